@@ -1,0 +1,2 @@
+//! DSEE Studio on the command line.
+fn main() {}

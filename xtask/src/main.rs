@@ -1,0 +1,2 @@
+//! Maintenance commands of the repository.
+fn main() {}
