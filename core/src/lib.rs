@@ -1,1 +1,7 @@
-//! The engine of DSEE Studio.
+//! The engine of DSEE Studio: models, tuning methods, kernels and training.
+//!
+//! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
+
+pub mod checkpoint;
+pub mod random;
+pub mod tuning;

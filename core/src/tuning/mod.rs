@@ -1,0 +1,3 @@
+//! Tuning methods: what they train at which site, and what they leave behind.
+
+pub mod state;
