@@ -1,0 +1,469 @@
+//! The GPU side of [`super::device::Device`].
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::device::{AdapterKind, AdapterReport, Resident};
+use super::error::GpuError;
+use super::kernel::{Constant, Kernel};
+use super::layout::Layout;
+use super::recording::{Base, Command, Dispatch, Grid, Recording, Sizes, Slice, StepScalars, Value};
+
+/// Bytes between the params blocks of two dispatches: WebGPU's alignment of uniform bindings.
+const PARAMS_STRIDE: usize = 256;
+
+/// The first error a device reported by callback, until somebody asks.
+type ErrorSlot = Arc<Mutex<Option<GpuError>>>;
+
+/// A wgpu device with its queue, pipelines and error state.
+#[derive(Debug)]
+pub struct WgpuDevice {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    max_buffer_bytes: u64,
+    max_binding_bytes: u64,
+    error: ErrorSlot,
+    pipelines: RefCell<BTreeMap<String, Pipeline>>,
+    in_flight: RefCell<VecDeque<Fence>>,
+}
+
+#[derive(Clone, Debug)]
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+#[derive(Debug)]
+struct Fence {
+    done: async_channel::Receiver<()>,
+    #[cfg_attr(
+        target_arch = "wasm32",
+        allow(dead_code, reason = "browsers advance the queue by themselves")
+    )]
+    index: wgpu::SubmissionIndex,
+}
+
+/// A recording made ready for replay.
+#[derive(Debug)]
+pub struct WgpuPlan {
+    steps: Vec<Step>,
+    params: wgpu::Buffer,
+    /// Params template of all dispatches; what changes per step is patched in before upload.
+    template: RefCell<Vec<u32>>,
+    patches: Vec<(usize, Value)>,
+    /// Keeps the transient memory alive.
+    _blocks: Vec<Resident>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Dispatch { pipeline: wgpu::ComputePipeline, bindings: wgpu::BindGroup, grid: Grid },
+    Clear { buffer: wgpu::Buffer, offset: u64, slice: Slice },
+}
+
+impl WgpuDevice {
+    /// Opens the best adapter that the environment variables `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` allow.
+    pub async fn open(allocated: Arc<AtomicU64>) -> Result<(Self, AdapterReport), GpuError> {
+        let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+        let instance = wgpu::Instance::new(descriptor);
+        let adapter = pick_adapter(&instance).await?;
+        let report = report_of(&adapter);
+        let (device, queue) = request_device(&adapter).await?;
+        let error = ErrorSlot::default();
+        watch(&device, &error, allocated);
+        let limits = device.limits();
+        let opened = Self {
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            device,
+            queue,
+            error,
+            pipelines: RefCell::default(),
+            in_flight: RefCell::default(),
+        };
+        let report = AdapterReport {
+            max_buffer_bytes: opened.max_buffer_bytes,
+            max_binding_bytes: opened.max_binding_bytes,
+            ..report
+        };
+        Ok((opened, report))
+    }
+
+    pub fn create(&self, label: &str, len: usize) -> Result<wgpu::Buffer, GpuError> {
+        self.check()?;
+        let needed = len as u64 * 4;
+        if needed > self.max_buffer_bytes {
+            return Err(GpuError::TooLarge {
+                label: label.to_owned(),
+                needed,
+                available: self.max_buffer_bytes,
+            });
+        }
+        use wgpu::BufferUsages as U;
+        let usage = U::STORAGE | U::COPY_SRC | U::COPY_DST;
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size: needed, usage, mapped_at_creation: false };
+        Ok(self.device.create_buffer(&descriptor))
+    }
+
+    pub fn write(&self, buffer: &wgpu::Buffer, offset: usize, words: &[u32]) {
+        // Large uploads go in pieces, each submitted, so that staging memory stays bounded.
+        const PIECE: usize = 4 << 20;
+        for (i, piece) in words.chunks(PIECE).enumerate() {
+            let at = (offset + i * PIECE) as u64 * 4;
+            self.queue.write_buffer(buffer, at, bytemuck::cast_slice(piece));
+            if words.len() > PIECE {
+                self.queue.submit([]);
+            }
+        }
+    }
+
+    pub async fn read(&self, buffer: &wgpu::Buffer, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let size = len as u64 * 4;
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, offset as u64 * 4, &staging, 0, size);
+        let index = self.queue.submit([encoder.finish()]);
+        let (sender, receiver) = async_channel::bounded(1);
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only when nobody waits any more.
+            let _ = sender.try_send(result);
+        });
+        self.wait_for(&index)?;
+        let mapped = receiver.recv().await.map_err(|_| self.lost("the map callback was dropped"))?;
+        self.check()?;
+        mapped.map_err(|error| self.lost(&error.to_string()))?;
+        let range = staging.get_mapped_range(..).map_err(|error| self.lost(&error.to_string()))?;
+        let words = bytemuck::allocation::pod_collect_to_vec(&range[..]);
+        drop(range);
+        staging.destroy();
+        Ok(words)
+    }
+
+    pub async fn compile(
+        &self,
+        recording: Recording,
+        capacity: &Sizes,
+        layout: &Layout,
+        blocks: Vec<Resident>,
+    ) -> Result<WgpuPlan, GpuError> {
+        let n_dispatches = recording.n_dispatches();
+        let params = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("params"),
+            size: (n_dispatches.max(1) * PARAMS_STRIDE) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut plan = WgpuPlan {
+            steps: Vec::with_capacity(recording.commands.len()),
+            params,
+            template: RefCell::new(vec![0; n_dispatches * PARAMS_STRIDE / 4]),
+            patches: Vec::new(),
+            _blocks: blocks,
+        };
+        let mut slot = 0;
+        for command in recording.commands {
+            match command {
+                Command::Clear(slice) => {
+                    let (buffer, offset) = place(&slice, layout, &plan._blocks);
+                    let (buffer, offset) = (buffer.clone(), offset as u64 * 4);
+                    plan.steps.push(Step::Clear { buffer, offset, slice });
+                }
+                Command::Dispatch(dispatch) => {
+                    let pipeline = self.pipeline(dispatch.kernel, &dispatch.constants).await?;
+                    let bindings = self.bind(&pipeline, &dispatch, slot, &plan, layout, capacity)?;
+                    for (i, value) in dispatch.params.iter().enumerate() {
+                        plan.patches.push((slot * PARAMS_STRIDE / 4 + i, *value));
+                    }
+                    let grid = dispatch.grid;
+                    plan.steps.push(Step::Dispatch { pipeline: pipeline.pipeline, bindings, grid });
+                    slot += 1;
+                }
+            }
+        }
+        let fixed = |value: &Value| matches!(value, Value::U32(_) | Value::F32(_));
+        for (at, value) in plan.patches.iter().filter(|(_, value)| fixed(value)) {
+            plan.template.borrow_mut()[*at] = value.bits(&Sizes::default(), &StepScalars::default());
+        }
+        plan.patches.retain(|(_, value)| !fixed(value));
+        self.check()?;
+        Ok(plan)
+    }
+
+    fn bind(
+        &self,
+        pipeline: &Pipeline,
+        dispatch: &Dispatch,
+        slot: usize,
+        plan: &WgpuPlan,
+        layout: &Layout,
+        capacity: &Sizes,
+    ) -> Result<wgpu::BindGroup, GpuError> {
+        let params_size = (dispatch.params.len() * 4).next_multiple_of(16) as u64;
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: 0,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &plan.params,
+                offset: (slot * PARAMS_STRIDE) as u64,
+                size: std::num::NonZeroU64::new(params_size),
+            }),
+        }];
+        for (i, slice) in dispatch.buffers.iter().enumerate() {
+            let (buffer, offset) = place(slice, layout, &plan._blocks);
+            // Kernels that read four elements at a time need whole groups of four.
+            let size = slice.len.under(capacity).max(1).next_multiple_of(4) as u64 * 4;
+            if size > self.max_binding_bytes {
+                let (label, available) = (dispatch.label.clone(), self.max_binding_bytes);
+                return Err(GpuError::TooLarge { label, needed: size, available });
+            }
+            entries.push(wgpu::BindGroupEntry {
+                binding: i as u32 + 1,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer,
+                    offset: offset as u64 * 4,
+                    size: std::num::NonZeroU64::new(size),
+                }),
+            });
+        }
+        Ok(self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&dispatch.label),
+            layout: &pipeline.layout,
+            entries: &entries,
+        }))
+    }
+
+    async fn pipeline(
+        &self,
+        kernel: &'static Kernel,
+        constants: &[(&'static str, Constant)],
+    ) -> Result<Pipeline, GpuError> {
+        let key = format!("{} {constants:?}", kernel.name);
+        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let pipeline = self.create_pipeline(kernel, &kernel.specialised(constants));
+        if let Some(error) = scope.pop().await {
+            return Err(GpuError::Pipeline { kernel: kernel.name.to_owned(), detail: error.to_string() });
+        }
+        self.pipelines.borrow_mut().insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn create_pipeline(&self, kernel: &'static Kernel, source: &str) -> Pipeline {
+        let buffer = |binding: usize, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
+        for (i, binding) in kernel.bindings.iter().enumerate() {
+            entries.push(buffer(i + 1, wgpu::BufferBindingType::Storage { read_only: !binding.writes }));
+        }
+        let label = Some(kernel.name);
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    pub fn run(&self, plan: &WgpuPlan, sizes: &Sizes, scalars: &StepScalars) -> Result<(), GpuError> {
+        self.check()?;
+        let mut words = plan.template.borrow_mut();
+        for (at, value) in &plan.patches {
+            words[*at] = value.bits(sizes, scalars);
+        }
+        self.queue.write_buffer(&plan.params, 0, bytemuck::cast_slice(&words));
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass: Option<wgpu::ComputePass<'_>> = None;
+        for step in &plan.steps {
+            match step {
+                Step::Clear { buffer, offset, slice } => {
+                    pass = None;
+                    let size = slice.len.under(sizes) as u64 * 4;
+                    encoder.clear_buffer(buffer, *offset, Some(size));
+                }
+                Step::Dispatch { pipeline, bindings, grid } => {
+                    let [x, y] = grid.workgroups(sizes);
+                    if x == 0 || y == 0 {
+                        continue;
+                    }
+                    let pass = pass.get_or_insert_with(|| {
+                        let descriptor = wgpu::ComputePassDescriptor::default();
+                        encoder.begin_compute_pass(&descriptor).forget_lifetime()
+                    });
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, bindings, &[]);
+                    pass.dispatch_workgroups(x, y, 1);
+                }
+            }
+        }
+        drop(pass);
+        let index = self.queue.submit([encoder.finish()]);
+        let (sender, done) = async_channel::bounded(1);
+        self.queue.on_submitted_work_done(move || {
+            let _ = sender.try_send(());
+        });
+        self.in_flight.borrow_mut().push_back(Fence { done, index });
+        self.check()
+    }
+
+    pub async fn throttle(&self, in_flight: usize) -> Result<(), GpuError> {
+        while self.in_flight.borrow().len() > in_flight {
+            let Some(fence) = self.in_flight.borrow_mut().pop_front() else { break };
+            #[cfg(not(target_arch = "wasm32"))]
+            self.wait_for(&fence.index)?;
+            if fence.done.recv().await.is_err() {
+                return Err(self.lost("the queue dropped its work"));
+            }
+        }
+        self.check()
+    }
+
+    /// Natively somebody must wait for the queue; in a browser it advances while we await.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn wait_for(&self, index: &wgpu::SubmissionIndex) -> Result<(), GpuError> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: None };
+        self.device.poll(wait).map_err(|error| self.lost(&error.to_string()))?;
+        self.check()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn wait_for(&self, _: &wgpu::SubmissionIndex) -> Result<(), GpuError> {
+        self.check()
+    }
+
+    /// The error reported by callback, if any; it stays, because a device does not recover.
+    fn check(&self) -> Result<(), GpuError> {
+        match self.error.lock() {
+            Ok(slot) => slot.clone().map_or(Ok(()), Err),
+            Err(_) => Err(GpuError::DeviceLost { detail: "an error handler panicked".into() }),
+        }
+    }
+
+    fn lost(&self, detail: &str) -> GpuError {
+        self.check().err().unwrap_or_else(|| GpuError::DeviceLost { detail: detail.to_owned() })
+    }
+
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+}
+
+/// The buffer and first element of a slice.
+fn place<'a>(slice: &'a Slice, layout: &Layout, blocks: &'a [Resident]) -> (&'a wgpu::Buffer, usize) {
+    match &slice.base {
+        Base::Transient(i) => (blocks[layout.block_of[*i]].buffer(), slice.offset),
+        Base::Resident(resident) => (resident.buffer(), slice.offset),
+    }
+}
+
+async fn pick_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter, GpuError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if let Ok(adapter) = wgpu::util::initialize_adapter_from_env(instance, None).await {
+        return Ok(adapter);
+    }
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..wgpu::RequestAdapterOptions::default()
+    };
+    let found = instance.request_adapter(&options).await;
+    found.map_err(|error| GpuError::NoAdapter { detail: error.to_string() })
+}
+
+fn report_of(adapter: &wgpu::Adapter) -> AdapterReport {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    let software = info.device_type == wgpu::DeviceType::Cpu || info.name.contains("SwiftShader");
+    let interesting = [
+        (wgpu::Features::SHADER_F16, "shader-f16"),
+        (wgpu::Features::SUBGROUP, "subgroups"),
+        (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query"),
+    ];
+    let has = |(feature, name): &(wgpu::Features, &str)| {
+        adapter.features().contains(*feature).then(|| (*name).to_owned())
+    };
+    AdapterReport {
+        name: info.name,
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        backend: info.backend.to_string(),
+        kind: if software { AdapterKind::Software } else { AdapterKind::Hardware },
+        max_buffer_bytes: limits.max_buffer_size,
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        features: interesting.iter().filter_map(has).collect(),
+    }
+}
+
+/// Asks for the adapter's real memory limits, and falls back to the guaranteed ones.
+async fn request_device(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue), GpuError> {
+    let offered = adapter.limits();
+    // Everything but memory stays at WebGPU's defaults: what runs here then also runs in a browser.
+    let generous = wgpu::Limits {
+        max_buffer_size: offered.max_buffer_size,
+        max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+        ..wgpu::Limits::default()
+    };
+    let descriptor = |required_limits| wgpu::DeviceDescriptor {
+        label: Some("dsee"),
+        required_limits,
+        ..wgpu::DeviceDescriptor::default()
+    };
+    if let Ok(opened) = adapter.request_device(&descriptor(generous)).await {
+        return Ok(opened);
+    }
+    let opened = adapter.request_device(&descriptor(wgpu::Limits::default())).await;
+    opened.map_err(|error| GpuError::NoDevice { detail: error.to_string() })
+}
+
+/// Turns what the device reports by callback into a typed error, found by the next call.
+fn watch(device: &wgpu::Device, slot: &ErrorSlot, allocated: Arc<AtomicU64>) {
+    let keep_first = |slot: &ErrorSlot, error: GpuError| {
+        if let Ok(mut slot) = slot.lock() {
+            slot.get_or_insert(error);
+        }
+    };
+    let errors = slot.clone();
+    device.on_uncaptured_error(Arc::new(move |error| {
+        let detail = error.to_string();
+        let error = match error {
+            wgpu::Error::OutOfMemory { .. } => {
+                GpuError::OutOfMemory { allocated: allocated.load(Ordering::Relaxed), detail }
+            }
+            _ => GpuError::Validation { detail },
+        };
+        keep_first(&errors, error);
+    }));
+    let errors = slot.clone();
+    device.set_device_lost_callback(move |_, detail| {
+        keep_first(&errors, GpuError::DeviceLost { detail });
+    });
+}
