@@ -99,16 +99,20 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The source with `override` constants fixed to `constants`.
+    /// The source with its `override` constants fixed to `constants`, or to their defaults.
     ///
     /// Some browsers reject an override as the length of a workgroup array, and constants let compilers unroll:
-    /// so `override X: T = d;` becomes `const X: T = v;`. The shader tests check that every name exists.
+    /// so `override X: T = d;` becomes `const X: T = v;`, and so does a plain `const` that is named here.
+    /// The shader tests check that every name exists.
     #[must_use]
     pub fn specialised(&self, constants: &[(&'static str, Constant)]) -> String {
         let mut text = String::with_capacity(self.source.len() + 64);
         for line in self.source.lines() {
-            match override_of(line).and_then(|(name, kind)| Some((name, kind, lookup(constants, name)?))) {
-                Some((name, kind, value)) => text.push_str(&format!("const {name}: {kind} = {value};")),
+            match constant_of(line) {
+                Some((name, kind, default)) => {
+                    let value = lookup(constants, name).map_or(default.to_owned(), |value| value.to_string());
+                    text.push_str(&format!("const {name}: {kind} = {value};"));
+                }
                 None => text.push_str(line),
             }
             text.push('\n');
@@ -121,12 +125,14 @@ fn lookup(constants: &[(&'static str, Constant)], name: &str) -> Option<Constant
     constants.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
 }
 
-/// Name and type of the override declared on this line, if it declares one.
+/// Name, type and default of the module constant declared on this line, if it declares one the host may set.
 #[must_use]
-pub fn override_of(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.strip_prefix("override ")?.split_once(':')?;
-    let (kind, _) = rest.split_once('=')?;
-    Some((name.trim(), kind.trim()))
+pub fn constant_of(line: &str) -> Option<(&str, &str, &str)> {
+    let declaration = line.strip_prefix("override ").or_else(|| line.strip_prefix("const "))?;
+    let (name, rest) = declaration.split_once(':')?;
+    let (kind, rest) = rest.split_once('=')?;
+    let (default, _) = rest.split_once(';')?;
+    Some((name.trim(), kind.trim(), default.trim()))
 }
 
 /// Joins a shader file with the common pieces it uses, at compile time.

@@ -1,0 +1,77 @@
+// Gradients of attention with respect to keys and values, from the log-sum-exp and d_i that the other two passes left:
+//     dv[j] = sum_i dropped(p_ij) * d_out[i]        dk[j] = scale * sum_i p_ij * (g_ij - d_i) * q[i]
+// One invocation per key row and head walks over the query rows of its sequence. key_ranges[j] = (first query row, one
+// past the last query row, first key of the sequence, unused). Joined with common/grid, common/random.
+
+const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
+override HAS_DROPOUT: bool = false;
+const PARTS: u32 = HEAD_SIZE / 4u;
+
+struct Params {
+    rows: u32, heads: u32, scale: f32,
+    key_stride: u32, dropout_seed: u32, dropout_stream: u32, dropout_rate: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;             // (query rows, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
+@group(0) @binding(4) var<storage, read> key_ranges: array<vec4<u32>>;    // (rows)
+@group(0) @binding(5) var<storage, read> d_out: array<vec4<f32>>;         // (query rows, heads, HEAD_SIZE)
+@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;         // (query rows, heads): log-sum-exp, d_i
+@group(0) @binding(7) var<storage, read_write> dk: array<vec4<f32>>;      // (rows, heads, HEAD_SIZE)
+@group(0) @binding(8) var<storage, read_write> dv: array<vec4<f32>>;      // (rows, heads, HEAD_SIZE)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let item = grid_item(group, groups, local, 64u);
+    if (item >= params.rows * params.heads) {
+        return;
+    }
+    let row = item / params.heads;
+    let head = item % params.heads;
+    var key: array<vec4<f32>, PARTS>;
+    var value: array<vec4<f32>, PARTS>;
+    var sum_k: array<vec4<f32>, PARTS>;
+    var sum_v: array<vec4<f32>, PARTS>;
+    for (var p = 0u; p < PARTS; p++) {
+        key[p] = k[item * PARTS + p] * params.scale;
+        value[p] = v[item * PARTS + p];
+    }
+    let range = key_ranges[row];
+    for (var i = range.x; i < range.y; i++) {
+        let query_item = i * params.heads + head;
+        let at = query_item * PARTS;
+        var score = 0.0;
+        var g = 0.0;
+        for (var p = 0u; p < PARTS; p++) {
+            score += dot(key[p], q[at + p]);
+            g += dot(value[p], d_out[at + p]);
+        }
+        let probability = exp(score - stats[query_item].x);
+        var kept = probability;
+        if (HAS_DROPOUT) {
+            let element = query_item * params.key_stride + (row - range.z);
+            if (random_uniform(params.dropout_seed, params.dropout_stream, element) < params.dropout_rate) {
+                kept = 0.0;
+                g = 0.0;
+            } else {
+                kept /= 1.0 - params.dropout_rate;
+                g /= 1.0 - params.dropout_rate;
+            }
+        }
+        let d_score = probability * (g - stats[query_item].y);
+        for (var p = 0u; p < PARTS; p++) {
+            sum_v[p] += kept * d_out[at + p];
+            sum_k[p] += d_score * q[at + p];
+        }
+    }
+    for (var p = 0u; p < PARTS; p++) {
+        dk[item * PARTS + p] = sum_k[p] * params.scale;
+        dv[item * PARTS + p] = sum_v[p];
+    }
+}

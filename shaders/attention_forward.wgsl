@@ -1,0 +1,73 @@
+// Attention over packed sequences.      out[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) * v[j, h]
+// One invocation per query row and head walks once over the keys of its own sequence, with a running maximum, so no
+// scores are stored. ranges[i] = (first key, one past the last key) of query row i; there is no padding to mask.
+// Saves m + log(l) per row and head for the backward passes. Joined with common/grid, common/random.
+
+const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
+override HAS_DROPOUT: bool = false;
+const PARTS: u32 = HEAD_SIZE / 4u;
+
+// key_stride: an upper bound of keys per row, which spreads the dropout counters.
+struct Params {
+    rows: u32, heads: u32, scale: f32,
+    key_stride: u32, dropout_seed: u32, dropout_stream: u32, dropout_rate: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;               // (rows, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;               // (T, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;               // (T, heads, HEAD_SIZE)
+@group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;          // (rows)
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // (rows, heads, HEAD_SIZE)
+@group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;     // (rows, heads): log-sum-exp, unused
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let item = grid_item(group, groups, local, 64u);
+    if (item >= params.rows * params.heads) {
+        return;
+    }
+    let row = item / params.heads;
+    let head = item % params.heads;
+    var query: array<vec4<f32>, PARTS>;
+    var sum: array<vec4<f32>, PARTS>;
+    for (var p = 0u; p < PARTS; p++) {
+        query[p] = q[item * PARTS + p] * params.scale;
+    }
+    // Lower than any score, yet finite: WGSL may assume that infinities do not occur.
+    var largest = -3.0e38;
+    var total = 0.0;
+    let range = ranges[row];
+    for (var j = range.x; j < range.y; j++) {
+        let at = (j * params.heads + head) * PARTS;
+        var score = 0.0;
+        for (var p = 0u; p < PARTS; p++) {
+            score += dot(query[p], k[at + p]);
+        }
+        let previous = largest;
+        largest = max(largest, score);
+        let rescale = exp(previous - largest);
+        let weight = exp(score - largest);
+        total = total * rescale + weight;
+        var kept = weight;
+        if (HAS_DROPOUT) {
+            let element = item * params.key_stride + (j - range.x);
+            if (random_uniform(params.dropout_seed, params.dropout_stream, element) < params.dropout_rate) {
+                kept = 0.0;
+            } else {
+                kept = weight / (1.0 - params.dropout_rate);
+            }
+        }
+        for (var p = 0u; p < PARTS; p++) {
+            sum[p] = sum[p] * rescale + kept * v[at + p];
+        }
+    }
+    for (var p = 0u; p < PARTS; p++) {
+        out[item * PARTS + p] = sum[p] / total;
+    }
+    stats[item] = vec2<f32>(largest + log(total), 0.0);
+}
