@@ -1,4 +1,4 @@
-// matmul_tn_plain: dw[M,N] = dy[K,M]ᵀ · x[K,N], optionally added to dw, for any M, N and K, one output per invocation:
+// matmul_tn_plain: dw[M,N] = scale · dy[K,M]ᵀ · x[K,N], optionally added to dw, for any M, N and K, one output per invocation:
 // the weight gradient of small heads. Grid: ceil(N / 8) by ceil(rows / 8) workgroups.
 
 override ACCUMULATE: bool = false; // dw += instead of dw =
@@ -8,6 +8,7 @@ struct Params {
     n: u32,
     k: u32,
     row_start: u32, // the first row of this dispatch, when a product is split over several
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -27,6 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         value = fma(dy[k * params.m + row], x[k * params.n + col], value);
     }
     let at = row * params.n + col;
+    value *= params.scale;
     if (ACCUMULATE) {
         value += dw[at];
     }

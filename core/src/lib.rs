@@ -4,5 +4,7 @@
 
 pub mod checkpoint;
 pub mod gpu;
+pub mod ops;
 pub mod random;
+pub mod tape;
 pub mod tuning;

@@ -351,6 +351,20 @@ impl Recording {
         self.commands.push(Command::Clear(slice.clone()));
     }
 
+    /// The memory outside the recording that it names, each once.
+    #[must_use]
+    pub fn residents(&self) -> Vec<Resident> {
+        let mut residents: Vec<Resident> = Vec::new();
+        for slice in self.commands.iter().flat_map(Command::slices) {
+            if let Base::Resident(resident) = &slice.base
+                && !residents.contains(resident)
+            {
+                residents.push(resident.clone());
+            }
+        }
+        residents
+    }
+
     /// Number of dispatches.
     #[must_use]
     pub fn n_dispatches(&self) -> usize {

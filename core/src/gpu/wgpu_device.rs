@@ -53,8 +53,9 @@ pub struct WgpuPlan {
     /// Params template of all dispatches; what changes per step is patched in before upload.
     template: RefCell<Vec<u32>>,
     patches: Vec<(usize, Value)>,
-    /// Keeps the transient memory alive.
-    _blocks: Vec<Resident>,
+    blocks: Vec<Resident>,
+    /// Keeps the memory alive that the commands name.
+    _residents: Vec<Resident>,
 }
 
 #[derive(Debug)]
@@ -169,13 +170,14 @@ impl WgpuDevice {
             params,
             template: RefCell::new(vec![0; n_dispatches * PARAMS_STRIDE / 4]),
             patches: Vec::new(),
-            _blocks: blocks,
+            blocks,
+            _residents: recording.residents(),
         };
         let mut slot = 0;
         for command in recording.commands {
             match command {
                 Command::Clear(slice) => {
-                    let (buffer, offset) = place(&slice, layout, &plan._blocks);
+                    let (buffer, offset) = place(&slice, layout, &plan.blocks);
                     let (buffer, offset) = (buffer.clone(), offset as u64 * 4);
                     plan.steps.push(Step::Clear { buffer, offset, slice });
                 }
@@ -219,7 +221,7 @@ impl WgpuDevice {
             }),
         }];
         for (i, slice) in dispatch.buffers.iter().enumerate() {
-            let (buffer, offset) = place(slice, layout, &plan._blocks);
+            let (buffer, offset) = place(slice, layout, &plan.blocks);
             // Kernels that read four elements at a time need whole groups of four.
             let size = slice.len.under(capacity).max(1).next_multiple_of(4) as u64 * 4;
             if size > self.max_binding_bytes {

@@ -103,7 +103,12 @@ pub fn attention(
     let out = tape.output(q.rows, q.cols, trained);
     let stats = tape.scratch(q.rows, heads.n_heads * 2);
     let stream = tape.dropout_stream();
-    let call = Call { heads, stride: pairing.key_stride, stream, dropout: tape.is_training() && heads.dropout > 0.0 };
+    let call = Call {
+        heads,
+        stride: pairing.key_stride,
+        stream,
+        dropout: tape.is_training() && heads.dropout > 0.0,
+    };
     let buffers = [&q.slice, &k.slice, &v.slice, &pairing.ranges, &out.slice, &stats];
     call.dispatch(tape, &FORWARD, q.rows, &buffers);
     let (q, k, v, pairing, y) = (q.clone(), k.clone(), v.clone(), pairing.clone(), out.clone());
@@ -111,13 +116,11 @@ pub fn attention(
         let Some(d_out) = tape.gradient(&y) else { return };
         // The pass over queries also leaves d_i in stats for the other pass, so it always runs.
         let dq = first_gradient(tape, &q);
-        let buffers =
-            [&q.slice, &k.slice, &v.slice, &pairing.ranges, &y.slice, &d_out, &stats, &dq];
+        let buffers = [&q.slice, &k.slice, &v.slice, &pairing.ranges, &y.slice, &d_out, &stats, &dq];
         call.dispatch(tape, &BACKWARD_QUERY, q.rows, &buffers);
         if k.requires_grad || v.requires_grad {
             let (dk, dv) = (first_gradient(tape, &k), first_gradient(tape, &v));
-            let buffers =
-                [&q.slice, &k.slice, &v.slice, &pairing.key_ranges, &d_out, &stats, &dk, &dv];
+            let buffers = [&q.slice, &k.slice, &v.slice, &pairing.key_ranges, &d_out, &stats, &dk, &dv];
             call.dispatch(tape, &BACKWARD_KEY_VALUE, k.rows, &buffers);
         }
     });
@@ -265,7 +268,8 @@ mod reference {
     pub fn backward_key_value(call: &mut ReferenceCall<'_>) {
         let s = Shape::of(call);
         let (q, k, v) = (call.floats("q"), call.floats("k"), call.floats("v"));
-        let (key_ranges, d_out, stats) = (call.uints("key_ranges"), call.floats("d_out"), call.floats("stats"));
+        let (key_ranges, d_out, stats) =
+            (call.uints("key_ranges"), call.floats("d_out"), call.floats("stats"));
         let len = s.rows * s.heads * s.size;
         let (mut dk, mut dv) = (vec![0f32; len], vec![0f32; len]);
         for item in 0..s.rows * s.heads {
@@ -316,7 +320,14 @@ mod tests {
         }
     }
 
-    fn case(lengths: &'static [u32], n_heads: usize, head_size: usize, dropout: f32, first_only: bool, differences: bool) {
+    fn case(
+        lengths: &'static [u32],
+        n_heads: usize,
+        head_size: usize,
+        dropout: f32,
+        first_only: bool,
+        differences: bool,
+    ) {
         let tokens = lengths.iter().sum::<u32>() as usize;
         let sizes = Sizes { tokens, sequences: lengths.len(), targets: 0 };
         let rows = if first_only { Dim::Sequences } else { Dim::Tokens };

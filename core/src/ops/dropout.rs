@@ -36,8 +36,12 @@ pub fn dropout(tape: &mut Tape, x: &Tensor, rate: f32) -> Tensor {
 
 /// Applies the mask of `stream` to x: on the way back, the mask of the way there.
 pub fn apply(tape: &mut Tape, x: &Slice, y: &Slice, len: Extent, stream: u32, rate: f32, accumulate: bool) {
-    let params =
-        [("len", len.into()), ("seed", tape.dropout_seed()), ("stream", stream.into()), ("rate", rate.into())];
+    let params = [
+        ("len", len.into()),
+        ("seed", tape.dropout_seed()),
+        ("stream", stream.into()),
+        ("rate", rate.into()),
+    ];
     let constants = [("ACCUMULATE", accumulate.into())];
     tape.dispatch(&DROPOUT, &constants, &params, &[x, y], super::elementwise(len));
 }

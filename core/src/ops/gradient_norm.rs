@@ -113,8 +113,7 @@ mod tests {
     #[test]
     fn gpu_over_several_groups() {
         let sizes = Sizes::default();
-        let inputs =
-            vec![frozen(Dim::Fixed(1), 40_001, &sizes, 1), frozen(Dim::Fixed(1), 7, &sizes, 2)];
+        let inputs = vec![frozen(Dim::Fixed(1), 40_001, &sizes, 1), frozen(Dim::Fixed(1), 7, &sizes, 2)];
         check_op_gpu(&sizes, inputs, op);
     }
 }

@@ -65,14 +65,7 @@ fn backward_input(tape: &mut Tape, x: &Tensor, weight: &Tensor, stats: &Slice, d
     tape.dispatch(&BACKWARD_INPUT, &constants, &params, &buffers, Grid::per_item(x.rows));
 }
 
-fn backward_weight(
-    tape: &mut Tape,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    stats: &Slice,
-    dy: &Slice,
-) {
+fn backward_weight(tape: &mut Tape, x: &Tensor, weight: &Tensor, bias: &Tensor, stats: &Slice, dy: &Slice) {
     let (d_weight, d_bias) = (tape.grad_target(weight), tape.grad_target(bias));
     // BitFit trains only the bias: the other half then goes to memory nobody reads.
     let accumulate = match (&d_weight, &d_bias) {
@@ -166,7 +159,8 @@ mod tests {
         let sizes = Sizes { tokens: 1, ..Sizes::default() };
         let mut x = input(Dim::Tokens, 3, &sizes, 0);
         x.data = vec![1.0, 2.0, 3.0];
-        let (mut weight, mut bias) = (frozen(Dim::Fixed(1), 3, &sizes, 1), frozen(Dim::Fixed(1), 3, &sizes, 2));
+        let (mut weight, mut bias) =
+            (frozen(Dim::Fixed(1), 3, &sizes, 1), frozen(Dim::Fixed(1), 3, &sizes, 2));
         weight.data = vec![1.0, 1.0, 2.0];
         bias.data = vec![0.0, 10.0, 0.0];
         let outcome = run(&Device::reference(), &sizes, &[x, weight, bias], &|tape, _, x| {

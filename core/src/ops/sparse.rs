@@ -16,14 +16,7 @@ pub const KERNELS: &[&Kernel] = &[&SPARSE_GATHER, &SPARSE_GRADIENT];
 pub static SPARSE_GATHER: Kernel = Kernel {
     name: "sparse_gather",
     source: wgsl!("sparse_gather", "common/grid"),
-    params: &[
-        uint("rows"),
-        uint("len"),
-        uint("d_in"),
-        uint("x_cols"),
-        uint("y_cols"),
-        float("scale"),
-    ],
+    params: &[uint("rows"), uint("len"), uint("d_in"), uint("x_cols"), uint("y_cols"), float("scale")],
     bindings: &[read("indices"), read("values"), read("x"), write("y")],
     reference: reference::gather,
 };

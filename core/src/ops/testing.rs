@@ -45,8 +45,7 @@ pub fn run(
     op: &dyn Fn(&mut Tape, &Device, &[Tensor]) -> Tensor,
 ) -> Outcome {
     pollster::block_on(async {
-        let mut tape =
-            Tape::new(device.kind(), device.max_slice_len(), Mode::Training { accumulate: false });
+        let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Training { accumulate: false });
         let memory: Vec<(Resident, Resident)> = inputs
             .iter()
             .map(|x| (device.upload("x", &x.data).unwrap(), device.create("dx", x.data.len()).unwrap()))
@@ -57,12 +56,8 @@ pub fn run(
             .zip(&memory)
             .map(|(x, (value, gradient))| {
                 let len = sizes.of(x.rows) * x.cols;
-                let mut tensor = Tensor::parameter(
-                    value.slice(0, len),
-                    gradient.slice(0, len),
-                    sizes.of(x.rows),
-                    x.cols,
-                );
+                let mut tensor =
+                    Tensor::parameter(value.slice(0, len), gradient.slice(0, len), sizes.of(x.rows), x.cols);
                 tensor.rows = x.rows;
                 tensor.requires_grad = x.trained;
                 tensor
@@ -101,11 +96,8 @@ pub fn scalars() -> StepScalars {
 
 /// Compiles with room to spare and runs once.
 pub async fn replay(device: &Device, recording: Recording, sizes: &Sizes) {
-    let capacity = Sizes {
-        tokens: sizes.tokens + 3,
-        sequences: sizes.sequences + 1,
-        targets: sizes.targets + 1,
-    };
+    let capacity =
+        Sizes { tokens: sizes.tokens + 3, sequences: sizes.sequences + 1, targets: sizes.targets + 1 };
     let plan = device.compile(recording, capacity).await.unwrap();
     device.run(&plan, sizes, &scalars()).unwrap();
     device.throttle(0).await.unwrap();
@@ -126,11 +118,7 @@ pub fn assert_close(what: &str, got: &[f32], expected: &[f32], tolerance: f32) {
 }
 
 /// Checks the reference's gradients by central differences, then the GPU against the reference.
-pub fn check_op(
-    sizes: &Sizes,
-    inputs: Vec<Input>,
-    op: impl Fn(&mut Tape, &Device, &[Tensor]) -> Tensor,
-) {
+pub fn check_op(sizes: &Sizes, inputs: Vec<Input>, op: impl Fn(&mut Tape, &Device, &[Tensor]) -> Tensor) {
     let reference = Device::reference();
     let expected = run(&reference, sizes, &inputs, &op);
     check_differences(&reference, sizes, &inputs, &op, &expected);
@@ -138,11 +126,7 @@ pub fn check_op(
 }
 
 /// GPU = reference only, for sizes at which finite differences would take too long.
-pub fn check_op_gpu(
-    sizes: &Sizes,
-    inputs: Vec<Input>,
-    op: impl Fn(&mut Tape, &Device, &[Tensor]) -> Tensor,
-) {
+pub fn check_op_gpu(sizes: &Sizes, inputs: Vec<Input>, op: impl Fn(&mut Tape, &Device, &[Tensor]) -> Tensor) {
     let expected = run(&Device::reference(), sizes, &inputs, &op);
     check_gpu(sizes, &inputs, &op, &expected);
 }
