@@ -364,7 +364,7 @@ def print_drift(case, single, double):
     print(f"{case}: loss {single['losses' if 'losses' in single else 'loss'].tolist()}")
     if "grad_norms" in single:
         print(f"  grad_norms {single['grad_norms'].tolist()}")
-    for kind in ("logits", "losses", "strong.losses", "grad_norms", "grad.", "final."):
+    for kind in ("logits", "loss", "strong.losses", "grad_norms", "grad.", "final."):
         worst = [(float((single[n].double() - double[n]).abs().max()), n) for n in single if n.startswith(kind)]
         if worst:
             others = [pair for pair in worst if "key.bias" not in pair[1]]
