@@ -3,5 +3,6 @@
 //! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
 
 pub mod checkpoint;
+pub mod models;
 pub mod random;
 pub mod tuning;
