@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod gpu;
 pub mod ops;
+pub mod models;
 pub mod random;
 pub mod tape;
 pub mod tuning;

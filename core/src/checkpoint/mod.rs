@@ -1,6 +1,16 @@
 //! Named tensors as files: reading with every size checked, and writing. Knows no model.
 
+pub mod dtype;
+pub mod error;
+pub mod hash;
+pub mod load;
+pub mod safetensors_read;
+pub mod shards;
+pub mod write;
+
 use std::collections::BTreeMap;
+
+use dtype::Dtype;
 
 /// One tensor on the host, row-major, as f32 whatever the file held.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,3 +23,27 @@ pub struct HostTensor {
 
 /// Tensors by name, in a fixed order.
 pub type NamedTensors = BTreeMap<String, HostTensor>;
+
+/// The contents of a weight file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// Name of the file, for messages.
+    pub file: String,
+    /// All tensors that can hold weights, as f32.
+    pub tensors: NamedTensors,
+    /// Tensors of other types, whose values were not read.
+    pub skipped: BTreeMap<String, Dtype>,
+    /// The file's own metadata.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Types and shapes by name. Values are f32 here, whatever the file held; skipped tensors have no shape.
+    #[must_use]
+    pub fn shapes(&self) -> load::FoundShapes {
+        let read =
+            self.tensors.iter().map(|(name, tensor)| (name.clone(), (Dtype::F32, tensor.shape.clone())));
+        let skipped = self.skipped.iter().map(|(name, &dtype)| (name.clone(), (dtype, Vec::new())));
+        read.chain(skipped).collect()
+    }
+}
