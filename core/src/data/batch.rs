@@ -4,7 +4,8 @@ use super::Chance;
 use super::encode::EncodedDataset;
 use crate::random::Random;
 
-/// B sequences of T tokens in all, one after the other. Sequence `i` is the tokens `offsets[i]..offsets[i + 1]`.
+/// B sequences of T tokens in all, one after the other. Sequence `i` is the tokens
+/// `offsets[i]..offsets[i + 1]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackedBatch {
     /// (T) Token ids.
@@ -223,7 +224,8 @@ mod tests {
             for (i, &example) in order.iter().enumerate() {
                 let range = batch.offsets[i] as usize..batch.offsets[i + 1] as usize;
                 prop_assert_eq!(&batch.input_ids[range.clone()], dataset.input_ids(example as usize));
-                prop_assert_eq!(&batch.position_ids[range.clone()], &(0..range.len() as u32).collect::<Vec<_>>());
+                let positions: Vec<u32> = (0..range.len() as u32).collect();
+                prop_assert_eq!(&batch.position_ids[range], &positions);
                 prop_assert_eq!(Label::Class(batch.classes[i]), dataset.label(example as usize));
             }
         }
@@ -241,7 +243,11 @@ mod tests {
         }
 
         #[test]
-        fn no_batch_exceeds_the_most_tokens(lengths in prop::collection::vec(1usize..30, 1..60), batch_size in 1usize..9, seed: u64) {
+        fn no_batch_exceeds_the_most_tokens(
+            lengths in prop::collection::vec(1usize..30, 1..60),
+            batch_size in 1usize..9,
+            seed: u64,
+        ) {
             let dataset = encoded(&lengths);
             let run = BatchOrder { seed, n_examples: lengths.len(), batch_size };
             let most = run.max_tokens(&dataset, 2);
@@ -257,7 +263,10 @@ mod tests {
         }
 
         #[test]
-        fn evaluation_keeps_order_and_budget(lengths in prop::collection::vec(1usize..30, 0..60), budget in 1usize..80) {
+        fn evaluation_keeps_order_and_budget(
+            lengths in prop::collection::vec(1usize..30, 0..60),
+            budget in 1usize..80,
+        ) {
             let dataset = encoded(&lengths);
             let batches = dataset.evaluation_batches(budget, 4);
             prop_assert_eq!(batches.concat(), (0..lengths.len() as u32).collect::<Vec<_>>());

@@ -78,8 +78,8 @@ impl fmt::Display for DataWarning {
             }
             Self::SharedExamples { n_shared, n_validation } => write!(
                 f,
-                "{n_shared} of {n_validation} validation examples are also training examples, so the metric is \
-                 too good"
+                "{n_shared} of {n_validation} validation examples are also training examples, so the metric \
+                 is too good"
             ),
             Self::OneValidationExample => {
                 f.write_str("the validation set has one example, so its metric says nothing")

@@ -1,63 +1,8 @@
-//! Which column holds the text, which the second text, which the label: as the user says, else by the names
-//! that public data sets use, else by what the columns hold.
+//! Which column holds the text, which the second text, which the label: as the user says, else as guessed.
 
 use super::error::{DataProblem, Problems};
-use super::labels::parse_number;
+use super::guess::{guess_label, guess_texts, normalised};
 use super::table::Table;
-
-/// Names of the single text column, best first.
-const TEXT_NAMES: [&str; 14] = [
-    "text",
-    "sentence",
-    "sentence1",
-    "review",
-    "content",
-    "comment",
-    "tweet",
-    "body",
-    "question",
-    "premise",
-    "document",
-    "utterance",
-    "message",
-    "title",
-];
-
-/// Names of two texts that belong together (MNLI, RTE, STS-B, QQP, QNLI, MRPC, SNLI, BoolQ).
-const PAIR_NAMES: [(&str, &str); 11] = [
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-    ("question", "sentence"),
-    ("#1 string", "#2 string"),
-    ("text1", "text2"),
-    ("text_a", "text_b"),
-    ("text", "text_pair"),
-    ("sentence_a", "sentence_b"),
-    ("query", "passage"),
-    ("question", "passage"),
-];
-
-/// Names of the label column, best first. MNLI has label1 to label5 beside gold_label.
-const LABEL_NAMES: [&str; 14] = [
-    "label",
-    "gold_label",
-    "labels",
-    "target",
-    "is_duplicate",
-    "quality",
-    "class",
-    "category",
-    "sentiment",
-    "score",
-    "similarity",
-    "rating",
-    "stars",
-    "answer",
-];
-
-/// Names that only tell that a row is a header.
-const OTHER_NAMES: [&str; 6] = ["index", "id", "idx", "qid1", "genre", "pairid"];
 
 /// Columns as the user names them: by the name in the header, or by number from 1. What is None is guessed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -125,59 +70,56 @@ pub(crate) fn find_columns(
     with_label: bool,
     problems: &mut Problems,
 ) -> Option<Columns> {
-    let mut chosen = |name: &Option<String>, option: &str| {
-        let name = name.as_ref()?;
-        let position = position_of(table, name);
-        if position.is_none() {
-            let found = format!("no column {name:?}");
-            let advice = format!("pass {option} with one of them, or its number from 1");
-            problems.push(DataProblem::of_file(found, one_of(table), advice));
-        }
-        position
-    };
-    let mut text = chosen(&choice.text, "--text-column");
-    let mut pair = chosen(&choice.text_pair, "--text-pair-column");
-    let mut label = if with_label { chosen(&choice.label, "--label-column") } else { None };
-    if label.is_none() && with_label && choice.label.is_none() {
+    let mut text = chosen(table, choice.text.as_deref(), "--text-column", problems);
+    let mut pair = chosen(table, choice.text_pair.as_deref(), "--text-pair-column", problems);
+    let label_name = choice.label.as_deref().filter(|_| with_label);
+    let mut label = chosen(table, label_name, "--label-column", problems);
+    if with_label && choice.label.is_none() {
         label = guess_label(table, &[text, pair]);
-        if label.is_none() {
-            let found = "no column that looks like a label";
-            problems.push(DataProblem::of_file(found, one_of(table), "pass --label-column"));
-        }
+        report_unguessed(table, label, "a label", "--label-column", problems);
     }
-    if text.is_none() && choice.text.is_none() {
+    if choice.text.is_none() {
         let guessed = guess_texts(table, pair, label);
         text = guessed.map(|(text, _)| text);
         // A pair is guessed only together with its first text: a user who names one text means one text.
-        if choice.text_pair.is_none() {
-            pair = guessed.and_then(|(_, pair)| pair);
-        }
-        if text.is_none() {
-            let found = "no column that looks like text";
-            problems.push(DataProblem::of_file(found, one_of(table), "pass --text-column"));
-        }
+        pair = pair.or(guessed.and_then(|(_, pair)| pair));
+        report_unguessed(table, text, "text", "--text-column", problems);
     }
     report_shared_columns(table, &[text, pair, label], problems);
-    if !problems.is_empty() {
-        return None;
-    }
     let name = |position: usize| table.columns[position].clone();
+    let is_complete = (label.is_some() || !with_label) && (pair.is_some() || choice.text_pair.is_none());
+    let text = text.filter(|_| is_complete)?;
     Some(Columns {
-        text: name(text?),
+        text: name(text),
         text_pair: pair.map(name),
         label: label.map(name),
         has_header: table.has_header,
-        positions: (text?, pair, label),
+        positions: (text, pair, label),
     })
 }
 
-/// Whether a cell is a usual name of a column.
-pub(crate) fn is_known_name(cell: &str) -> bool {
-    let cell = normalised(cell);
-    TEXT_NAMES.contains(&cell.as_str())
-        || LABEL_NAMES.contains(&cell.as_str())
-        || OTHER_NAMES.contains(&cell.as_str())
-        || PAIR_NAMES.iter().any(|&(a, b)| a == cell || b == cell)
+/// The position of the column the user named, if any; reports a name that the table does not have.
+fn chosen(table: &Table, name: Option<&str>, option: &str, problems: &mut Problems) -> Option<usize> {
+    let name = name?;
+    let position = position_of(table, name);
+    if position.is_none() {
+        let advice = format!("pass {option} with one of them, or its number from 1");
+        problems.push(DataProblem::of_file(format!("no column {name:?}"), one_of(table), advice));
+    }
+    position
+}
+
+fn report_unguessed(
+    table: &Table,
+    position: Option<usize>,
+    what: &str,
+    option: &str,
+    problems: &mut Problems,
+) {
+    if position.is_none() {
+        let found = format!("no column that looks like {what}");
+        problems.push(DataProblem::of_file(found, one_of(table), format!("pass {option}")));
+    }
 }
 
 /// The position of a column named exactly, named up to case, or numbered from 1.
@@ -186,10 +128,6 @@ fn position_of(table: &Table, name: &str) -> Option<usize> {
     named(&|column| column == name)
         .or_else(|| named(&|column| normalised(column) == normalised(name)))
         .or_else(|| name.parse::<usize>().ok()?.checked_sub(1).filter(|&index| index < table.columns.len()))
-}
-
-fn normalised(name: &str) -> String {
-    name.trim().to_lowercase()
 }
 
 fn one_of(table: &Table) -> String {
@@ -211,64 +149,6 @@ fn report_shared_columns(table: &Table, positions: &[Option<usize>; 3], problems
             );
         }
     }
-}
-
-/// Text columns by name; without a header, or with names that say nothing, the column of the longest texts.
-fn guess_texts(table: &Table, pair: Option<usize>, label: Option<usize>) -> Option<(usize, Option<usize>)> {
-    let find = |name: &str| {
-        let position = table.columns.iter().position(|column| normalised(column) == name)?;
-        (Some(position) != pair && Some(position) != label).then_some(position)
-    };
-    if pair.is_none()
-        && let Some((a, b)) = PAIR_NAMES.iter().find_map(|&(a, b)| Some((find(a)?, find(b)?)))
-    {
-        return Some((a, Some(b)));
-    }
-    if let Some(text) = TEXT_NAMES.iter().find_map(|name| find(name)) {
-        return Some((text, None));
-    }
-    let n_chars = |position: usize| -> usize {
-        table.rows.iter().filter_map(|row| row.cells[position].text()).map(|text| text.trim().len()).sum()
-    };
-    (0..table.columns.len())
-        .filter(|&position| Some(position) != pair && Some(position) != label && !is_numeric(table, position))
-        .rev() // of equal columns the first is taken
-        .max_by_key(|&position| n_chars(position))
-        .map(|text| (text, None))
-}
-
-/// The label column by name, else by content: no empty cell, values that repeat, integers before words.
-fn guess_label(table: &Table, taken: &[Option<usize>; 2]) -> Option<usize> {
-    let free = |position: &usize| !taken.contains(&Some(*position));
-    let find = |name: &&str| table.columns.iter().position(|column| normalised(column) == **name);
-    if let Some(position) = LABEL_NAMES.iter().find_map(|name| find(name).filter(free)) {
-        return Some(position);
-    }
-    if table.columns.iter().any(|column| table.has_header && is_known_name(column)) {
-        // Names that we know, and none of them a label: a file without labels.
-        return None;
-    }
-    let n_rows = table.rows.len();
-    (0..table.columns.len())
-        .filter(free)
-        .filter_map(|position| {
-            let mut values: Vec<&str> =
-                table.rows.iter().map(|row| row.cells[position].text().unwrap_or("").trim()).collect();
-            let is_text = values.iter().any(|value| value.is_empty() || value.len() > 40);
-            values.sort_unstable();
-            values.dedup();
-            // A column where hardly a value repeats is a running number or text, unless it is a score.
-            let repeats = values.len() <= (n_rows / 2).max(2);
-            let is_numeric = is_numeric(table, position);
-            let is_score = is_numeric && values.iter().any(|value| value.contains('.'));
-            (!is_text && (repeats || is_score)).then_some((!is_numeric, values.len(), position))
-        })
-        .min()
-        .map(|(_, _, position)| position)
-}
-
-fn is_numeric(table: &Table, position: usize) -> bool {
-    table.rows.iter().all(|row| row.cells[position].text().is_some_and(|text| parse_number(text).is_some()))
 }
 
 #[cfg(test)]

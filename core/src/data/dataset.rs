@@ -106,8 +106,8 @@ pub fn load_splits(
 ) -> Result<DataSplits, DataErrors> {
     let mut warnings = Vec::new();
     let loaded = load_train(train, options, &mut warnings);
-    // The validation file is read even if the training file is bad, so that both are mended in one go. Without
-    // labels from the training file only its shape can be judged.
+    // The validation file is read even if the training file is bad, so that both are mended in one go.
+    // Without labels from the training file only its shape can be judged.
     let names = loaded.as_ref().ok().map(|(_, columns)| columns.as_choice());
     let labels = loaded.as_ref().ok().map(|(dataset, _)| &dataset.labels);
     let validation = validation.map(|file| {
@@ -207,7 +207,8 @@ fn load_train(
     Ok((Dataset { examples, labels }, columns))
 }
 
-/// A file beside the training file. `train_names` are the columns read there: they hold here too, if they exist.
+/// A file beside the training file. `train_names` are the columns read there: they hold here too, if they
+/// exist.
 fn load_one(
     file: DataFile<'_>,
     choice: &ColumnChoice,
@@ -245,36 +246,44 @@ fn read_examples(
     file: &str,
     warnings: &mut Vec<DataWarning>,
 ) -> Vec<Example> {
-    let (text_at, pair_at, _) = columns.positions;
-    let mut n_half_empty = 0;
     let mut examples = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
-        let text = read_text(row, text_at, &columns.text, problems);
-        let text_pair =
-            pair_at.map(|at| read_text(row, at, columns.text_pair.as_deref().unwrap_or(""), problems));
+        let texts = read_texts(row, columns, problems);
         let label = label_of(row, problems);
-        let (Some(text), false) = (text, matches!(text_pair, Some(None))) else { continue };
-        let is_empty = |text: &str| text.trim().is_empty();
-        match text_pair.flatten() {
-            pair if is_empty(text) && pair.is_none_or(is_empty) => problems.push(
-                DataProblem::of_file("an empty text", "some text", "remove the row")
-                    .at_line(row.line)
-                    .in_column(columns.text.as_str()),
-            ),
-            pair => {
-                n_half_empty += usize::from(is_empty(text) || pair.is_some_and(is_empty));
-                let text_pair = pair.map(str::to_owned);
-                examples.push(Example { text: text.to_owned(), text_pair, label });
-            }
+        if let Some((text, text_pair)) = texts {
+            let text_pair = text_pair.map(str::to_owned);
+            examples.push(Example { text: text.to_owned(), text_pair, label });
         }
     }
     if table.n_blank_lines > 0 {
         warnings.push(DataWarning::BlankLines { file: file.to_owned(), n_lines: table.n_blank_lines });
     }
-    if n_half_empty > 0 {
-        warnings.push(DataWarning::HalfEmptyPairs { file: file.to_owned(), n_rows: n_half_empty });
+    let is_empty = |text: &str| text.trim().is_empty();
+    let half_empty = |e: &&Example| is_empty(&e.text) || e.text_pair.as_deref().is_some_and(is_empty);
+    let n_rows = examples.iter().filter(half_empty).count();
+    if n_rows > 0 {
+        warnings.push(DataWarning::HalfEmptyPairs { file: file.to_owned(), n_rows });
     }
     examples
+}
+
+/// The text of a row, or both of a pair; reports what is no text and rows without any.
+fn read_texts<'a>(
+    row: &'a Row,
+    columns: &Columns,
+    problems: &mut Problems,
+) -> Option<(&'a str, Option<&'a str>)> {
+    let (text_at, pair_at, _) = columns.positions;
+    let text = read_text(row, text_at, &columns.text, problems);
+    let pair_name = columns.text_pair.as_deref().unwrap_or("");
+    let pair = pair_at.map(|at| read_text(row, at, pair_name, problems));
+    let (text, pair) = (text?, pair.map_or(Some(None), |pair| pair.map(Some))?);
+    if text.trim().is_empty() && pair.is_none_or(|pair| pair.trim().is_empty()) {
+        let problem = DataProblem::of_file("an empty text", "some text", "remove the row");
+        problems.push(problem.at_line(row.line).in_column(columns.text.as_str()));
+        return None;
+    }
+    Some((text, pair))
 }
 
 /// The text in a cell; reports JSON values that are none.

@@ -82,6 +82,11 @@ fn empty_one_row_and_shapeless_files() {
     assert!(message("sentence\tlabel\n").contains("a header and no rows"));
     let one = message("sentence\tlabel\nfine\t1\n");
     assert!(one.contains("found one row; expected at least two rows"), "{one}");
+    let one_empty = message("sentence\tlabel\n \t1\n");
+    assert!(
+        one_empty.contains("2 problems")
+            && one_empty.contains("line 2, column sentence: found an empty text")
+    );
     let ragged = message("sentence\tlabel\nfine\t1\nbad\nx\t0\t9\n");
     assert!(ragged.contains("2 problems") && ragged.contains("line 3: found 1 cells"), "{ragged}");
     let missing = message("index\tsentence\n1\tfine\n2\tbad\n");
@@ -160,6 +165,8 @@ fn doubtful_data_get_warnings() {
     ] {
         assert!(warnings.iter().any(|warning| warning.contains(part)), "{part} is not in {warnings:?}");
     }
+    let half = splits("sentence1\tsentence2\tlabel\na\t\t1\nb\tc\t0\nd\te\t1\n", "").unwrap();
+    assert!(half.warnings.contains(&DataWarning::HalfEmptyPairs { file: "train.tsv".into(), n_rows: 1 }));
     let half = "sentence1\tsentence2\tlabel\na\t\t1\nb\tc\t0\n\t\t1\n";
     assert!(message(half).contains("1 problem ") && message(half).contains("line 4, column sentence1"));
 }

@@ -1,12 +1,12 @@
 //! Does the first row of a delimited file name the columns, or is it the first example? CoLA has no header,
 //! the other GLUE tasks have one.
 
-use super::columns::is_known_name;
+use super::guess::is_known_name;
 use super::labels::parse_number;
 use super::table::{Cell, Row};
 
-/// Decides from the rows alone, in this order: a name the user asked for, a well-known name that does not come
-/// again in its column, a column of numbers, a column of few values of which the first row's is none.
+/// Decides from the rows alone, in this order: a name the user asked for, a well-known name that does not
+/// come again in its column, a column of numbers, a column of few values of which the first row's is none.
 pub(crate) fn first_row_is_header(rows: &[Row], header_names: &[&str]) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
     let first: Vec<&str> = first.cells.iter().map(|cell| cell.text().unwrap_or("").trim()).collect();

@@ -107,8 +107,8 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|number| number.is_finite() && starts_like_one)
 }
 
-/// The name of a class: the cell as it stands, but whole numbers without white space and decimal point, because
-/// the same column is written as 1 by one program and as 1.0 by another.
+/// The name of a class: the cell as it stands, but whole numbers without white space and decimal point,
+/// because the same column is written as 1 by one program and as 1.0 by another.
 fn class_name(cell: &str) -> String {
     match parse_number(cell) {
         Some(number) if cell.contains('.') && number.fract() == 0.0 => format!("{number:.0}"),

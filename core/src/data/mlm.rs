@@ -49,8 +49,8 @@ pub struct MlmBatch {
 }
 
 impl MlmCorpus {
-    /// Cuts each text into sequences of at most `max_length` tokens, as even as can be, each between the special
-    /// tokens that begin and end a text. Texts without a token that can be hidden are left out.
+    /// Cuts each text into sequences of at most `max_length` tokens, as even as can be, each between the
+    /// special tokens that begin and end a text. Texts without a token that can be hidden are left out.
     ///
     /// # Errors
     /// If the tokenizer has no `[CLS]`, `[SEP]` or `[MASK]`, `max_length` leaves no room, or no text is left.
@@ -114,8 +114,8 @@ impl MlmCorpus {
         lengths.iter().take(batch_size).sum()
     }
 
-    /// Joins sequences into a batch and hides tokens. What is hidden in a sequence depends on `seed`, `epoch` and
-    /// its number alone, not on the batch it is in.
+    /// Joins sequences into a batch and hides tokens. What is hidden in a sequence depends on `seed`, `epoch`
+    /// and its number alone, not on the batch it is in.
     #[must_use]
     pub fn pack(&self, sequences: &[u32], seed: u64, epoch: u32) -> MlmBatch {
         let epoch_seed = Random::new(seed, Chance::TokenMasks.stream(epoch)).next_u32();

@@ -1,7 +1,7 @@
 //! From the bytes of a data file to packed batches.
 //!
-//! [`load_splits`] reads TSV, CSV or JSON into examples with labels and says everything that is wrong with them
-//! at once; [`EncodedDataset`] holds their tokens; [`BatchOrder`] says which examples come when, and
+//! [`load_splits`] reads TSV, CSV or JSON into examples with labels and says everything that is wrong with
+//! them at once; [`EncodedDataset`] holds their tokens; [`BatchOrder`] says which examples come when, and
 //! [`EncodedDataset::pack`] joins them without padding. [`mlm`] makes the batches of pretraining.
 
 mod batch;
@@ -11,6 +11,7 @@ mod dataset;
 mod delimited;
 mod encode;
 mod error;
+mod guess;
 mod header;
 mod histogram;
 mod json;
@@ -47,8 +48,8 @@ enum Chance {
 }
 
 impl Chance {
-    /// The stream of the `index`-th use, say of an epoch. The purpose stands in the upper half of the number, so
-    /// that no two purposes share one.
+    /// The stream of the `index`-th use, say of an epoch. The purpose stands in the upper half of the number,
+    /// so that no two purposes share one.
     fn stream(self, index: u32) -> u64 {
         (self as u64) << 32 | u64::from(index)
     }

@@ -73,6 +73,8 @@ impl DataFormat {
             "csv" => Self::Csv { separator: csv_separator(first_line) },
             "json" | "jsonl" | "ndjson" => json,
             _ if first_line.trim_start().starts_with(['{', '[']) => json,
+            // A text file without tabs holds one text a line, commas and all.
+            "txt" => Self::Tsv,
             _ if first_line.contains('\t') => Self::Tsv,
             _ => Self::Csv { separator: csv_separator(first_line) },
         }
@@ -161,7 +163,8 @@ mod tests {
         assert_eq!(DataFormat::detect("a.jsonl", "{}\n{}"), DataFormat::JsonLines);
         assert_eq!(DataFormat::detect("a.txt", "\n{\"a\":1}"), DataFormat::JsonLines);
         assert_eq!(DataFormat::detect("train", "a\tb"), DataFormat::Tsv);
-        assert_eq!(DataFormat::detect("train.txt", "a,b"), csv(','));
+        assert_eq!(DataFormat::detect("train.txt", "a, b"), DataFormat::Tsv);
+        assert_eq!(DataFormat::detect("train", "a,b"), csv(','));
     }
 
     #[test]

@@ -19,6 +19,9 @@ impl ConfusionMatrix {
     }
 
     /// Counts one prediction.
+    ///
+    /// # Panics
+    /// If the classes are not below N.
     pub fn add(&mut self, class: usize, predicted: usize) {
         self.counts[class * self.n_classes + predicted] += 1;
     }
@@ -57,8 +60,8 @@ impl ConfusionMatrix {
         seen.iter().map(|&class| self.f1(class)).sum::<f64>() / seen.len().max(1) as f64
     }
 
-    /// Matthews' correlation coefficient, for any number of classes (Gorodkin 2004). 0 if its denominator is 0,
-    /// that is if all examples have one class or all predictions are one class.
+    /// Matthews' correlation coefficient, for any number of classes (Gorodkin 2004). 0 if its denominator is
+    /// 0, that is if all examples have one class or all predictions are one class.
     #[must_use]
     pub fn matthews_correlation(&self) -> f64 {
         let total = self.total() as f64;

@@ -9,6 +9,9 @@ pub fn mean_squared_error(predictions: &[f64], targets: &[f64]) -> f64 {
 
 /// Pearson's correlation coefficient of two equally long lists. None for fewer than two values, for a list of
 /// equal values and where a value is not finite.
+///
+/// # Panics
+/// If the lists differ in length.
 #[must_use]
 pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     assert_eq!(x.len(), y.len(), "a correlation is between lists of one length");
@@ -21,6 +24,9 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
 }
 
 /// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank. None as above.
+///
+/// # Panics
+/// If the lists differ in length.
 #[must_use]
 pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     if !x.iter().chain(y).all(|value| value.is_finite()) {

@@ -1,7 +1,7 @@
 //! Text to token ids, exactly as transformers' fast tokenizers do it.
 //!
-//! The work is done by Hugging Face's own `tokenizers` package; this module builds it from the files of a model
-//! folder, takes padding and truncation out of its hands and names what can go wrong.
+//! The work is done by Hugging Face's own `tokenizers` package; this module builds it from the files of a
+//! model folder, takes padding and truncation out of its hands and names what can go wrong.
 
 mod vocab;
 
@@ -16,7 +16,8 @@ pub use vocab::CaseRule;
 pub enum TokenizerError {
     /// The file is no tokenizer that can be read.
     #[error(
-        "the tokenizer cannot be read: {problem}; expected a tokenizer.json of Hugging Face tokenizers: {file}"
+        "the tokenizer cannot be read: {problem}; expected a tokenizer.json of Hugging Face tokenizers: \
+         {file}"
     )]
     Unreadable {
         /// Name of the file.
@@ -25,7 +26,10 @@ pub enum TokenizerError {
         problem: String,
     },
     /// A vocabulary lacks tokens that BERT's encoding needs, or holds none.
-    #[error("the vocabulary lacks {}; expected one WordPiece token a line, as in BERT's vocab.txt: {file}", .missing.join(", "))]
+    #[error(
+        "the vocabulary lacks {}; expected one WordPiece token a line, as in BERT's vocab.txt: {file}",
+        .missing.join(", ")
+    )]
     MissingTokens {
         /// Name of the file.
         file: String,
@@ -34,7 +38,8 @@ pub enum TokenizerError {
     },
     /// No room for text beside the special tokens.
     #[error(
-        "a max_length of {max_length} leaves no room for text beside {n_special} special tokens; expected more than {n_special}"
+        "a max_length of {max_length} leaves no room for text beside {n_special} special tokens; expected \
+         more than {n_special}"
     )]
     MaxLengthTooSmall {
         /// What was asked for.
@@ -114,8 +119,8 @@ impl Tokenizer {
         Self::from_bytes(file, vocab::tokenizer_json(file, bytes, case)?.to_string().as_bytes())
     }
 
-    /// Encodes a text or a pair with special tokens, cut to `max_length` tokens in all by taking tokens from the
-    /// end of the longer text first (transformers' `truncation="longest_first"`).
+    /// Encodes a text or a pair with special tokens, cut to `max_length` tokens in all by taking tokens from
+    /// the end of the longer text first (transformers' `truncation="longest_first"`).
     ///
     /// # Errors
     /// If `max_length` leaves no room for text.
