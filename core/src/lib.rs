@@ -3,9 +3,12 @@
 //! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
 
 pub mod checkpoint;
+pub mod data;
 pub mod gpu;
 pub mod ops;
 pub mod models;
 pub mod random;
 pub mod tape;
+pub mod metrics;
+pub mod tokenizer;
 pub mod tuning;

@@ -1,0 +1,118 @@
+//! A data set as token ids, all sequences end to end in flat arrays.
+
+use super::batch::PackedBatch;
+use super::dataset::Dataset;
+use super::labels::Label;
+use crate::tokenizer::{Encoding, Tokenizer, TokenizerError};
+
+/// The tokens and labels of all examples. Sequence `i` is `offsets[i]..offsets[i + 1]` of the flat arrays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedDataset {
+    input_ids: Vec<u32>,
+    token_type_ids: Vec<u32>,
+    offsets: Vec<u32>,
+    labels: Vec<Label>,
+    lengths_before: Vec<u32>,
+}
+
+impl Default for EncodedDataset {
+    fn default() -> Self {
+        Self {
+            input_ids: Vec::new(),
+            token_type_ids: Vec::new(),
+            offsets: vec![0],
+            labels: Vec::new(),
+            lengths_before: Vec::new(),
+        }
+    }
+}
+
+impl EncodedDataset {
+    /// Encodes every example to at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// If `max_length` leaves no room beside the special tokens, or the tokenizer refuses a text.
+    pub fn new(dataset: &Dataset, tokenizer: &Tokenizer, max_length: usize) -> Result<Self, TokenizerError> {
+        let mut encoded = Self::default();
+        for example in &dataset.examples {
+            let encoding = tokenizer.encode(&example.text, example.text_pair.as_deref(), max_length)?;
+            encoded.push(&encoding, example.label);
+        }
+        Ok(encoded)
+    }
+
+    /// Adds one example at the end.
+    ///
+    /// # Panics
+    /// If the data set would exceed 2^32 tokens.
+    pub fn push(&mut self, encoding: &Encoding, label: Label) {
+        self.input_ids.extend_from_slice(&encoding.input_ids);
+        self.token_type_ids.extend_from_slice(&encoding.token_type_ids);
+        assert!(u32::try_from(self.input_ids.len()).is_ok(), "a data set holds at most 2^32 tokens");
+        self.offsets.push(self.input_ids.len() as u32);
+        self.labels.push(label);
+        self.lengths_before.push(encoding.length_before as u32);
+    }
+
+    /// Number of examples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no example.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Tokens of all examples together.
+    #[must_use]
+    pub fn n_tokens(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    /// Tokens of example `i`.
+    #[must_use]
+    pub fn length(&self, i: usize) -> usize {
+        (self.offsets[i + 1] - self.offsets[i]) as usize
+    }
+
+    /// Length of each example before it was cut, special tokens included.
+    #[must_use]
+    pub fn lengths_before(&self) -> &[u32] {
+        &self.lengths_before
+    }
+
+    /// The token ids of example `i`.
+    #[must_use]
+    pub fn input_ids(&self, i: usize) -> &[u32] {
+        &self.input_ids[self.range(i)]
+    }
+
+    /// The label of example `i`.
+    #[must_use]
+    pub fn label(&self, i: usize) -> Label {
+        self.labels[i]
+    }
+
+    /// Joins the given examples into one batch, in this order and without padding.
+    #[must_use]
+    pub fn pack(&self, examples: &[u32]) -> PackedBatch {
+        let mut batch = PackedBatch::default();
+        for &example in examples {
+            let range = self.range(example as usize);
+            batch.push_sequence(&self.input_ids[range.clone()], &self.token_type_ids[range], example);
+            match self.labels[example as usize] {
+                Label::Class(class) => batch.classes.push(class),
+                Label::Score(score) => batch.targets.push(score),
+                Label::Unknown => {}
+            }
+        }
+        batch
+    }
+
+    fn range(&self, i: usize) -> std::ops::Range<usize> {
+        self.offsets[i] as usize..self.offsets[i + 1] as usize
+    }
+}

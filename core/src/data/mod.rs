@@ -1,0 +1,56 @@
+//! From the bytes of a data file to packed batches.
+//!
+//! [`load_splits`] reads TSV, CSV or JSON into examples with labels and says everything that is wrong with
+//! them at once; [`EncodedDataset`] holds their tokens; [`BatchOrder`] says which examples come when, and
+//! [`EncodedDataset::pack`] joins them without padding. [`mlm`] makes the batches of pretraining.
+
+mod batch;
+mod check;
+mod columns;
+mod dataset;
+mod delimited;
+mod encode;
+mod error;
+mod guess;
+mod header;
+mod histogram;
+mod json;
+mod labels;
+pub mod mlm;
+mod split;
+mod table;
+
+pub use batch::{BatchOrder, EpochOrder, PackedBatch};
+pub use check::{DataWarning, class_counts};
+pub use columns::{ColumnChoice, Columns};
+pub use dataset::{
+    DataFile, DataOptions, DataSplits, Dataset, Example, LoadedDataset, load_labelled, load_splits,
+    load_texts,
+};
+pub use encode::EncodedDataset;
+pub use error::{DataError, DataErrors, DataProblem, MAX_LISTED_PROBLEMS};
+pub use histogram::LengthHistogram;
+pub use labels::{Label, LabelSet, TaskKind};
+pub use split::{sample, validation_split};
+pub use table::DataFormat;
+
+/// The choices about data that are left to chance. Each has its own family of random streams.
+#[derive(Clone, Copy)]
+enum Chance {
+    /// Which examples become the validation set.
+    ValidationSplit = 0x1001,
+    /// Which training examples are kept.
+    TrainSample = 0x1002,
+    /// In which order an epoch visits the examples.
+    EpochOrder = 0x1003,
+    /// Which tokens an epoch masks.
+    TokenMasks = 0x1004,
+}
+
+impl Chance {
+    /// The stream of the `index`-th use, say of an epoch. The purpose stands in the upper half of the number,
+    /// so that no two purposes share one.
+    fn stream(self, index: u32) -> u64 {
+        (self as u64) << 32 | u64::from(index)
+    }
+}

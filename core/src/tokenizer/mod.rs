@@ -1,0 +1,225 @@
+//! Text to token ids, exactly as transformers' fast tokenizers do it.
+//!
+//! The work is done by Hugging Face's own `tokenizers` package; this module builds it from the files of a
+//! model folder, takes padding and truncation out of its hands and names what can go wrong.
+
+mod vocab;
+
+use std::collections::BTreeSet;
+
+use tokenizers::{PostProcessor as _, TruncationDirection, TruncationParams, TruncationStrategy};
+
+pub use vocab::CaseRule;
+
+/// What can go wrong between a tokenizer file and token ids.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenizerError {
+    /// The file is no tokenizer that can be read.
+    #[error(
+        "the tokenizer cannot be read: {problem}; expected a tokenizer.json of Hugging Face tokenizers: \
+         {file}"
+    )]
+    Unreadable {
+        /// Name of the file.
+        file: String,
+        /// What the reader said.
+        problem: String,
+    },
+    /// A vocabulary lacks tokens that BERT's encoding needs, or holds none.
+    #[error(
+        "the vocabulary lacks {}; expected one WordPiece token a line, as in BERT's vocab.txt: {file}",
+        .missing.join(", ")
+    )]
+    MissingTokens {
+        /// Name of the file.
+        file: String,
+        /// The tokens.
+        missing: Vec<String>,
+    },
+    /// No room for text beside the special tokens.
+    #[error(
+        "a max_length of {max_length} leaves no room for text beside {n_special} special tokens; expected \
+         more than {n_special}"
+    )]
+    MaxLengthTooSmall {
+        /// What was asked for.
+        max_length: usize,
+        /// Special tokens of one sequence.
+        n_special: usize,
+    },
+    /// The package refused a text.
+    #[error("the text starting with {start:?} cannot be tokenized: {problem}")]
+    Text {
+        /// First characters of the text.
+        start: String,
+        /// What the package said.
+        problem: String,
+    },
+}
+
+/// One text or pair of texts as the model reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// (T) Token ids, special tokens included.
+    pub input_ids: Vec<u32>,
+    /// (T) 0 in the first text, 1 in the second (always 0 where the model knows no segments).
+    pub token_type_ids: Vec<u32>,
+    /// Whether tokens were cut off.
+    pub truncated: bool,
+    /// Number of tokens before the cut, special tokens included.
+    pub length_before: usize,
+}
+
+/// Ids of the special tokens that have a part in training.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecialTokens {
+    /// Stands before the text: `[CLS]` or `<s>`.
+    pub cls: Option<u32>,
+    /// Stands after each text: `[SEP]` or `</s>`.
+    pub sep: Option<u32>,
+    /// Stands for a hidden token: `[MASK]` or `<mask>`.
+    pub mask: Option<u32>,
+    /// All ids marked as special, these among them.
+    pub all: BTreeSet<u32>,
+}
+
+/// A tokenizer with its vocabulary.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    direction: TruncationDirection,
+    vocab_size: usize,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`. Padding stored in it is dropped, of truncation only its side is kept.
+    ///
+    /// # Errors
+    /// If the file is not one.
+    pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self, TokenizerError> {
+        let unreadable = |problem: String| TokenizerError::Unreadable { file: file.to_owned(), problem };
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let direction = inner.get_truncation().map_or(TruncationDirection::Right, |stored| stored.direction);
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| unreadable(error.to_string()))?;
+        let largest_id = inner.get_vocab(true).into_values().max();
+        let vocab_size = largest_id.map_or(0, |id| id as usize + 1);
+        if vocab_size == 0 {
+            return Err(unreadable("its vocabulary is empty".to_owned()));
+        }
+        Ok(Self { inner, direction, vocab_size })
+    }
+
+    /// Builds BERT's WordPiece tokenizer from a `vocab.txt`, one token a line, the line number its id.
+    ///
+    /// # Errors
+    /// If the file is not UTF-8 or lacks one of BERT's special tokens.
+    pub fn from_vocab(file: &str, bytes: &[u8], case: CaseRule) -> Result<Self, TokenizerError> {
+        Self::from_bytes(file, vocab::tokenizer_json(file, bytes, case)?.to_string().as_bytes())
+    }
+
+    /// Encodes a text or a pair with special tokens, cut to `max_length` tokens in all by taking tokens from
+    /// the end of the longer text first (transformers' `truncation="longest_first"`).
+    ///
+    /// # Errors
+    /// If `max_length` leaves no room for text.
+    pub fn encode(
+        &self,
+        text: &str,
+        pair: Option<&str>,
+        max_length: usize,
+    ) -> Result<Encoding, TokenizerError> {
+        let n_special = self.n_special(pair.is_some());
+        if max_length <= n_special {
+            return Err(TokenizerError::MaxLengthTooSmall { max_length, n_special });
+        }
+        let failed = |error: tokenizers::Error| refused(text, &error);
+        let first = self.inner.encode_fast(text, false).map_err(failed)?;
+        let second = pair
+            .map(|pair| {
+                let mut second = self.inner.encode_fast(pair, false)?;
+                // Alone it was a first text; not every template sets the segments anew.
+                second.set_type_ids(vec![1; second.get_ids().len()]);
+                Ok(second)
+            })
+            .transpose()
+            .map_err(failed)?;
+        let n_text = first.len() + second.as_ref().map_or(0, tokenizers::Encoding::len);
+        let cut = TruncationParams {
+            direction: self.direction,
+            max_length: max_length - n_special,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+        };
+        let (first, second) = tokenizers::truncate_encodings(first, second, &cut).map_err(failed)?;
+        let whole = self.inner.post_process(first, second, true).map_err(failed)?;
+        Ok(Encoding {
+            input_ids: whole.get_ids().to_vec(),
+            token_type_ids: whole.get_type_ids().to_vec(),
+            truncated: n_text > cut.max_length,
+            length_before: n_text + n_special,
+        })
+    }
+
+    /// The ids of a text alone, without special tokens and of any length.
+    ///
+    /// # Errors
+    /// If the package refuses the text.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|error| refused(text, &error))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// How many rows of the embedding the ids can name: one more than the largest id.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// Special tokens that an encoding of one text, or of a pair, has.
+    #[must_use]
+    pub fn n_special(&self, is_pair: bool) -> usize {
+        self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(is_pair))
+    }
+
+    /// The token with this id, as the vocabulary writes it.
+    #[must_use]
+    pub fn id_to_token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of a token as the vocabulary writes it.
+    #[must_use]
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The tokens of some ids, for display; an id outside the vocabulary shows as its number.
+    #[must_use]
+    pub fn tokens(&self, ids: &[u32]) -> Vec<String> {
+        ids.iter().map(|&id| self.id_to_token(id).unwrap_or_else(|| format!("<{id}>"))).collect()
+    }
+
+    /// The special tokens by their usual names.
+    #[must_use]
+    pub fn special_tokens(&self) -> SpecialTokens {
+        let first_of = |names: [&str; 2]| names.iter().find_map(|name| self.token_to_id(name));
+        let decoder = self.inner.get_added_tokens_decoder();
+        let all = decoder.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
+        SpecialTokens {
+            cls: first_of(["[CLS]", "<s>"]),
+            sep: first_of(["[SEP]", "</s>"]),
+            mask: first_of(["[MASK]", "<mask>"]),
+            all,
+        }
+    }
+}
+
+fn refused(text: &str, error: &tokenizers::Error) -> TokenizerError {
+    TokenizerError::Text { start: text.chars().take(40).collect(), problem: error.to_string() }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
