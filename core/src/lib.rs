@@ -4,5 +4,7 @@
 
 pub mod checkpoint;
 pub mod gpu;
+pub mod nn;
+pub mod omega;
 pub mod random;
 pub mod tuning;
