@@ -15,7 +15,8 @@
 
 use std::ops::ControlFlow;
 
-use super::linalg::{Matrix, Real, matmul, matmul_transposed, orthonormal_rows, transposed_matmul};
+use super::basis::orthonormal_rows;
+use super::linalg::{Matrix, Real, matmul, matmul_transposed, transposed_matmul};
 use super::select::largest;
 use super::{Omega, OmegaError, Progress, ProgressFn};
 use crate::random::Random;

@@ -10,8 +10,9 @@
 
 use std::ops::ControlFlow;
 
+use super::basis::orthonormal_rows;
 use super::grebsmo::{bilateral_step, relative, residual};
-use super::linalg::{Matrix, Real, matmul, orthonormal_rows};
+use super::linalg::{Matrix, Real, matmul};
 use super::select::largest;
 use super::{Omega, OmegaError, Progress, ProgressFn};
 use crate::random::Random;

@@ -3,6 +3,7 @@
 //! Ω depends on the weight, the method, c and the seed only, so it is computed once per matrix and kept.
 //! This is the host's version, in f64; it is what the kernels are tested against.
 
+pub mod basis;
 pub mod grebsmo;
 pub mod grebsmo_ref;
 pub mod linalg;

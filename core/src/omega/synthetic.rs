@@ -1,6 +1,7 @@
 //! Weights with known spikes, to check selectors against (`dsee-method` 2.5). Tests only.
 
-use super::linalg::{Matrix, matmul, orthonormal_rows, transposed_matmul};
+use super::basis::orthonormal_rows;
+use super::linalg::{Matrix, matmul, transposed_matmul};
 use crate::random::Random;
 
 /// Standard deviation of the noise in the first matrix.

@@ -6,9 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scores::{
-    HeadScores, PruneCriterion, PruneError, adapted_sites, check_deltas, entry_keys, find_weight,
-};
+use super::criterion::{PruneCriterion, PruneError};
+use super::scores::{HeadScores, adapted_sites, check_deltas, entry_keys, find_weight};
 use super::state::{Mask, PrunedState, SiteDelta};
 use crate::checkpoint::NamedTensors;
 use crate::nn::site::{Role, Site};
