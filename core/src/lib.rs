@@ -2,11 +2,14 @@
 //!
 //! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
 
+pub mod accounting;
 pub mod checkpoint;
 pub mod data;
 pub mod gpu;
 pub mod ops;
 pub mod models;
+pub mod nn;
+pub mod omega;
 pub mod random;
 pub mod tape;
 pub mod metrics;
