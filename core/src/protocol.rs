@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
+use crate::gpu::AdapterReport;
+
 /// One report of the engine. Serialised as `{"event": "progress", …}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The adapter that computes.
-    Adapter(AdapterSummary),
+    Adapter(AdapterReport),
     /// Model and data are on the adapter.
     Loaded(Loaded),
     /// A phase begins.
@@ -70,21 +72,6 @@ impl fmt::Display for Phase {
             Self::Evaluate => "evaluate",
         })
     }
-}
-
-/// The adapter in words and bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdapterSummary {
-    /// Its name.
-    pub name: String,
-    /// `Vulkan`, `Metal`, `Dx12` or `BrowserWebGpu`.
-    pub backend: String,
-    /// Whether it computes on the CPU.
-    pub is_software: bool,
-    /// Largest buffer, in bytes.
-    pub max_buffer_bytes: u64,
-    /// Largest storage binding, in bytes.
-    pub max_binding_bytes: u64,
 }
 
 /// What was loaded.
