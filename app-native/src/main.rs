@@ -1,2 +1,31 @@
-//! DSEE Studio on the command line.
-fn main() {}
+//! DSEE Studio on the command line: results on stdout, everything else on stderr.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 130 interrupted.
+
+mod args;
+mod atomic;
+mod commands;
+mod failure;
+mod interrupt;
+mod phase_table;
+mod progress;
+mod run_folder;
+mod settings_args;
+mod trainer_log;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+use args::{Cli, Verb};
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    let cli = Cli::parse();
+    let done = match &cli.verb {
+        Verb::Env(args) => commands::env::run(args, cli.json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

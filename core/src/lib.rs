@@ -14,4 +14,7 @@ pub mod random;
 pub mod tape;
 pub mod metrics;
 pub mod tokenizer;
+pub mod config;
+pub mod protocol;
+pub mod train;
 pub mod tuning;

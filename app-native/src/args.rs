@@ -1,0 +1,25 @@
+//! The command line: verbs and their flags.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+
+/// Fine-tunes pretrained encoders with low-rank plus sparse updates, prunes them by what the updates say, and
+/// tunes them again, on any GPU or none.
+#[derive(Debug, Parser)]
+#[command(name = "dsee", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Everything the program does.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show the adapter, its limits and the versions.
+    Env(commands::env::EnvArgs),
+}

@@ -1,0 +1,3 @@
+//! One file per verb: its flags, and what it does.
+
+pub mod env;

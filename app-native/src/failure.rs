@@ -1,0 +1,80 @@
+//! How a verb ends other than well, and the exit code for it.
+
+use dsee_core::config::FieldError;
+use std::{fmt, process::ExitCode};
+
+use crate::interrupt::EXIT_INTERRUPTED;
+
+/// Exit code of wrong settings, the same as for a wrong command line.
+const EXIT_USAGE: u8 = 2;
+
+/// Why a verb did not finish.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something went wrong: exit code 1.
+    Failed(anyhow::Error),
+    /// The settings cannot be: exit code 2.
+    Settings(Vec<FieldError>),
+    /// The user asked to stop, and everything is saved: exit code 130.
+    Interrupted {
+        /// The command that goes on from here.
+        resume_command: String,
+    },
+}
+
+impl Failure {
+    /// Prints the failure once, on stderr, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("{self}");
+        match self {
+            Self::Failed(_) => ExitCode::FAILURE,
+            Self::Settings(_) => ExitCode::from(EXIT_USAGE),
+            Self::Interrupted { .. } => ExitCode::from(EXIT_INTERRUPTED),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => {
+                write!(f, "error: {error}")?;
+                error.chain().skip(1).try_for_each(|cause| write!(f, "\n  because: {cause}"))
+            }
+            Self::Settings(errors) => {
+                write!(f, "error: {} of the settings cannot be", errors.len())?;
+                errors.iter().try_for_each(|error| write!(f, "\n  {error}"))
+            }
+            Self::Interrupted { resume_command } => write!(f, "interrupted; go on with:\n  {resume_command}"),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn causes_are_listed_once_each() {
+        let error = Err::<(), _>(anyhow::anyhow!("no such file"))
+            .context("cannot read the data")
+            .map_err(Failure::from);
+        let text = error.err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert_eq!(text, "error: cannot read the data\n  because: no such file");
+    }
+
+    #[test]
+    fn all_wrong_settings_are_listed() {
+        let errors =
+            vec![FieldError::new("rank", 0, "too small", ""), FieldError::new("nnz", 0, "too small", "")];
+        let text = Failure::Settings(errors).to_string();
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+}

@@ -1,0 +1,279 @@
+//! The folder a run writes: where everything lies, which checkpoints stay, and how it is found again.
+//!
+//! ```text
+//! run.toml  trainer_log.jsonl  trainer_state.json  report.html  report.md
+//! checkpoint-N/  adapter/  merged/
+//! ```
+
+use anyhow::{Context as _, bail};
+use dsee_core::config::RunConfig;
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use crate::atomic::{self, NamedBytes, WriteError};
+
+/// Settings of the run, checked and complete.
+pub const SETTINGS_FILE: &str = "run.toml";
+const LOG_FILE: &str = "trainer_log.jsonl";
+const STATE_FILE: &str = "trainer_state.json";
+const CHECKPOINT_PREFIX: &str = "checkpoint-";
+
+/// A run folder on disk.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run and writes its settings.
+    ///
+    /// # Errors
+    /// If there is a run already, or the folder cannot be written.
+    pub fn create(config: &mut RunConfig) -> anyhow::Result<Self> {
+        let path = match &config.output_dir {
+            Some(path) => PathBuf::from(path),
+            None => default_path(config.run_name.as_deref()),
+        };
+        if path.join(SETTINGS_FILE).exists() {
+            bail!(
+                "there is a run already; go on with it by --resume-from-checkpoint latest, or choose another \
+                 --output-dir: {}",
+                path.display()
+            );
+        }
+        fs::create_dir_all(&path).with_context(|| {
+            format!("cannot make the run folder; choose another --output-dir: {}", path.display())
+        })?;
+        config.output_dir = Some(path.display().to_string());
+        let folder = Self { path };
+        folder.write(SETTINGS_FILE, config.to_toml().as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of an earlier run.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        if !path.join(SETTINGS_FILE).is_file() {
+            bail!("not a run folder, it has no {SETTINGS_FILE}: {}", path.display());
+        }
+        Ok(Self { path: path.to_path_buf() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces one file of the folder.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+        atomic::write(&self.path.join(name), bytes)
+    }
+
+    /// Replaces one subfolder, `adapter` for example.
+    pub fn write_folder(&self, name: &str, files: &[NamedBytes]) -> Result<(), WriteError> {
+        atomic::replace_folder(&self.path.join(name), files)
+    }
+
+    /// Replaces `trainer_state.json`.
+    pub fn write_state(&self, state: &serde_json::Value) -> Result<(), WriteError> {
+        self.write(STATE_FILE, format!("{state:#}\n").as_bytes())
+    }
+
+    /// The log of a resumed run, for which lines after `step` no longer count.
+    ///
+    /// # Errors
+    /// If the log is there and cannot be read or written.
+    pub fn cut_log(&self, step: usize) -> anyhow::Result<()> {
+        let path = self.path.join(LOG_FILE);
+        if !path.exists() {
+            return Ok(());
+        }
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read the log: {}", path.display()))?;
+        // A line cut off by a crash is no JSON; it goes, too.
+        let counts = |line: &&str| {
+            let entry: Option<serde_json::Value> = serde_json::from_str(line).ok();
+            entry
+                .and_then(|entry| entry["current_steps"].as_u64())
+                .is_some_and(|logged| logged <= step as u64)
+        };
+        let kept: String = text.lines().filter(counts).flat_map(|line| [line, "\n"]).collect();
+        Ok(self.write(LOG_FILE, kept.as_bytes())?)
+    }
+
+    /// Appends one line to `trainer_log.jsonl`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn append_log(&self, entry: &serde_json::Value) -> anyhow::Result<()> {
+        let path = self.path.join(LOG_FILE);
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot write the log: {}", path.display()))?;
+        file.write_all(format!("{entry}\n").as_bytes())
+            .with_context(|| format!("cannot write the log: {}", path.display()))
+    }
+
+    /// Writes the checkpoint of `step`, then removes the oldest ones over `limit`, but never the best.
+    ///
+    /// # Errors
+    /// If it cannot be written; then older ones are still there.
+    pub fn save_checkpoint(
+        &self,
+        step: usize,
+        files: &[NamedBytes],
+        best_step: Option<usize>,
+        limit: usize,
+    ) -> Result<(), WriteError> {
+        self.write_folder(&checkpoint_name(step), files)?;
+        for step in superfluous(&self.checkpoints(), best_step, limit) {
+            // A checkpoint that cannot be removed takes room, but does no harm.
+            if let Err(error) = fs::remove_dir_all(self.checkpoint_path(step)) {
+                log::warn!("checkpoint {step} could not be removed: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps of the checkpoints in the folder, ascending.
+    pub fn checkpoints(&self) -> Vec<usize> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut steps: Vec<usize> =
+            names.filter_map(|name| name.strip_prefix(CHECKPOINT_PREFIX)?.parse().ok()).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// The folder of the checkpoint of `step`.
+    pub fn checkpoint_path(&self, step: usize) -> PathBuf {
+        self.path.join(checkpoint_name(step))
+    }
+
+    /// The command that goes on from the checkpoint of `step`.
+    pub fn resume_command(&self, step: usize) -> String {
+        let path = self.checkpoint_path(step).display().to_string();
+        let quoted = if path.contains([' ', '\'', '"', '$']) {
+            format!("'{}'", path.replace('\'', r"'\''"))
+        } else {
+            path
+        };
+        format!("dsee train --resume-from-checkpoint {quoted}")
+    }
+}
+
+/// Name of the subfolder of one checkpoint, as in transformers.
+pub fn checkpoint_name(step: usize) -> String {
+    format!("{CHECKPOINT_PREFIX}{step}")
+}
+
+/// Reads every file of a folder, by name.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn read_folder(path: &Path) -> anyhow::Result<Vec<NamedBytes>> {
+    let explain = || format!("cannot read the folder: {}", path.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(explain)? {
+        let entry = entry.with_context(explain)?;
+        if entry.file_type().with_context(explain)?.is_file() {
+            let bytes =
+                fs::read(entry.path()).with_context(|| format!("cannot read: {}", entry.path().display()))?;
+            files.push((entry.file_name().to_string_lossy().into_owned(), bytes));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The checkpoints to remove so that `limit` stay. The best one always stays; so does the newest, to resume from.
+fn superfluous(steps: &[usize], best: Option<usize>, limit: usize) -> Vec<usize> {
+    let newest = steps.last().copied();
+    let removable = steps.iter().copied().filter(|&step| Some(step) != best && Some(step) != newest);
+    removable.take(steps.len().saturating_sub(limit)).collect()
+}
+
+/// `runs/2026-11-23-154501-name`, with a number behind it if that is taken.
+fn default_path(name: Option<&str>) -> PathBuf {
+    let time = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
+    // Only what every file system takes.
+    let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.unwrap_or("dsee").chars().map(safe).collect();
+    let path = |suffix: &str| Path::new("runs").join(format!("{time}-{name}{suffix}"));
+    let numbered = (2..).map(|number| path(&format!("-{number}")));
+    std::iter::once(path("")).chain(numbered).find(|path| !path.exists()).expect("some number is free")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use dsee_core::config::RunConfigDraft;
+
+    fn folder(place: &Path) -> RunFolder {
+        let mut config =
+            RunConfigDraft::default().with("output_dir", place.to_str().unwrap()).check().unwrap();
+        RunFolder::create(&mut config).unwrap()
+    }
+
+    #[test]
+    fn the_limit_spares_the_best_and_the_newest() {
+        assert_eq!(superfluous(&[10, 20, 30, 40], Some(10), 2), [20, 30]);
+        assert_eq!(superfluous(&[10, 20, 30], Some(30), 1), [10, 20]);
+        assert!(superfluous(&[10, 20], Some(10), 1).is_empty());
+        assert!(superfluous(&[10, 20], None, 5).is_empty());
+    }
+
+    #[test]
+    fn checkpoints_come_and_go() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = folder(&place.path().join("run"));
+        for step in [5, 10, 15, 100] {
+            let files = [("state".to_owned(), step.to_string().into_bytes())];
+            folder.save_checkpoint(step, &files, Some(10), 2).unwrap();
+        }
+        assert_eq!(folder.checkpoints(), [10, 100]);
+        assert_eq!(
+            read_folder(&folder.checkpoint_path(100)).unwrap(),
+            [("state".to_owned(), b"100".to_vec())]
+        );
+    }
+
+    #[test]
+    fn an_earlier_run_is_not_overwritten() {
+        let place = tempfile::tempdir().unwrap();
+        let first = folder(place.path());
+        let mut config =
+            RunConfigDraft::default().with("output_dir", place.path().to_str().unwrap()).check().unwrap();
+        let error = RunFolder::create(&mut config).unwrap_err().to_string();
+        assert!(error.contains("--resume-from-checkpoint"), "{error}");
+        assert!(RunFolder::open(first.path()).is_ok());
+        assert!(RunFolder::open(&place.path().join("elsewhere")).is_err());
+    }
+
+    #[test]
+    fn the_log_is_cut_back_to_the_checkpoint() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = folder(place.path());
+        for step in [10, 20, 30] {
+            folder.append_log(&serde_json::json!({ "current_steps": step })).unwrap();
+        }
+        folder.cut_log(20).unwrap();
+        let text = fs::read_to_string(place.path().join(LOG_FILE)).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+
+    #[test]
+    fn the_resume_command_survives_spaces() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = folder(&place.path().join("my run"));
+        assert!(folder.resume_command(7).ends_with("my run/checkpoint-7'"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The settings of a run as command-line flags, made from the same table as `run.toml`.
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use dsee_core::config::{FIELDS, FieldError, FieldKind, FieldSpec, RunConfig, RunConfigDraft};
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+
+/// `--config` and one flag for every setting.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsArgs {
+    /// What the flags said.
+    pub flags: RunConfigDraft,
+    /// A file of settings, which flags override.
+    pub config: Option<PathBuf>,
+}
+
+impl SettingsArgs {
+    /// The checked settings: file first, flags over it.
+    pub fn resolve(&self) -> Result<RunConfig, Failure> {
+        let file = match &self.config {
+            Some(path) => read_draft(path)?,
+            None => RunConfigDraft::default(),
+        };
+        file.overridden_by(&self.flags).check().map_err(|errors| Failure::Settings(as_flags(errors)))
+    }
+}
+
+/// Reads a `run.toml`, unchecked.
+pub fn read_draft(path: &std::path::Path) -> Result<RunConfigDraft, Failure> {
+    use anyhow::Context as _;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the settings: {}", path.display()))?;
+    Ok(RunConfigDraft::from_toml(&text)
+        .with_context(|| format!("cannot read the settings: {}", path.display()))?)
+}
+
+/// Errors in the spelling of the command line.
+pub fn as_flags(mut errors: Vec<FieldError>) -> Vec<FieldError> {
+    for error in &mut errors {
+        if FieldSpec::find(&error.field).is_some() {
+            error.field = format!("--{}", error.field.replace('_', "-"));
+        }
+    }
+    errors
+}
+
+impl Args for SettingsArgs {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("RUN.TOML")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Settings from a file; flags override it");
+        FIELDS.iter().fold(command.arg(config), |command, field| command.arg(flag(field)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingsArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut settings = Self::default();
+        settings.update_from_arg_matches(matches)?;
+        Ok(settings)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.config = matches.get_one::<PathBuf>("config").cloned();
+        for field in FIELDS {
+            if let Some(value) = matches.get_one::<String>(field.name) {
+                self.flags.set(field.name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The flag of one setting. Values stay text here, so that everything wrong is reported at once.
+fn flag(field: &'static FieldSpec) -> Arg {
+    // clap keeps names for the life of the process, and there is one process: leaking forty words is what it asks for.
+    let kebab: &'static str = field.name.replace('_', "-").leak();
+    let help = match field.default {
+        "" => field.help.to_owned(),
+        default => format!("{} [default: {default}]", field.help),
+    };
+    let arg =
+        Arg::new(field.name).long(kebab).help(help).help_heading(field.group).allow_negative_numbers(true);
+    let arg = if kebab == field.name { arg } else { arg.alias(field.name) };
+    match field.kind {
+        FieldKind::Text => arg.value_name("TEXT"),
+        FieldKind::Count => arg.value_name("N"),
+        FieldKind::Number => arg.value_name("X"),
+        FieldKind::Choices(_) => arg.value_name("A,B"),
+        FieldKind::Pruning => arg.value_name("WHAT"),
+        // A bare switch means true.
+        FieldKind::Switch => arg.value_name("true|false").num_args(0..=1).default_missing_value("true"),
+        FieldKind::Choice(names) => arg.value_name(&*names.join("|").leak()),
+    }
+}

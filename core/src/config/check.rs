@@ -1,0 +1,300 @@
+//! From loose settings to checked ones, reporting everything that is wrong at once.
+
+use super::{
+    BestMetric, FieldError, Method, OmegaSelector, PruneCriterion, RunConfig, RunConfigDraft, SchedulerType,
+    Strategy, TaskType,
+    error::did_you_mean,
+    field::{FIELDS, FieldSpec},
+    reader::{NOT_NEGATIVE, PERCENTAGE, POSITIVE, Reader, SHARE, show},
+};
+
+impl RunConfigDraft {
+    /// The checked settings.
+    ///
+    /// # Errors
+    /// Every unknown setting, value of the wrong type or range, and combination that cannot be.
+    pub fn check(&self) -> Result<RunConfig, Vec<FieldError>> {
+        let mut reader = Reader { draft: self, errors: self.unknown_fields() };
+        let config = read_config(&mut reader);
+        reader.check_combinations(&config);
+        if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
+    }
+
+    fn unknown_fields(&self) -> Vec<FieldError> {
+        let unknown = self.values.iter().filter(|(name, _)| FieldSpec::find(name).is_none());
+        unknown
+            .map(|(name, value)| FieldError::new(name, show(value), "there is no such setting", meant(name)))
+            .collect()
+    }
+}
+
+/// Reads every field. A field that cannot be read leaves an error and some value behind, which nobody will see.
+fn read_config(r: &mut Reader) -> RunConfig {
+    let method = r.choice("method").unwrap_or(Method::Dsee);
+    // Settings of an update are not even looked at where the method has none.
+    let rank = if method.has_update() { r.count("rank", 1) } else { 0 };
+    let nnz = if method == Method::Dsee { r.count("nnz", 1) } else { 0 };
+    let learning_rate = r.optional_number("learning_rate", POSITIVE).unwrap_or(default_learning_rate(method));
+    let num_train_epochs = r.number("num_train_epochs", POSITIVE);
+    let per_device_train_batch_size = r.count("per_device_train_batch_size", 1);
+    RunConfig {
+        model: r.text("model"),
+        train_file: r.text("train_file"),
+        validation_file: r.text("validation_file"),
+        validation_split_percentage: r.number("validation_split_percentage", PERCENTAGE),
+        text_column: r.text("text_column"),
+        text_pair_column: r.text("text_pair_column"),
+        label_column: r.text("label_column"),
+        task_type: r.choice("task_type").unwrap_or(TaskType::Auto),
+        max_length: r.count("max_length", 3),
+        max_train_samples: r.optional_count("max_train_samples", 1),
+        max_eval_samples: r.optional_count("max_eval_samples", 1),
+        output_dir: r.text("output_dir"),
+        run_name: r.text("run_name"),
+        seed: r.count("seed", 0) as u64,
+        method,
+        rank,
+        alpha: r.number("alpha", POSITIVE),
+        nnz,
+        omega: r.choice("omega").unwrap_or(OmegaSelector::Grebsmo),
+        target_modules: r.choices("target_modules"),
+        prune: r.pruning("prune"),
+        prune_criterion: r.choice("prune_criterion").unwrap_or(default_criterion(method)),
+        retune_epochs: r.optional_number("retune_epochs", NOT_NEGATIVE).unwrap_or(num_train_epochs),
+        retune_learning_rate: r.optional_number("retune_learning_rate", POSITIVE).unwrap_or(learning_rate),
+        num_train_epochs,
+        max_steps: r.optional_count("max_steps", 1),
+        per_device_train_batch_size,
+        gradient_accumulation_steps: r.count("gradient_accumulation_steps", 1),
+        per_device_eval_batch_size: r
+            .optional_count("per_device_eval_batch_size", 1)
+            .unwrap_or(per_device_train_batch_size),
+        learning_rate,
+        lr_scheduler_type: r.choice("lr_scheduler_type").unwrap_or(SchedulerType::Linear),
+        warmup_steps: r.number("warmup_steps", NOT_NEGATIVE),
+        weight_decay: r.number("weight_decay", NOT_NEGATIVE),
+        adam_beta1: r.number("adam_beta1", SHARE),
+        adam_beta2: r.number("adam_beta2", SHARE),
+        adam_epsilon: r.number("adam_epsilon", POSITIVE),
+        max_grad_norm: r.number("max_grad_norm", NOT_NEGATIVE),
+        label_smoothing_factor: r.number("label_smoothing_factor", SHARE),
+        dropout: r.optional_number("dropout", SHARE),
+        eval_strategy: r.choice("eval_strategy").unwrap_or(Strategy::Epoch),
+        eval_steps: r.count("eval_steps", 1),
+        save_strategy: r.choice("save_strategy").unwrap_or(Strategy::Epoch),
+        save_steps: r.count("save_steps", 1),
+        save_total_limit: r.count("save_total_limit", 1),
+        load_best_model_at_end: r.switch("load_best_model_at_end"),
+        metric_for_best_model: r.choice("metric_for_best_model"),
+        logging_steps: r.count("logging_steps", 1),
+    }
+}
+
+/// The rates of the released DSEE scripts, of BERT's fine-tuning recipe, and of BitFit's search range: few
+/// trained numbers bear, and need, larger steps.
+fn default_learning_rate(method: Method) -> f64 {
+    match method {
+        Method::Dsee | Method::Lora => 2e-4,
+        Method::Full => 2e-5,
+        Method::Bitfit => 4e-4,
+    }
+}
+
+/// |ΔW| is the paper's; without a separate ΔW only the weight itself can be ranked.
+fn default_criterion(method: Method) -> PruneCriterion {
+    if method.has_update() { PruneCriterion::Delta } else { PruneCriterion::Weight }
+}
+
+impl Reader<'_> {
+    /// What no single setting can know.
+    fn check_combinations(&mut self, config: &RunConfig) {
+        let mut wrong = |field: &str, value: &dyn std::fmt::Display, reason: &str, suggestion: &str| {
+            self.errors.push(FieldError::new(field, value, reason, suggestion));
+        };
+        if config.method.has_update() && config.target_modules.is_empty() {
+            wrong(
+                "target_modules",
+                &"[]",
+                "the update needs at least one matrix",
+                "the usual choice is query,value",
+            );
+        }
+        let ranks_update = matches!(config.prune_criterion, PruneCriterion::Delta | PruneCriterion::Sum);
+        if !config.method.has_update() && ranks_update {
+            let reason = format!("method {} keeps no separate update to rank by", config.method);
+            wrong("prune_criterion", &config.prune_criterion, &reason, "use weight or random");
+        }
+        if let Some(text) = &config.text_column {
+            for (field, other) in
+                [("text_pair_column", &config.text_pair_column), ("label_column", &config.label_column)]
+            {
+                if other.as_ref() == Some(text) {
+                    wrong(field, text, "is the same column as text_column", "name another one");
+                }
+            }
+        }
+        if let Some(metric) = config.metric_for_best_model {
+            let of_regression = matches!(metric, BestMetric::Pearson | BestMetric::Spearman);
+            match config.task_type {
+                TaskType::Classification if of_regression => {
+                    wrong(
+                        "metric_for_best_model",
+                        &metric,
+                        "is a metric of regression",
+                        "use accuracy, f1 or loss",
+                    );
+                }
+                TaskType::Regression if !of_regression && metric != BestMetric::Loss => {
+                    wrong(
+                        "metric_for_best_model",
+                        &metric,
+                        "is a metric of classification",
+                        "use pearson or loss",
+                    );
+                }
+                _ => {}
+            }
+        }
+        if config.task_type == TaskType::Regression && config.label_smoothing_factor > 0.0 {
+            let value = config.label_smoothing_factor;
+            wrong(
+                "label_smoothing_factor",
+                &value,
+                "regression has no classes to spread a label over",
+                "use 0",
+            );
+        }
+    }
+}
+
+/// Names that other tools use, and ours.
+const RENAMED: [(&str, &str); 5] = [
+    ("warmup_ratio", "warmup_steps"),
+    ("batch_size", "per_device_train_batch_size"),
+    ("epochs", "num_train_epochs"),
+    ("lr", "learning_rate"),
+    ("lora_alpha", "alpha"),
+];
+
+/// A helpful sentence about an unknown setting.
+fn meant(name: &str) -> String {
+    let known = FIELDS.iter().map(|field| field.name);
+    let snake = name.replace('-', "_");
+    let renamed = RENAMED.iter().find(|(old, _)| *old == snake).map(|&(_, new)| new);
+    match renamed.or_else(|| did_you_mean(&snake, known)) {
+        Some(close) => format!("did you mean {close}?"),
+        None => "remove it, or see `dsee train --help` for all settings".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::config::TargetModule;
+
+    fn draft(pairs: &[(&str, &str)]) -> RunConfigDraft {
+        pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
+    }
+
+    #[test]
+    fn nothing_given_is_the_papers_recipe() {
+        let config = RunConfigDraft::default().check().unwrap();
+        assert_eq!((config.method, config.rank, config.nnz, config.alpha), (Method::Dsee, 16, 16, 32.0));
+        assert_eq!(config.target_modules, [TargetModule::Query, TargetModule::Value]);
+        assert_eq!((config.omega, config.learning_rate), (OmegaSelector::Grebsmo, 2e-4));
+        assert_eq!((config.retune_epochs, config.retune_learning_rate), (3.0, 2e-4));
+        assert_eq!(config.per_device_eval_batch_size, 32);
+    }
+
+    #[test]
+    fn methods_bring_their_own_defaults() {
+        let full = draft(&[("method", "full")]).check().unwrap();
+        assert_eq!((full.learning_rate, full.rank, full.nnz), (2e-5, 0, 0));
+        assert_eq!(full.prune_criterion, PruneCriterion::Weight);
+        let lora = draft(&[("method", "lora")]).check().unwrap();
+        assert_eq!((lora.learning_rate, lora.rank, lora.nnz), (2e-4, 16, 0));
+    }
+
+    #[test]
+    fn written_settings_read_the_same() {
+        let drafts = [
+            draft(&[]),
+            draft(&[("method", "bitfit"), ("prune", "heads:3"), ("dropout", "0"), ("max_steps", "7")]),
+            draft(&[
+                ("method", "lora"),
+                ("text_column", "0"),
+                ("metric_for_best_model", "f1"),
+                ("run_name", "a \"b\""),
+            ]),
+        ];
+        for draft in drafts {
+            let config = draft.check().unwrap();
+            let again = RunConfigDraft::from_toml(&config.to_toml()).unwrap();
+            assert_eq!(again.check().unwrap(), config);
+            for name in again.values.keys() {
+                assert!(FieldSpec::find(name).is_some(), "{name} is written but not a setting");
+            }
+        }
+    }
+
+    #[test]
+    fn each_bad_value_gets_its_reason() {
+        let cases = [
+            ("rank", "0", "at least 1"),
+            ("rank", "-3", "at least 1"),
+            ("rank", "many", "whole number"),
+            ("nnz", "0", "at least 1"),
+            ("per_device_train_batch_size", "0", "at least 1"),
+            ("gradient_accumulation_steps", "0", "at least 1"),
+            ("prune", "unstructured:1", "[0, 1)"),
+            ("prune", "unstructured:-0.2", "[0, 1)"),
+            ("prune", "heads:0", "at least 1 head"),
+            ("learning_rate", "0", "larger than 0"),
+            ("learning_rate", "NaN", "larger than 0"),
+            ("warmup_steps", "-1", "not be negative"),
+            ("dropout", "1", "[0, 1)"),
+            ("adam_beta2", "1.0", "[0, 1)"),
+            ("max_length", "2", "at least 3"),
+            ("validation_split_percentage", "100", "between 0 and 100"),
+            ("target_modules", "query,valve", "may name"),
+            ("omega", "svd", "must be one of grebsmo"),
+            ("load_best_model_at_end", "maybe", "true or false"),
+            ("text_column", "", "not empty"),
+        ];
+        for (name, value, reason) in cases {
+            let errors = draft(&[(name, value)]).check().unwrap_err();
+            assert_eq!(errors.len(), 1, "{name} = {value}: {errors:?}");
+            assert_eq!(errors[0].field, name);
+            assert!(errors[0].reason.contains(reason), "{}", errors[0]);
+        }
+    }
+
+    #[test]
+    fn all_problems_come_at_once_with_suggestions() {
+        let text = "rnak = 4\nrank = 0\nomega = \"magnitud\"\nlr = 1\nmax_steps = 1.5\n";
+        let errors = RunConfigDraft::from_toml(text).unwrap().check().unwrap_err();
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 5, "{lines:#?}");
+        for part in
+            ["mean rank?", "mean learning_rate?", "mean magnitude?", "max_steps = 1.5", "default is 16"]
+        {
+            assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn impossible_combinations_are_named() {
+        let cases: [(&[(&str, &str)], &str); 5] = [
+            (&[("method", "full"), ("prune_criterion", "delta")], "prune_criterion"),
+            (&[("text_column", "a"), ("label_column", "a")], "label_column"),
+            (&[("text_column", "a"), ("text_pair_column", "a")], "text_pair_column"),
+            (&[("task_type", "regression"), ("metric_for_best_model", "f1")], "metric_for_best_model"),
+            (&[("task_type", "regression"), ("label_smoothing_factor", "0.1")], "label_smoothing_factor"),
+        ];
+        for (pairs, field) in cases {
+            let errors = draft(pairs).check().unwrap_err();
+            assert_eq!(errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(), [field]);
+        }
+    }
+}

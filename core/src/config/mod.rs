@@ -1,0 +1,156 @@
+//! The settings of one run: loose as they are given, checked as the engine uses them.
+//!
+//! [`FIELDS`] describes every setting once; `run.toml`, the command line and the window are made from it.
+//! [`RunConfigDraft::check`] turns loose settings into a [`RunConfig`] or into the list of everything that is
+//! wrong; [`RunConfig::check_against`] then compares them with the sizes of a model.
+
+mod check;
+mod choice;
+mod draft;
+mod error;
+mod field;
+mod model;
+mod reader;
+
+pub use choice::{
+    BestMetric, Choice, Method, OmegaSelector, PruneCriterion, Pruning, SchedulerType, Strategy,
+    TargetModule, TaskType,
+};
+pub use draft::RunConfigDraft;
+pub use error::{DraftError, FieldError};
+pub use field::{FIELDS, FieldKind, FieldSpec};
+pub use model::ModelFacts;
+
+use serde::Serialize;
+
+/// Checked settings of one run. The names are those of `run.toml`; meanings and defaults stand in [`FIELDS`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunConfig {
+    /// Folder of the pretrained encoder; `None` is the embedded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Training file; `None` is the embedded sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_file: Option<String>,
+    /// Validation file; `None` holds out a part of the training file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<String>,
+    /// Share held out of the training file, in percent, in (0, 100).
+    pub validation_split_percentage: f64,
+    /// Column of the text; `None` is guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
+    /// Column of the second text; `None` is guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_pair_column: Option<String>,
+    /// Column of the label; `None` is guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+    /// Classes or numbers.
+    pub task_type: TaskType,
+    /// Tokens per example, special tokens included.
+    pub max_length: usize,
+    /// At most this many training examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_train_samples: Option<usize>,
+    /// At most this many validation examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_eval_samples: Option<usize>,
+    /// Run folder; `None` is `runs/<date-time>-<name>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<String>,
+    /// Name of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_name: Option<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+
+    /// What is trained.
+    pub method: Method,
+    /// Rank R of the low-rank update; 0 where the method has none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rank: usize,
+    /// The update is scaled by alpha / rank.
+    pub alpha: f64,
+    /// Sparse entries K per adapted matrix; 0 where the method has none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub nnz: usize,
+    /// How Ω is found.
+    pub omega: OmegaSelector,
+    /// Attention matrices with an update, ascending and without repetition.
+    pub target_modules: Vec<TargetModule>,
+
+    /// What stage 2 removes.
+    pub prune: Pruning,
+    /// What adapted weights and heads are ranked by.
+    pub prune_criterion: PruneCriterion,
+    /// Epochs of stage 3.
+    pub retune_epochs: f64,
+    /// Largest learning rate of stage 3.
+    pub retune_learning_rate: f64,
+
+    /// Epochs of stage 1.
+    pub num_train_epochs: f64,
+    /// Optimizer steps of each phase, instead of epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<usize>,
+    /// Examples B per forward and backward pass.
+    pub per_device_train_batch_size: usize,
+    /// Passes per optimizer step.
+    pub gradient_accumulation_steps: usize,
+    /// Examples per evaluation pass.
+    pub per_device_eval_batch_size: usize,
+    /// Largest learning rate of stage 1.
+    pub learning_rate: f64,
+    /// Shape of the learning rate.
+    pub lr_scheduler_type: SchedulerType,
+    /// Steps of warm-up, or below 1 a share of all steps; see [`crate::train::schedule::warmup_steps`].
+    pub warmup_steps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Decay of the mean of gradients, in [0, 1).
+    pub adam_beta1: f64,
+    /// Decay of the mean of squared gradients, in [0, 1).
+    pub adam_beta2: f64,
+    /// Added to the root of the mean square.
+    pub adam_epsilon: f64,
+    /// Global norm that gradients are scaled down to; 0 is off.
+    pub max_grad_norm: f64,
+    /// Share of every label spread over all classes, in [0, 1).
+    pub label_smoothing_factor: f64,
+    /// Dropout probability everywhere, in [0, 1); `None` is the model's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+
+    /// When to evaluate.
+    pub eval_strategy: Strategy,
+    /// Steps between evaluations.
+    pub eval_steps: usize,
+    /// When to write checkpoints.
+    pub save_strategy: Strategy,
+    /// Steps between checkpoints.
+    pub save_steps: usize,
+    /// Checkpoints to keep.
+    pub save_total_limit: usize,
+    /// Whether a phase ends with the best state instead of the last.
+    pub load_best_model_at_end: bool,
+    /// What best means; `None` is accuracy, or Pearson for regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric_for_best_model: Option<BestMetric>,
+    /// Steps between two log lines.
+    pub logging_steps: usize,
+}
+
+impl RunConfig {
+    /// The text of a `run.toml` that gives these settings again.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are numbers and strings, which TOML can write")
+    }
+}
+
+/// Left out of `run.toml`, so that another method named on the command line finds its own default again.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}

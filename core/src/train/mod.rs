@@ -1,0 +1,3 @@
+//! Training: schedules, metrics and the steps between them.
+
+pub mod schedule;
