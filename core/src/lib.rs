@@ -4,4 +4,5 @@
 
 pub mod checkpoint;
 pub mod random;
+pub mod report;
 pub mod tuning;
