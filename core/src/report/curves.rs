@@ -1,7 +1,7 @@
 //! Loss, metric and learning-rate curves: smoothing, thinning, and the charts themselves.
 
 use super::svg::{Axis, axes, band, curve, event, percent};
-use super::text::{escape, metric, plain_name, significant};
+use super::text::{escape, is_share, metric, plain_name, significant};
 use super::{LossPoint, MetricPoint, Phase, RunReport};
 
 /// Weight of the newest point in the smoothed loss.
@@ -103,12 +103,13 @@ fn loss_chart(report: &RunReport) -> String {
 
 fn metric_chart(report: &RunReport, name: &str) -> String {
     let points: Vec<&MetricPoint> = report.metrics.iter().filter(|m| m.name == name).collect();
-    let line: Vec<(f64, f64)> = points.iter().map(|m| (m.step as f64, m.value)).collect();
+    let unit = if is_share(name) { 100.0 } else { 1.0 };
+    let line: Vec<(f64, f64)> = points.iter().map(|m| (m.step as f64, unit * m.value)).collect();
     let (x, y) = (step_axis(report), Axis::widened(line.iter().map(|p| p.1), 3));
     // One line through all phases: what masking costs and retuning wins back is the point of this chart.
     let mut drawing = curve("line metric", &thin(&line), &x, &y);
     for point in points.iter().filter(|m| m.value.is_finite()) {
-        let at = (point.step as f64, point.value);
+        let at = (point.step as f64, unit * point.value);
         drawing.push_str(&dot(if point.best { "dot metric best" } else { "dot metric" }, at, &x, &y));
     }
     let best: Vec<String> = points
@@ -121,7 +122,7 @@ fn metric_chart(report: &RunReport, name: &str) -> String {
     } else {
         format!("Best kept: {}.", best.join(", then "))
     };
-    let title = format!("Validation {}", plain_name(name));
+    let title = format!("Validation {}{}", plain_name(name), if is_share(name) { ", %" } else { "" });
     let note = "<span class=\"key metric\"></span>measured <span class=\"key best\"></span>kept as best of its phase";
     figure(&format!("metric-{name}"), &title, note, &summary, "short", &frame(report, &x, &y, &drawing))
 }

@@ -41,7 +41,7 @@ pub(super) fn omega_grid(matrices: &[OmegaMatrix]) -> String {
     for module in &modules {
         // A line may end after a dot, so that long paths do not widen their column.
         let name = escape(module).replace('.', ".<wbr/>");
-        out.push_str(&format!("<th scope=\"col\"><code>{name}</code></th>"));
+        out.push_str(&format!("<th scope=\"col\" class=\"verbatim\"><code>{name}</code></th>"));
     }
     out.push_str("</tr></thead><tbody>");
     for layer in layers {
@@ -83,10 +83,10 @@ fn omega_outline(matrix: &OmegaMatrix) -> String {
         format!("<span class=\"overlap\">{both} also among the largest |W|</span>")
     });
     format!(
-        "<svg class=\"matrix\" viewBox=\"0 0 {width:.1} {height:.1}\" role=\"img\"><title>{}: {caption}</title>\
+        "<div class=\"cell\"><svg class=\"matrix\" viewBox=\"0 0 {width:.1} {height:.1}\" role=\"img\"><title>{}: {caption}</title>\
          <rect width=\"100%\" height=\"100%\" vector-effect=\"non-scaling-stroke\"/>\
          <path class=\"dots {size}\" vector-effect=\"non-scaling-stroke\" d=\"{dots}\"/></svg>\
-         <span class=\"note\">{caption}{overlap}</span>",
+         <span class=\"note\">{caption}{overlap}</span></div>",
         escape(&matrix.path)
     )
 }

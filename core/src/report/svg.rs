@@ -57,8 +57,17 @@ impl Axis {
 
     /// The tick as text, with the decimals that this axis needs.
     pub(super) fn label(&self, tick: f64) -> String {
-        if self.is_log || (tick != 0.0 && tick.abs() < 1e-3) || tick.abs() >= 1e6 {
-            return significant(tick, if self.is_log { 1 } else { 2 });
+        if self.is_log {
+            return significant(tick, 1);
+        }
+        if tick != 0.0 && (self.step < 1e-3 || self.step >= 1e6) {
+            // Multiples of a round step need one digit, or two from the tenth on: 5e−4, 1.5e−3.
+            let short = format!("{tick:.0e}");
+            let is_exact = short.parse::<f64>().is_ok_and(|s| ((s - tick) / tick).abs() < 1e-6);
+            return if is_exact { short } else { format!("{tick:.1e}") }.replace('-', "−");
+        }
+        if tick == 0.0 && self.step < 1e-3 {
+            return "0".to_owned();
         }
         let decimals = (-self.step.log10().floor()).max(0.0) as usize;
         format!("{tick:.decimals$}").replace('-', "−")
@@ -166,6 +175,9 @@ mod tests {
         let labels: Vec<String> = axis.ticks.iter().map(|&t| axis.label(t)).collect();
         assert_eq!(labels, ["0.0", "0.2", "0.4", "0.6", "0.8"]);
         assert!((axis.share(0.4) - 0.5).abs() < 1e-12);
+        let rates = Axis::widened([0.0, 1.5e-3].into_iter(), 3);
+        let labels: Vec<String> = rates.ticks.iter().map(|&t| rates.label(t)).collect();
+        assert_eq!(labels, ["0", "5e−4", "1e−3", "1.5e−3"]);
         let steps = Axis::steps([0.0, 375.0].into_iter(), 5);
         assert_eq!(steps.ticks, [0.0, 100.0, 200.0, 300.0]);
         assert!((steps.share(375.0) - 1.0).abs() < 1e-12);

@@ -83,8 +83,16 @@ pub(super) fn significant(value: f64, digits: usize) -> String {
 
 /// A metric: accuracies and F1 in percent, anything else to four digits.
 pub(super) fn metric(name: &str, value: f64) -> String {
-    let is_share = name.contains("accuracy") || name.starts_with("f1");
-    if is_share && value.is_finite() { format!("{:.2} %", 100.0 * value) } else { significant(value, 4) }
+    if is_share(name) && value.is_finite() {
+        format!("{:.2} %", 100.0 * value)
+    } else {
+        significant(value, 4)
+    }
+}
+
+/// Whether a metric is a share in 0..=1 that readers expect in percent.
+pub(super) fn is_share(name: &str) -> bool {
+    name.contains("accuracy") || name.starts_with("f1")
 }
 
 /// Wall time: `8.2 s`, `3 min 20 s`, `1 h 05 min`.
