@@ -3,6 +3,7 @@
 //! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
 
 pub mod accounting;
+pub mod builtin;
 pub mod checkpoint;
 pub mod data;
 pub mod gpu;
@@ -17,4 +18,5 @@ pub mod tokenizer;
 pub mod config;
 pub mod protocol;
 pub mod train;
+pub mod report;
 pub mod tuning;

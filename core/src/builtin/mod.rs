@@ -1,0 +1,16 @@
+//! What is inside the program: the sentence set of the first run, made by a seeded generator.
+//!
+//! Short reviews in plain English, two classes. Word counts do not decide them: negation, contrast, concession,
+//! comparison and word order do (`docs/builtin-data.md`). The same grammar makes the unlabeled text on which the
+//! embedded encoder is pretrained.
+
+mod grammar;
+mod lexicon;
+mod pretraining;
+#[cfg(test)]
+mod reader;
+mod sentences;
+
+pub use grammar::LABEL_NAMES;
+pub use pretraining::pretraining_sentences;
+pub use sentences::{N_TRAIN, N_VALIDATION, train_examples, validation_examples};

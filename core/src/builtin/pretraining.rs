@@ -1,0 +1,96 @@
+//! Unlabeled text in the words of the reviews, for masked-language-model pretraining.
+//!
+//! It holds what text has and single sentences lack: sentences that follow from each other. A blank after
+//! "but" or before "I want my money back" can be filled only by a model that has understood the rest.
+
+use super::grammar::{draw_construction, draw_domain, pick, spell, spell_review, write};
+use super::lexicon::{BAD_VERDICTS, Domain, GOOD_VERDICTS, PEOPLE, TIMES};
+use super::sentences::{Side, side};
+use crate::random::Random;
+
+const PRETRAINING_STREAM: u64 = 0x7072_6574;
+
+/// `n` lines of one to three sentences each. No line holds a sentence of any validation set; lines may repeat.
+#[must_use]
+pub fn pretraining_sentences(seed: u64, n: usize) -> Vec<String> {
+    let mut random = Random::new(seed, PRETRAINING_STREAM);
+    (0..n).map(|_| line(&mut random)).collect()
+}
+
+/// Neutral lines, single reviews, reviews with their verdict in other words, and reviews that agree.
+fn line(random: &mut Random) -> String {
+    let (domain, is_good) = (draw_domain(random), random.below(2) == 0);
+    match random.below(10) {
+        0 => neutral(random, domain),
+        1 => format!("{} {}", neutral(random, domain), review(random, domain, is_good)),
+        2 | 3 => review(random, domain, is_good),
+        4 => format!("{} {}", review(random, domain, is_good), review(random, domain, is_good)),
+        5 => format!("{} {}", verdict(random, is_good), review(random, domain, is_good)),
+        6 => format!(
+            "{} {} {}",
+            neutral(random, domain),
+            review(random, domain, is_good),
+            verdict(random, is_good)
+        ),
+        _ => format!("{} {}", review(random, domain, is_good), verdict(random, is_good)),
+    }
+}
+
+/// A review sentence from the train side of the split.
+fn review(random: &mut Random, domain: &Domain, is_good: bool) -> String {
+    loop {
+        let construction = draw_construction(random);
+        let sentence = write(random, domain, construction, is_good);
+        if side(construction, &sentence) == Side::Train {
+            return spell_review(random, &sentence);
+        }
+    }
+}
+
+fn verdict(random: &mut Random, is_good: bool) -> String {
+    spell(if is_good { pick(random, &GOOD_VERDICTS) } else { pick(random, &BAD_VERDICTS) })
+}
+
+/// A sentence that judges nothing.
+fn neutral(random: &mut Random, domain: &Domain) -> String {
+    let (item, aspect) = (pick(random, domain.items), pick(random, domain.aspects));
+    let (person, time, met) = (pick(random, &PEOPLE), pick(random, &TIMES), domain.met);
+    let words = match random.below(6) {
+        0 => format!("we {met} this {item} {time}"),
+        1 => format!("{person} and I {met} the {item} {time}"),
+        2 => format!("{person} asked me about the {aspect} of this {item}"),
+        3 => format!("{time} {person} told us about the {item}"),
+        4 => format!("every {item} has a {aspect} , and this one has one too"),
+        _ => format!("I {met} a {item} {time} and looked at the {aspect}"),
+    };
+    spell(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::validation_examples;
+    use super::*;
+
+    #[test]
+    fn lines_are_varied_repeatable_and_hold_no_validation_sentence() {
+        let lines = pretraining_sentences(3, 5000);
+        assert!(lines.len() == 5000 && lines == pretraining_sentences(3, 5000));
+        let distinct: BTreeSet<&String> = lines.iter().collect();
+        assert!(distinct.len() > 4500, "{} of 5000 lines are different", distinct.len());
+        let sentences: BTreeSet<&str> =
+            lines.iter().flat_map(|l| l.trim_end_matches('.').split(". ")).collect();
+        for (text, _) in validation_examples(1) {
+            assert!(!sentences.contains(text.trim_end_matches('.')), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_line_is_made_of_written_sentences() {
+        for line in pretraining_sentences(4, 500) {
+            assert!(line.ends_with('.') && line.starts_with(|c: char| c.is_ascii_uppercase()), "{line}");
+            assert!(!line.contains("  ") && !line.contains(" ,"), "{line}");
+        }
+    }
+}
