@@ -1,11 +1,11 @@
-// Cross-entropy of softmax(logits) with label smoothing e, and its gradient for the mean over all rows:
+// Cross-entropy of softmax(logits) with label smoothing e, and its gradient for `scale` times the mean over all rows:
 //     loss[t] = lse - (1 - e) * logits[label] - e * mean(logits)
-//     d_logits[t, c] = (softmax_c - (1 - e) * [c = label] - e / cols) / rows
+//     d_logits[t, c] = (softmax_c - (1 - e) * [c = label] - e / cols) * scale / rows
 // One workgroup per row. Joined with common/grid, common/reduce.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
-struct Params { rows: u32, cols: u32, label_smoothing: f32 }
+struct Params { rows: u32, cols: u32, label_smoothing: f32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;          // (rows, cols)
@@ -42,7 +42,7 @@ fn main(
         if (c == label) {
             d -= 1.0 - params.label_smoothing;
         }
-        d_logits[start + c] = d / f32(params.rows);
+        d_logits[start + c] = d * params.scale / f32(params.rows);
     }
     if (local == 0u) {
         let of_label = (1.0 - params.label_smoothing) * logits[start + label];

@@ -1,8 +1,8 @@
-// Squared error of every row and its gradient for the mean over all rows:
-//     loss[t] = (prediction - target)^2        d_prediction[t] = 2 * (prediction - target) / rows
+// Squared error of every row and its gradient for `scale` times the mean over all rows:
+//     loss[t] = (prediction - target)^2        d_prediction[t] = 2 * (prediction - target) * scale / rows
 // Joined with common/grid.
 
-struct Params { rows: u32 }
+struct Params { rows: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<f32>;          // (rows)
@@ -22,5 +22,5 @@ fn main(
     }
     let error = predictions[i] - targets[i];
     losses[i] = error * error;
-    d_predictions[i] = 2.0 * error / f32(params.rows);
+    d_predictions[i] = 2.0 * error * params.scale / f32(params.rows);
 }

@@ -183,6 +183,11 @@ impl Tape {
         self.recording.clear(slice);
     }
 
+    /// Copies a tensor to memory that outlives the recording.
+    pub fn keep(&mut self, tensor: &Tensor, resident: &crate::gpu::Resident) {
+        self.recording.copy(&tensor.slice, &resident.slice(0, tensor.len()));
+    }
+
     /// Keeps what an op does on the way back. Not called while inferring.
     pub fn on_backward(&mut self, record: impl FnOnce(&mut Tape) + 'static) {
         if self.training {

@@ -289,6 +289,8 @@ pub enum Command {
     Dispatch(Dispatch),
     /// Sets a slice to zero.
     Clear(Slice),
+    /// Copies one slice onto another of the same length in another buffer.
+    Copy([Slice; 2]),
 }
 
 /// Memory that lives only inside a recording.
@@ -351,6 +353,12 @@ impl Recording {
         self.commands.push(Command::Clear(slice.clone()));
     }
 
+    /// Appends a copy of `from` onto `to`, which lies in another buffer.
+    pub fn copy(&mut self, from: &Slice, to: &Slice) {
+        assert_eq!(from.len, to.len, "a copy has one length");
+        self.commands.push(Command::Copy([from.clone(), to.clone()]));
+    }
+
     /// The memory outside the recording that it names, each once.
     #[must_use]
     pub fn residents(&self) -> Vec<Resident> {
@@ -378,6 +386,7 @@ impl Command {
         match self {
             Self::Dispatch(dispatch) => dispatch.buffers.as_slice(),
             Self::Clear(slice) => std::slice::from_ref(slice),
+            Self::Copy(slices) => slices,
         }
         .iter()
     }

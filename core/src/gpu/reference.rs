@@ -50,6 +50,12 @@ impl ReferencePlan {
                     let (memory, offset, len) = self.view(slice, sizes);
                     memory.borrow_mut()[offset..offset + len].fill(0);
                 }
+                Command::Copy([from, to]) => {
+                    let (source, start, len) = self.view(from, sizes);
+                    let words = source.borrow()[start..start + len].to_vec();
+                    let (target, start, _) = self.view(to, sizes);
+                    target.borrow_mut()[start..start + len].copy_from_slice(&words);
+                }
                 Command::Dispatch(dispatch) => {
                     let mut call = ReferenceCall {
                         kernel: dispatch.kernel,

@@ -9,7 +9,7 @@ use super::device::{AdapterKind, AdapterReport, Resident};
 use super::error::GpuError;
 use super::kernel::{Constant, Kernel};
 use super::layout::Layout;
-use super::recording::{Base, Command, Dispatch, Grid, Recording, Sizes, Slice, StepScalars, Value};
+use super::recording::{Base, Command, Dispatch, Extent, Grid, Recording, Sizes, Slice, StepScalars, Value};
 
 /// Bytes between the params blocks of two dispatches: WebGPU's alignment of uniform bindings.
 const PARAMS_STRIDE: usize = 256;
@@ -61,8 +61,12 @@ pub struct WgpuPlan {
 #[derive(Debug)]
 enum Step {
     Dispatch { pipeline: wgpu::ComputePipeline, bindings: wgpu::BindGroup, grid: Grid },
-    Clear { buffer: wgpu::Buffer, offset: u64, slice: Slice },
+    Clear { to: Place, len: Extent },
+    Copy { from: Place, to: Place, len: Extent },
 }
+
+/// A buffer and an offset in bytes.
+type Place = (wgpu::Buffer, u64);
 
 impl WgpuDevice {
     /// Opens the best adapter that the environment variables `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` allow.
@@ -177,9 +181,12 @@ impl WgpuDevice {
         for command in recording.commands {
             match command {
                 Command::Clear(slice) => {
-                    let (buffer, offset) = place(&slice, layout, &plan.blocks);
-                    let (buffer, offset) = (buffer.clone(), offset as u64 * 4);
-                    plan.steps.push(Step::Clear { buffer, offset, slice });
+                    plan.steps
+                        .push(Step::Clear { to: owned_place(&slice, layout, &plan.blocks), len: slice.len });
+                }
+                Command::Copy([from, to]) => {
+                    let [source, target] = [&from, &to].map(|slice| owned_place(slice, layout, &plan.blocks));
+                    plan.steps.push(Step::Copy { from: source, to: target, len: from.len });
                 }
                 Command::Dispatch(dispatch) => {
                     let pipeline = self.pipeline(dispatch.kernel, &dispatch.constants).await?;
@@ -308,10 +315,14 @@ impl WgpuDevice {
         let mut pass: Option<wgpu::ComputePass<'_>> = None;
         for step in &plan.steps {
             match step {
-                Step::Clear { buffer, offset, slice } => {
+                Step::Clear { to: (buffer, offset), len } => {
                     pass = None;
-                    let size = slice.len.under(sizes) as u64 * 4;
-                    encoder.clear_buffer(buffer, *offset, Some(size));
+                    encoder.clear_buffer(buffer, *offset, Some(len.under(sizes) as u64 * 4));
+                }
+                Step::Copy { from: (source, start), to: (target, offset), len } => {
+                    pass = None;
+                    let size = len.under(sizes) as u64 * 4;
+                    encoder.copy_buffer_to_buffer(source, *start, target, *offset, size);
                 }
                 Step::Dispatch { pipeline, bindings, grid } => {
                     let [x, y] = grid.workgroups(sizes);
@@ -386,6 +397,11 @@ fn place<'a>(slice: &'a Slice, layout: &Layout, blocks: &'a [Resident]) -> (&'a 
         Base::Transient(i) => (blocks[layout.block_of[*i]].buffer(), slice.offset),
         Base::Resident(resident) => (resident.buffer(), slice.offset),
     }
+}
+
+fn owned_place(slice: &Slice, layout: &Layout, blocks: &[Resident]) -> Place {
+    let (buffer, offset) = place(slice, layout, blocks);
+    (buffer.clone(), offset as u64 * 4)
 }
 
 async fn pick_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter, GpuError> {

@@ -1,3 +1,7 @@
-//! Building blocks shared by the models.
+//! Building blocks shared by the models: sites and what is done at them, parameters on the device, batches.
 
+pub mod inputs;
+pub mod linear;
+pub mod parameters;
+pub mod plan;
 pub mod site;

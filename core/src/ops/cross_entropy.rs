@@ -14,13 +14,20 @@ pub const KERNELS: &[&Kernel] = &[&CROSS_ENTROPY];
 pub static CROSS_ENTROPY: Kernel = Kernel {
     name: "cross_entropy",
     source: wgsl!("cross_entropy", "common/grid", "common/reduce"),
-    params: &[uint("rows"), uint("cols"), float("label_smoothing")],
+    params: &[uint("rows"), uint("cols"), float("label_smoothing"), float("scale")],
     bindings: &[read("logits"), read("labels"), write("losses"), write("d_logits")],
     reference: reference::forward,
 };
 
-/// Records the loss of a batch into `loss` (1 element) and starts the gradient of the logits.
-pub fn cross_entropy(tape: &mut Tape, logits: &Tensor, labels: &Slice, label_smoothing: f32, loss: &Slice) {
+/// Records the loss of a batch into `loss` (1 element) and starts the gradient of the logits, multiplied by `scale`.
+pub fn cross_entropy(
+    tape: &mut Tape,
+    logits: &Tensor,
+    labels: &Slice,
+    label_smoothing: f32,
+    scale: f32,
+    loss: &Slice,
+) {
     let losses = tape.scratch(logits.rows, 1);
     let d_logits = loss_gradient(tape, logits);
     let size = if logits.cols < 64 { 1 } else { super::reduction_workgroup(tape.kind()) };
@@ -28,6 +35,7 @@ pub fn cross_entropy(tape: &mut Tape, logits: &Tensor, labels: &Slice, label_smo
         ("rows", logits.rows.into()),
         ("cols", logits.cols.into()),
         ("label_smoothing", label_smoothing.into()),
+        ("scale", scale.into()),
     ];
     let buffers = [&logits.slice, labels, &losses, &d_logits];
     let constants = [("WORKGROUP_SIZE", size.into())];
@@ -51,7 +59,7 @@ mod reference {
 
     pub fn forward(call: &mut ReferenceCall<'_>) {
         let (rows, cols) = (call.uint("rows"), call.uint("cols"));
-        let smoothing = f64::from(call.float("label_smoothing"));
+        let (smoothing, scale) = (f64::from(call.float("label_smoothing")), f64::from(call.float("scale")));
         let (logits, labels) = (call.floats("logits"), call.uints("labels"));
         let (mut losses, mut d_logits) = (vec![0f32; rows], vec![0f32; rows * cols]);
         for (t, row) in logits.chunks_exact(cols).take(rows).enumerate() {
@@ -64,7 +72,7 @@ mod reference {
             losses[t] = (-(1.0 - smoothing) * log_probability(label) - smoothing * mean) as f32;
             for c in 0..cols {
                 let target = smoothing / cols as f64 + if c == label { 1.0 - smoothing } else { 0.0 };
-                d_logits[t * cols + c] = ((exponentials[c] / sum - target) / rows as f64) as f32;
+                d_logits[t * cols + c] = ((exponentials[c] / sum - target) * scale / rows as f64) as f32;
             }
         }
         call.update("losses", |out| out[..rows].copy_from_slice(&losses));
@@ -86,7 +94,7 @@ mod tests {
             let logits = input(Dim::Sequences, cols, &sizes, 3);
             check_loss(&sizes, logits, move |tape, device, x, loss| {
                 let labels = device.upload("labels", &labels).unwrap();
-                cross_entropy(tape, x, &labels.slice(0, labels.len()), smoothing, loss);
+                cross_entropy(tape, x, &labels.slice(0, labels.len()), smoothing, 1.0, loss);
             });
         }
     }
@@ -98,7 +106,7 @@ mod tests {
         logits.data = vec![3.0, 3.0];
         let (loss, gradient) = check_loss(&sizes, logits, |tape, device, x, loss| {
             let labels = device.upload("labels", &[1u32]).unwrap();
-            cross_entropy(tape, x, &labels.slice(0, 1), 0.0, loss);
+            cross_entropy(tape, x, &labels.slice(0, 1), 0.0, 1.0, loss);
         });
         assert_close("loss", &[loss], &[std::f32::consts::LN_2], 1e-6);
         assert_close("gradient", &gradient, &[0.5, -0.5], 1e-6);

@@ -195,6 +195,8 @@ pub fn tn(tape: &mut Tape, shape: Shape, scale: f32, dy: &Slice, x: &Slice, dw: 
     design(tape.kind(), Product::Tn, shape).dispatch(tape, shape, &constants, &extra, &[dy, x, dw]);
 }
 
+pub(super) use reference::activate;
+
 mod reference {
     use super::activation;
     use crate::gpu::ReferenceCall;

@@ -1,5 +1,6 @@
 //! One file per operation: kernel, CPU reference, backward and tests.
 
+pub mod activation;
 pub mod adamw;
 pub mod add;
 pub mod attention;
@@ -21,6 +22,7 @@ use crate::gpu::Kernel;
 
 /// Every kernel of the product, for the tests that hold for all of them.
 pub const KERNELS: &[&[&Kernel]] = &[
+    activation::KERNELS,
     adamw::KERNELS,
     add::KERNELS,
     attention::KERNELS,

@@ -1,3 +1,6 @@
-//! Training: schedules, metrics and the steps between them.
+//! Training: one optimizer step, evaluation, and what they need on the device.
 
+pub mod evaluate;
+pub mod place;
 pub mod schedule;
+pub mod step;

@@ -1,0 +1,187 @@
+//! A batch on the device: memory for the largest one, filled anew for every step.
+
+use crate::data::PackedBatch;
+use crate::gpu::{Device, Dim, GpuError, Resident, Sizes, Slice};
+use crate::ops::attention::Pairing;
+use crate::ops::gather::{RowNumbers, links};
+
+/// The arrays of a packed batch of up to T tokens in B sequences, with up to P predicted positions.
+#[derive(Debug)]
+pub struct BatchInputs {
+    device: Device,
+    capacity: Sizes,
+    key_stride: usize,
+    words: Numbers,
+    segments: Numbers,
+    positions: Numbers,
+    first: Numbers,
+    targets: Numbers,
+    all_ranges: Resident,
+    all_key_ranges: Resident,
+    first_ranges: Resident,
+    first_key_ranges: Resident,
+    labels: Resident,
+    scores: Resident,
+}
+
+#[derive(Debug)]
+struct Numbers {
+    ids: Resident,
+    links: Resident,
+}
+
+impl Numbers {
+    fn new(device: &Device, label: &str, len: usize) -> Result<Self, GpuError> {
+        let links = device.create(&format!("{label} links"), len * 2)?;
+        Ok(Self { ids: device.create(label, len)?, links })
+    }
+
+    fn write(&self, device: &Device, ids: &[u32]) {
+        device.write(&self.ids, 0, ids);
+        device.write(&self.links, 0, &links(ids));
+    }
+
+    fn rows(&self, rows: Dim) -> RowNumbers {
+        use crate::gpu::Extent;
+        let (ids, links) = (Extent::new(rows, 1), Extent::new(rows, 2));
+        RowNumbers { ids: self.ids.slice(0, ids), links: self.links.slice(0, links), rows }
+    }
+}
+
+impl BatchInputs {
+    /// Memory for batches up to `capacity` whose sequences have at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// Memory errors of the device.
+    pub fn new(device: &Device, capacity: Sizes, max_length: usize) -> Result<Self, GpuError> {
+        let Sizes { tokens, sequences, targets } = capacity;
+        Ok(Self {
+            words: Numbers::new(device, "input_ids", tokens)?,
+            segments: Numbers::new(device, "token_type_ids", tokens)?,
+            positions: Numbers::new(device, "position_ids", tokens)?,
+            first: Numbers::new(device, "first tokens", sequences)?,
+            targets: Numbers::new(device, "predicted positions", targets)?,
+            all_ranges: device.create("ranges", tokens * 2)?,
+            all_key_ranges: device.create("key ranges", tokens * 4)?,
+            first_ranges: device.create("first ranges", sequences * 2)?,
+            first_key_ranges: device.create("first key ranges", tokens * 4)?,
+            labels: device.create("labels", sequences.max(targets))?,
+            scores: device.create("scores", sequences)?,
+            device: device.clone(),
+            capacity,
+            key_stride: max_length,
+        })
+    }
+
+    /// The largest batch it holds.
+    #[must_use]
+    pub fn capacity(&self) -> Sizes {
+        self.capacity
+    }
+
+    /// Fills the arrays from a batch; gives its sizes. `masked` are predicted positions and their true tokens.
+    ///
+    /// # Panics
+    /// If the batch exceeds the capacity.
+    pub fn write(&self, batch: &PackedBatch, masked: Option<(&[u32], &[u32])>) -> Sizes {
+        let (targets, tokens) = masked.unwrap_or_default();
+        let sizes =
+            Sizes { tokens: batch.n_tokens(), sequences: batch.n_sequences(), targets: targets.len() };
+        assert!(sizes.fit(&self.capacity), "a batch of {sizes:?} exceeds {:?}", self.capacity);
+        self.words.write(&self.device, &batch.input_ids);
+        self.segments.write(&self.device, &batch.token_type_ids);
+        self.positions.write(&self.device, &batch.position_ids);
+        self.first.write(&self.device, &batch.offsets[..sizes.sequences]);
+        self.write_ranges(&batch.offsets);
+        if masked.is_some() {
+            self.targets.write(&self.device, targets);
+            self.device.write(&self.labels, 0, tokens);
+        } else {
+            self.device.write(&self.labels, 0, &batch.classes);
+            self.device.write(&self.scores, 0, &batch.targets);
+        }
+        sizes
+    }
+
+    fn write_ranges(&self, offsets: &[u32]) {
+        let tokens = offsets.last().map_or(0, |&end| end as usize);
+        let (mut ranges, mut key_ranges) = (Vec::with_capacity(tokens * 2), Vec::with_capacity(tokens * 4));
+        let (mut first_ranges, mut first_key_ranges) = (Vec::new(), Vec::with_capacity(tokens * 4));
+        for (sequence, pair) in (0u32..).zip(offsets.windows(2)) {
+            let &[start, end] = pair else { continue };
+            first_ranges.extend([start, end]);
+            for _ in start..end {
+                ranges.extend([start, end]);
+                key_ranges.extend([start, end, start, 0]);
+                first_key_ranges.extend([sequence, sequence + 1, start, 0]);
+            }
+        }
+        self.device.write(&self.all_ranges, 0, &ranges);
+        self.device.write(&self.all_key_ranges, 0, &key_ranges);
+        self.device.write(&self.first_ranges, 0, &first_ranges);
+        self.device.write(&self.first_key_ranges, 0, &first_key_ranges);
+    }
+
+    /// Token ids, (T).
+    #[must_use]
+    pub fn words(&self) -> RowNumbers {
+        self.words.rows(Dim::Tokens)
+    }
+
+    /// Segment of every token, (T).
+    #[must_use]
+    pub fn segments(&self) -> RowNumbers {
+        self.segments.rows(Dim::Tokens)
+    }
+
+    /// Place of every token in its sequence, (T).
+    #[must_use]
+    pub fn positions(&self) -> RowNumbers {
+        self.positions.rows(Dim::Tokens)
+    }
+
+    /// First token of every sequence, (B).
+    #[must_use]
+    pub fn first(&self) -> RowNumbers {
+        self.first.rows(Dim::Sequences)
+    }
+
+    /// Predicted positions, (P).
+    #[must_use]
+    pub fn targets(&self) -> RowNumbers {
+        self.targets.rows(Dim::Targets)
+    }
+
+    /// Every token asks all tokens of its sequence.
+    #[must_use]
+    pub fn all_pairs(&self) -> Pairing {
+        self.pairing(&self.all_ranges, Dim::Tokens, &self.all_key_ranges)
+    }
+
+    /// Only the first token of every sequence asks.
+    #[must_use]
+    pub fn first_pairs(&self) -> Pairing {
+        self.pairing(&self.first_ranges, Dim::Sequences, &self.first_key_ranges)
+    }
+
+    fn pairing(&self, ranges: &Resident, rows: Dim, key_ranges: &Resident) -> Pairing {
+        use crate::gpu::Extent;
+        Pairing {
+            ranges: ranges.slice(0, Extent::new(rows, 2)),
+            key_ranges: key_ranges.slice(0, Extent::new(Dim::Tokens, 4)),
+            key_stride: self.key_stride,
+        }
+    }
+
+    /// Classes of the sequences, (B), or true tokens of the predicted positions, (P).
+    #[must_use]
+    pub fn labels(&self, rows: Dim) -> Slice {
+        self.labels.slice(0, crate::gpu::Extent { dim: rows, per: 1 })
+    }
+
+    /// Scores of the sequences, (B).
+    #[must_use]
+    pub fn scores(&self) -> Slice {
+        self.scores.slice(0, crate::gpu::Extent { dim: Dim::Sequences, per: 1 })
+    }
+}

@@ -1,0 +1,45 @@
+//! The gradient of an activation that no linear map follows: `d_pre = dy · act'(pre)`.
+//! (Forward is part of the product before it, see [`super::matmul`].)
+
+use crate::gpu::kernel::{read, uint, write};
+use crate::gpu::{Extent, Kernel, ReferenceCall, Slice};
+use crate::tape::Tape;
+use crate::wgsl;
+
+/// All kernels of this op.
+pub const KERNELS: &[&Kernel] = &[&ACTIVATION_BACKWARD];
+
+/// `d_pre (+)= dy · act'(pre)`
+pub static ACTIVATION_BACKWARD: Kernel = Kernel {
+    name: "activation_backward",
+    source: wgsl!("activation_backward", "common/grid", "common/activation"),
+    params: &[uint("len")],
+    bindings: &[read("pre"), read("dy"), write("d_pre")],
+    reference,
+};
+
+/// Records the gradient before activation number `kind`.
+pub fn activation_backward(
+    tape: &mut Tape,
+    kind: u32,
+    pre: &Slice,
+    dy: &Slice,
+    d_pre: &Slice,
+    len: Extent,
+    accumulate: bool,
+) {
+    let constants = [("ACTIVATION", kind.into()), ("ACCUMULATE", accumulate.into())];
+    let params = [("len", len.into())];
+    tape.dispatch(&ACTIVATION_BACKWARD, &constants, &params, &[pre, dy, d_pre], super::elementwise(len));
+}
+
+fn reference(call: &mut ReferenceCall<'_>) {
+    let (len, kind, accumulate) = (call.uint("len"), call.constant("ACTIVATION"), call.flag("ACCUMULATE"));
+    let (pre, dy) = (call.floats("pre"), call.floats("dy"));
+    call.update("d_pre", |d_pre| {
+        for i in 0..len {
+            let derivative = super::matmul::activate(kind, f64::from(pre[i])).1 as f32;
+            d_pre[i] = dy[i] * derivative + if accumulate { d_pre[i] } else { 0.0 };
+        }
+    });
+}

@@ -1,0 +1,170 @@
+//! Puts a model from host data onto the device: masks applied, removed heads left out, trained parameters in the arena.
+
+use std::collections::BTreeMap;
+
+use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::gpu::{Device, GpuError};
+use crate::nn::linear::{delta_names, sparse_name};
+use crate::nn::parameters::{Parameters, Trained};
+use crate::nn::plan::TuningPlan;
+use crate::nn::site::Site;
+use crate::tuning::shrink::{KeptRows, expand_bias, expand_delta, expand_weight};
+use crate::tuning::shrink::{shrink_bias, shrink_delta, shrink_weight};
+use crate::tuning::state::{PrunedState, SiteDelta};
+
+/// The trained state of a model on the host, in full-size coordinates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostState {
+    /// Pretrained parameters by name, never changed by training.
+    pub base: NamedTensors,
+    /// Updates of the adapted sites.
+    pub deltas: Vec<SiteDelta>,
+    /// Current values of the parameters that are trained themselves.
+    pub trained: NamedTensors,
+    /// What pruning removed.
+    pub pruned: PrunedState,
+}
+
+/// How heads lie in the matrices of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadShape {
+    /// H of the pretrained model.
+    pub n_heads: usize,
+    /// D
+    pub head_size: usize,
+}
+
+/// What the sites of a model keep after removing heads: the bridge between host and device coordinates.
+#[derive(Debug)]
+pub struct Placement {
+    sites: Vec<Site>,
+    kept: BTreeMap<usize, KeptRows>,
+}
+
+impl Placement {
+    /// For the sites of a model and the heads removed from it.
+    #[must_use]
+    pub fn new(sites: &[Site], heads: HeadShape, pruned: &PrunedState) -> Self {
+        let kept = |(&layer, removed): (&usize, &Vec<usize>)| {
+            (layer, KeptRows::new(heads.n_heads, heads.head_size, removed))
+        };
+        Self { sites: sites.to_vec(), kept: pruned.heads.iter().map(kept).collect() }
+    }
+
+    fn kept(&self, site: &Site) -> Option<&KeptRows> {
+        site.layer.filter(|_| site.role.is_attention()).and_then(|layer| self.kept.get(&layer))
+    }
+
+    /// The site whose weight or bias has this name, where heads were removed from it.
+    fn shrunk_site(&self, name: &str) -> Option<(&Site, &KeptRows)> {
+        let (path, _) = name.rsplit_once('.')?;
+        let site = self.sites.iter().find(|site| site.path == path)?;
+        self.kept(site).map(|kept| (site, kept))
+    }
+
+    fn shrink(&self, name: &str, tensor: &HostTensor) -> HostTensor {
+        match self.shrunk_site(name) {
+            None => tensor.clone(),
+            Some((site, kept)) if name.ends_with(".bias") => shrink_bias(site.role, tensor, kept),
+            Some((site, kept)) => shrink_weight(site.role, tensor, kept),
+        }
+    }
+
+    fn expand(&self, name: &str, tensor: HostTensor) -> HostTensor {
+        match self.shrunk_site(name) {
+            None => tensor,
+            Some((site, kept)) if name.ends_with(".bias") => expand_bias(site.role, &tensor, kept),
+            Some((site, kept)) => expand_weight(site.role, &tensor, kept),
+        }
+    }
+
+    fn site(&self, path: &str) -> &Site {
+        let site = self.sites.iter().find(|site| site.path == path);
+        site.unwrap_or_else(|| unreachable!("updates belong to sites, {path} is none"))
+    }
+
+    fn shrink_delta(&self, delta: &SiteDelta) -> SiteDelta {
+        let site = self.site(&delta.path);
+        self.kept(site).map_or_else(|| delta.clone(), |kept| shrink_delta(site.role, delta, kept))
+    }
+
+    /// Uploads everything a model needs.
+    ///
+    /// # Errors
+    /// Memory errors of the device.
+    pub fn place(
+        &self,
+        device: &Device,
+        state: &HostState,
+        plan: &TuningPlan,
+    ) -> Result<Parameters, GpuError> {
+        let mut parameters = Parameters::new(device, &NamedTensors::new(), self.trained(state, plan))?;
+        for (name, tensor) in &state.base {
+            if plan.trained.contains(name) {
+                continue;
+            }
+            let mut tensor = state.trained.get(name).unwrap_or(tensor).clone();
+            if let Some(mask) = state.pruned.masks.get(name) {
+                mask.apply(&mut tensor.data);
+            }
+            parameters.add_frozen(name, &self.shrink(name, &tensor))?;
+        }
+        for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
+            let [effective, omega, _, _] = delta_names(&delta.path);
+            // Only its size matters: the first refresh fills it.
+            let data = vec![0.0; delta.d_out * delta.d_in];
+            parameters.add_frozen(&effective, &HostTensor { shape: vec![delta.d_out, delta.d_in], data })?;
+            if !delta.s_indices.is_empty() {
+                parameters.add_words(&omega, &delta.s_indices)?;
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn trained(&self, state: &HostState, plan: &TuningPlan) -> Vec<Trained> {
+        let mut trained = Vec::new();
+        for name in &plan.trained {
+            let tensor = state.trained.get(name).or_else(|| state.base.get(name));
+            let Some(tensor) = tensor else { unreachable!("plans name parameters, {name} is none") };
+            let value = self.shrink(name, tensor);
+            // As transformers: no decay on biases and layer norms, which are the one-dimensional parameters.
+            trained.push(Trained { name: name.clone(), decays: value.shape.len() > 1, value });
+        }
+        for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
+            let [_, _, a, b] = delta_names(&delta.path);
+            let mut add = |name: String, shape: [usize; 2], data: Vec<f32>| {
+                let value = HostTensor { shape: shape.to_vec(), data };
+                trained.push(Trained { name, value, decays: true });
+            };
+            add(a, [delta.rank, delta.d_in], delta.a);
+            add(b, [delta.d_out, delta.rank], delta.b);
+            if !delta.s_indices.is_empty() {
+                add(sparse_name(&delta.path), [delta.s_indices.len(), 1], delta.s_values);
+            }
+        }
+        trained
+    }
+
+    /// Puts values read from the device into the host state, in full size again.
+    pub fn update(&self, state: &mut HostState, mut values: NamedTensors) {
+        for delta in &mut state.deltas {
+            let mut small = self.shrink_delta(delta);
+            let [_, _, a, b] = delta_names(&delta.path);
+            let mut take = |name: &str, into: &mut Vec<f32>| {
+                if let Some(tensor) = values.remove(name) {
+                    *into = tensor.data;
+                }
+            };
+            take(&a, &mut small.a);
+            take(&b, &mut small.b);
+            take(&sparse_name(&delta.path), &mut small.s_values);
+            let site = self.site(&delta.path);
+            *delta =
+                self.kept(site).map_or_else(|| small.clone(), |kept| expand_delta(site.role, &small, kept));
+        }
+        for (name, tensor) in values {
+            let tensor = self.expand(&name, tensor);
+            state.trained.insert(name, tensor);
+        }
+    }
+}
