@@ -6,6 +6,7 @@ pub mod accounting;
 pub mod builtin;
 pub mod checkpoint;
 pub mod data;
+pub mod export;
 pub mod gpu;
 pub mod ops;
 pub mod models;
