@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{ExportError, ExportInput, OutputFile, RunFacts, merged};
 use crate::checkpoint::NamedTensors;
 use crate::checkpoint::error::{CheckpointError, TensorProblem};
-use crate::checkpoint::safetensors_read::Header;
+use crate::checkpoint::safetensors_read::{Entry, Header};
 use crate::checkpoint::write::{TensorToWrite, Values, write_safetensors};
 use crate::tuning::state::{Mask, PrunedState, SiteDelta};
 
@@ -292,7 +292,7 @@ impl StateReader<'_> {
         &mut self,
         name: &str,
         shape: &[usize],
-        decode: impl Fn(&crate::checkpoint::safetensors_read::Entry, &[u8]) -> Result<T, TensorProblem>,
+        decode: impl Fn(&Entry, &[u8]) -> Result<T, TensorProblem>,
     ) -> Option<T> {
         self.used.insert(name.to_owned());
         let result = match self.header.entry(name) {

@@ -21,6 +21,8 @@ mod targets;
 pub mod verify;
 pub mod vertex_cover;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -166,57 +168,78 @@ impl ExportInput<'_> {
     /// All misfits.
     pub fn check(&self) -> Result<(), ExportError> {
         let mut misfits = Vec::new();
-        let mut misfit = |name: &str, found: String, expected: String| {
-            misfits.push(Misfit { name: name.to_owned(), found, expected });
-        };
-        let specs = bert_parameters(self.config, self.n_labels());
-        for spec in &specs {
-            for tensor in [self.tensor(&spec.name), self.base.get(&spec.name)] {
-                let found =
-                    tensor.map_or("no tensor".to_owned(), |tensor| format!("shape {:?}", tensor.shape));
-                let expected = format!("shape {:?}", spec.shape);
-                if found != expected {
-                    misfit(&spec.name, found, expected);
+        let shapes: BTreeMap<String, Vec<usize>> = bert_parameters(self.config, self.n_labels())
+            .into_iter()
+            .map(|spec| (spec.name, spec.shape))
+            .collect();
+        self.check_parameters(&shapes, &mut misfits);
+        self.check_updates(&shapes, &mut misfits);
+        self.check_pruned(&shapes, &mut misfits);
+        if misfits.is_empty() { Ok(()) } else { Err(ExportError::Misfits(misfits)) }
+    }
+
+    /// Every parameter is there before and after training, in the right shape, and nothing else was trained.
+    fn check_parameters(&self, shapes: &BTreeMap<String, Vec<usize>>, misfits: &mut Vec<Misfit>) {
+        for (name, shape) in shapes {
+            for tensor in [self.tensor(name), self.base.get(name)] {
+                if tensor.is_none_or(|tensor| tensor.shape != *shape) {
+                    let found =
+                        tensor.map_or("no tensor".to_owned(), |tensor| format!("shape {:?}", tensor.shape));
+                    misfits.push(Misfit::new(name, found, format!("shape {shape:?}")));
                 }
             }
         }
-        let shape_of =
-            |name: &str| specs.iter().find(|spec| spec.name == name).map(|spec| spec.shape.as_slice());
-        for name in self.trained.keys().filter(|name| shape_of(name).is_none()) {
-            misfit(name, "trained values".to_owned(), "no such parameter".to_owned());
+        for name in self.trained.keys().filter(|&name| !shapes.contains_key(name)) {
+            misfits.push(Misfit::new(name, "trained values", "no such parameter"));
         }
+    }
+
+    /// Every update fits the weight it is added to, and its parts fit each other.
+    fn check_updates(&self, shapes: &BTreeMap<String, Vec<usize>>, misfits: &mut Vec<Misfit>) {
         for site in self.sites {
-            if shape_of(&format!("{}.weight", site.path)) != Some(&[site.d_out, site.d_in]) {
-                misfit(
-                    &site.path,
-                    format!("an update of ({}, {})", site.d_out, site.d_in),
-                    "another shape".to_owned(),
-                );
+            let weight = shapes.get(&format!("{}.weight", site.path));
+            if weight.is_none_or(|shape| *shape != [site.d_out, site.d_in]) {
+                let found = format!("an update of shape {:?}", [site.d_out, site.d_in]);
+                let expected =
+                    weight.map_or("no such module".to_owned(), |shape| format!("a weight of {shape:?}"));
+                misfits.push(Misfit::new(&site.path, found, expected));
             } else if !is_consistent(site) {
-                misfit(
+                let expected = format!("a weight of {:?}", [site.d_out, site.d_in]);
+                misfits.push(Misfit::new(
                     &site.path,
-                    "an update with parts of the wrong size".to_owned(),
-                    "another shape".to_owned(),
-                );
+                    "an update whose parts do not fit each other",
+                    expected,
+                ));
             }
         }
+    }
+
+    /// Masks and removed heads exist in the model.
+    fn check_pruned(&self, shapes: &BTreeMap<String, Vec<usize>>, misfits: &mut Vec<Misfit>) {
         for (name, mask) in &self.pruned.masks {
-            let n = shape_of(name).map_or(0, |shape| shape.iter().product());
+            let n = shapes.get(name).map_or(0, |shape| shape.iter().product());
             if mask.len != n {
-                misfit(name, format!("a mask of {} entries", mask.len), format!("{n} entries"));
+                misfits.push(Misfit::new(
+                    name,
+                    format!("a mask of {} entries", mask.len),
+                    format!("{n} entries"),
+                ));
             }
         }
+        let (n_layers, n_heads) = (self.config.num_hidden_layers, self.config.num_attention_heads);
         for (layer, heads) in &self.pruned.heads {
-            let n_heads = self.config.num_attention_heads;
-            if *layer >= self.config.num_hidden_layers || heads.iter().any(|&head| head >= n_heads) {
-                misfit(
-                    &format!("layer {layer}"),
-                    format!("removed heads {heads:?}"),
-                    format!("{} layers of {n_heads} heads", self.config.num_hidden_layers),
-                );
+            if *layer >= n_layers || heads.iter().any(|&head| head >= n_heads) {
+                let (found, expected) =
+                    (format!("removed heads {heads:?}"), format!("{n_layers} layers of {n_heads} heads"));
+                misfits.push(Misfit::new(&format!("layer {layer}"), found, expected));
             }
         }
-        if misfits.is_empty() { Ok(()) } else { Err(ExportError::Misfits(misfits)) }
+    }
+}
+
+impl Misfit {
+    fn new(name: &str, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), found: found.into(), expected: expected.into() }
     }
 }
 

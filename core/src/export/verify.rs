@@ -11,7 +11,7 @@ use super::{ExportInput, OutputFile};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::safetensors_read::read_safetensors;
 use crate::checkpoint::shards::WEIGHTS_FILE;
-use crate::checkpoint::{Checkpoint, HostTensor};
+use crate::checkpoint::{Checkpoint, HostTensor, NamedTensors};
 use crate::models::bert_load::{LoadError, load_bert};
 use crate::models::config::BertConfig;
 use crate::models::config_fields::ConfigError;
@@ -93,8 +93,8 @@ pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<V
         };
         verified.compare(name, widen(&tensor.data), widen(&expected.data).collect(), 0.0)?;
     }
-    for name in input.trained.keys().filter(|name| !weights.tensors.contains_key(&format!("{PREFIX}{name}")))
-    {
+    let in_file = |name: &&String| weights.tensors.contains_key(&format!("{PREFIX}{name}"));
+    if let Some(name) = input.trained.keys().find(|name| !in_file(name)) {
         return Err(differs(name, "absent".to_owned(), "trained".to_owned()));
     }
     verified.add(verify_dsee_state(input, files)?);
@@ -104,20 +104,22 @@ pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<V
     Ok(verified)
 }
 
-/// Checks a merged model: configuration and every parameter.
+/// Checks a merged model, with its removed heads as zeros or left out: labels and every parameter. It is loaded
+/// as any other model is, which restores the full size.
 ///
 /// # Errors
 /// The first thing that does not agree.
 pub fn verify_merged(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
-    verify_model(input, files)
-}
-
-/// Checks a model without its removed heads, by loading it and restoring their zeros.
-///
-/// # Errors
-/// The first thing that does not agree.
-pub fn verify_compact(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
-    verify_model(input, files)
+    let (config, loaded) = load(input, files, "")?;
+    let labels = config.id2label.unwrap_or_default();
+    if !input.labels.is_empty() && labels != input.labels {
+        return Err(differs("id2label", format!("{labels:?}"), format!("{:?}", input.labels)));
+    }
+    let mut verified = Verified::default();
+    for name in input.base.keys() {
+        verified.compare(name, parameter(&loaded, name)?, merged_values_f64(input, name), TOLERANCE)?;
+    }
+    Ok(verified)
 }
 
 /// Checks a pruned base below `folder` (empty, or ending in `/`): exact, zeros included.
@@ -189,25 +191,12 @@ impl Verified {
     }
 }
 
-fn verify_model(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
-    let (config, loaded) = load(input, files, "")?;
-    let labels = config.id2label.unwrap_or_default();
-    if !input.labels.is_empty() && labels != input.labels {
-        return Err(differs("id2label", format!("{labels:?}"), format!("{:?}", input.labels)));
-    }
-    let mut verified = Verified::default();
-    for name in input.base.keys() {
-        verified.compare(name, parameter(&loaded, name)?, merged_values_f64(input, name), TOLERANCE)?;
-    }
-    Ok(verified)
-}
-
 /// Loads a model through the same door as any other.
 fn load(
     input: &ExportInput<'_>,
     files: &[OutputFile],
     folder: &str,
-) -> Result<(BertConfig, crate::checkpoint::NamedTensors), VerifyError> {
+) -> Result<(BertConfig, NamedTensors), VerifyError> {
     let config_file = format!("{folder}config.json");
     let config = BertConfig::parse(&config_file, bytes(files, &config_file)?)?;
     let checkpoint = weights(files, &format!("{folder}{WEIGHTS_FILE}"))?;
@@ -216,7 +205,7 @@ fn load(
 }
 
 fn parameter<'a>(
-    loaded: &'a crate::checkpoint::NamedTensors,
+    loaded: &'a NamedTensors,
     name: &str,
 ) -> Result<impl Iterator<Item = f64> + use<'a>, VerifyError> {
     let absent = || differs(name, "absent".to_owned(), "a parameter".to_owned());
@@ -317,7 +306,7 @@ mod tests {
             let merged = verify_merged(&input, &export_merged(&input).unwrap()).unwrap();
             assert_eq!(merged.tensors, fixture.base.len());
             assert!(merged.max_difference < 1e-6, "{merged:?}");
-            let compact = verify_compact(&input, &export_compact(&input).unwrap()).unwrap();
+            let compact = verify_merged(&input, &export_compact(&input).unwrap()).unwrap();
             assert_eq!(compact.tensors, fixture.base.len());
             let base = verify_pruned_base(&input, &export_pruned_base(&input).unwrap(), "").unwrap();
             assert_eq!(base.max_difference, 0.0);

@@ -85,7 +85,7 @@ impl Mask {
     pub fn all_kept(len: usize) -> Self {
         let mut keep = vec![u64::MAX; len.div_ceil(64)];
         if let Some(last) = keep.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last = (1 << (len % 64)) - 1;
         }
