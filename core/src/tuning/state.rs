@@ -32,6 +32,12 @@ impl SiteDelta {
     /// ΔW as a dense matrix, (d_out, d_in), accumulated in f64.
     #[must_use]
     pub fn dense(&self) -> Vec<f32> {
+        self.dense_f64().into_iter().map(|x| x as f32).collect()
+    }
+
+    /// ΔW as a dense matrix, (d_out, d_in), not rounded.
+    #[must_use]
+    pub fn dense_f64(&self) -> Vec<f64> {
         let mut delta = vec![0f64; self.d_out * self.d_in];
         for (row, out) in delta.chunks_exact_mut(self.d_in).enumerate() {
             for rank in 0..self.rank {
@@ -44,7 +50,8 @@ impl SiteDelta {
             delta[index as usize] += f64::from(value);
         }
         let scale = f64::from(self.scale);
-        delta.into_iter().map(|x| (x * scale) as f32).collect()
+        delta.iter_mut().for_each(|x| *x *= scale);
+        delta
     }
 
     /// Trained numbers: R (d_out + d_in) + K, section 1.4.
@@ -78,7 +85,7 @@ impl Mask {
     pub fn all_kept(len: usize) -> Self {
         let mut keep = vec![u64::MAX; len.div_ceil(64)];
         if let Some(last) = keep.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last = (1 << (len % 64)) - 1;
         }

@@ -1,0 +1,351 @@
+//! Reads exported files back from their bytes alone and compares what they mean with the state in memory.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, PREFIX};
+use super::dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeStateError, read_dsee_state};
+use super::effective::{merged_values_f64, pruned_base_values};
+use super::targets::is_hit;
+use super::{ExportInput, OutputFile};
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::safetensors_read::read_safetensors;
+use crate::checkpoint::shards::WEIGHTS_FILE;
+use crate::checkpoint::{Checkpoint, HostTensor, NamedTensors};
+use crate::models::bert_load::{LoadError, load_bert};
+use crate::models::config::BertConfig;
+use crate::models::config_fields::ConfigError;
+
+/// Largest difference allowed for f32 rounding, relative to the largest value of the tensor.
+const TOLERANCE: f64 = 1e-6;
+
+/// The proof that files say what the state says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Verified {
+    /// Tensors or updates compared.
+    pub tensors: usize,
+    /// Largest absolute difference found.
+    pub max_difference: f64,
+}
+
+/// Why files are not what they should be.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum VerifyError {
+    /// A file is missing.
+    #[error("`{path}` was not written")]
+    NoFile {
+        /// Its path.
+        path: String,
+    },
+    /// Weights cannot be read back.
+    #[error(transparent)]
+    Weights(#[from] CheckpointError),
+    /// A configuration cannot be read back.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A model cannot be loaded back.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A state cannot be read back.
+    #[error(transparent)]
+    State(#[from] DseeStateError),
+    /// Settings say something else than the state.
+    #[error("`{what}` is {found} in the files and {expected} in memory")]
+    Differs {
+        /// What differs.
+        what: String,
+        /// In the files.
+        found: String,
+        /// In memory.
+        expected: String,
+    },
+    /// Numbers differ by more than rounding.
+    #[error("`{name}` differs by {difference:e}, allowed is {allowed:e}")]
+    TooFar {
+        /// Parameter or module.
+        name: String,
+        /// Largest absolute difference.
+        difference: f64,
+        /// The largest allowed.
+        allowed: f64,
+    },
+}
+
+/// Checks an adapter folder: every update rebuilt from its factors as peft would, the whole tensors, the modules
+/// it applies to, our own two files, and the pruned base where there is one.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
+    let config = json(files, ADAPTER_CONFIG)?;
+    let weights = weights(files, ADAPTER_WEIGHTS)?;
+    verify_targets(input, &config)?;
+    let mut verified = Verified::default();
+    for site in input.sites {
+        let delta = rebuild(&config, &weights, &site.path, (site.d_out, site.d_in))?;
+        verified.compare(&site.path, delta.into_iter(), site.dense_f64(), TOLERANCE)?;
+    }
+    let whole = weights.tensors.iter().filter(|(name, _)| !name.contains(".lora_"));
+    for (name, tensor) in whole {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        let Some(expected) = input.tensor(name) else {
+            return Err(differs(name, "a tensor".to_owned(), "nothing".to_owned()));
+        };
+        verified.compare(name, widen(&tensor.data), widen(&expected.data).collect(), 0.0)?;
+    }
+    let in_file = |name: &&String| weights.tensors.contains_key(&format!("{PREFIX}{name}"));
+    if let Some(name) = input.trained.keys().find(|name| !in_file(name)) {
+        return Err(differs(name, "absent".to_owned(), "trained".to_owned()));
+    }
+    verified.add(verify_dsee_state(input, files)?);
+    if input.is_pruned() {
+        verified.add(verify_pruned_base(input, files, "base/")?);
+    }
+    Ok(verified)
+}
+
+/// Checks a merged model, with its removed heads as zeros or left out: labels and every parameter. It is loaded
+/// as any other model is, which restores the full size.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn verify_merged(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
+    let (config, loaded) = load(input, files, "")?;
+    let labels = config.id2label.unwrap_or_default();
+    if !input.labels.is_empty() && labels != input.labels {
+        return Err(differs("id2label", format!("{labels:?}"), format!("{:?}", input.labels)));
+    }
+    let mut verified = Verified::default();
+    for name in input.base.keys() {
+        verified.compare(name, parameter(&loaded, name)?, merged_values_f64(input, name), TOLERANCE)?;
+    }
+    Ok(verified)
+}
+
+/// Checks a pruned base below `folder` (empty, or ending in `/`): exact, zeros included.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn verify_pruned_base(
+    input: &ExportInput<'_>,
+    files: &[OutputFile],
+    folder: &str,
+) -> Result<Verified, VerifyError> {
+    let (_, loaded) = load(input, files, folder)?;
+    let mut verified = Verified::default();
+    for name in input.base.keys() {
+        let expected = widen(&pruned_base_values(input, name)).collect();
+        verified.compare(name, parameter(&loaded, name)?, expected, 0.0)?;
+    }
+    Ok(verified)
+}
+
+/// Checks our own state: equal in every bit.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn verify_dsee_state(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
+    let state = read_dsee_state(bytes(files, DSEE_CONFIG)?, bytes(files, DSEE_STATE)?)?;
+    let equal = [
+        ("updates", state.sites == input.sites),
+        ("masks and heads", state.pruned == *input.pruned),
+        ("trained parameters", state.trained == *input.trained),
+        ("labels", state.config.labels == input.labels),
+    ];
+    if let Some((what, _)) = equal.iter().find(|(_, equal)| !equal) {
+        return Err(differs(what, "another value".to_owned(), "the value written".to_owned()));
+    }
+    let tensors = 4 * state.sites.len() + state.pruned.masks.len() + state.trained.len();
+    Ok(Verified { tensors, max_difference: 0.0 })
+}
+
+impl Verified {
+    fn add(&mut self, other: Self) {
+        self.tensors += other.tensors;
+        self.max_difference = self.max_difference.max(other.max_difference);
+    }
+
+    fn compare(
+        &mut self,
+        name: &str,
+        found: impl Iterator<Item = f64>,
+        expected: Vec<f64>,
+        tolerance: f64,
+    ) -> Result<(), VerifyError> {
+        let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let (mut difference, mut n_found) = (0f64, 0);
+        for (found, expected) in found.zip(&expected) {
+            difference = difference.max((found - expected).abs());
+            n_found += 1;
+        }
+        let allowed = tolerance * largest;
+        if n_found != expected.len() {
+            return Err(differs(name, format!("{n_found} values"), format!("{} values", expected.len())));
+        }
+        // Written so that NaN fails too.
+        if difference.is_nan() || difference > allowed {
+            return Err(VerifyError::TooFar { name: name.to_owned(), difference, allowed });
+        }
+        self.add(Self { tensors: 1, max_difference: difference });
+        Ok(())
+    }
+}
+
+/// Loads a model through the same door as any other.
+fn load(
+    input: &ExportInput<'_>,
+    files: &[OutputFile],
+    folder: &str,
+) -> Result<(BertConfig, NamedTensors), VerifyError> {
+    let config_file = format!("{folder}config.json");
+    let config = BertConfig::parse(&config_file, bytes(files, &config_file)?)?;
+    let checkpoint = weights(files, &format!("{folder}{WEIGHTS_FILE}"))?;
+    let loaded = load_bert(&config, &config_file, checkpoint, input.n_labels())?;
+    Ok((config, loaded.matched.params))
+}
+
+fn parameter<'a>(
+    loaded: &'a NamedTensors,
+    name: &str,
+) -> Result<impl Iterator<Item = f64> + use<'a>, VerifyError> {
+    let absent = || differs(name, "absent".to_owned(), "a parameter".to_owned());
+    loaded.get(name).map(|tensor| widen(&tensor.data)).ok_or_else(absent)
+}
+
+/// Checks that the adapter applies to exactly the updated modules.
+fn verify_targets(input: &ExportInput<'_>, config: &Value) -> Result<(), VerifyError> {
+    let entries: Vec<&str> =
+        config["target_modules"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for name in input.base.keys() {
+        let Some(module) = name.strip_suffix(".weight") else { continue };
+        let hit = entries.iter().any(|entry| is_hit(module, entry));
+        if hit != input.site_of(name).is_some() {
+            return Err(differs(module, format!("target: {hit}"), format!("target: {}", !hit)));
+        }
+    }
+    Ok(())
+}
+
+/// (alpha / rank) · B · A as peft computes it, from file and settings.
+fn rebuild(
+    config: &Value,
+    weights: &Checkpoint,
+    path: &str,
+    (d_out, d_in): (usize, usize),
+) -> Result<Vec<f64>, VerifyError> {
+    let factor = |part: &str| {
+        let name = format!("{PREFIX}{path}.{part}.weight");
+        let absent = || differs(&name, "absent".to_owned(), "a factor".to_owned());
+        weights.tensors.get(&name).ok_or_else(absent)
+    };
+    let (a, b): (&HostTensor, &HostTensor) = (factor("lora_A")?, factor("lora_B")?);
+    let key = format!("^{}", path.replace('.', r"\."));
+    let setting = |pattern: &str, default: &str| {
+        config[pattern].get(&key).unwrap_or(&config[default]).as_f64().unwrap_or(f64::NAN)
+    };
+    let rank = setting("rank_pattern", "r");
+    if a.shape != [rank as usize, d_in] || b.shape != [d_out, rank as usize] {
+        return Err(differs(path, format!("A {:?}, B {:?}", a.shape, b.shape), format!("rank {rank}")));
+    }
+    let (rank, scale) = (rank as usize, setting("alpha_pattern", "lora_alpha") / rank);
+    let mut delta = vec![0.0; d_out * d_in];
+    for (row, out) in delta.chunks_exact_mut(d_in).enumerate() {
+        for (k, &b) in b.data[row * rank..][..rank].iter().enumerate().filter(|(_, b)| **b != 0.0) {
+            let a = &a.data[k * d_in..][..d_in];
+            out.iter_mut().zip(a).for_each(|(out, &a)| *out += scale * f64::from(b) * f64::from(a));
+        }
+    }
+    Ok(delta)
+}
+
+fn bytes<'a>(files: &'a [OutputFile], path: &str) -> Result<&'a [u8], VerifyError> {
+    let file = files.iter().find(|file| file.path == path);
+    file.map(|file| file.bytes.as_slice()).ok_or_else(|| VerifyError::NoFile { path: path.to_owned() })
+}
+
+fn weights(files: &[OutputFile], path: &str) -> Result<Checkpoint, VerifyError> {
+    let checkpoint = read_safetensors(path, bytes(files, path)?)?;
+    if checkpoint.metadata.get("format").is_none_or(|format| format != "pt") {
+        return Err(differs(
+            &format!("{path} format"),
+            format!("{:?}", checkpoint.metadata),
+            "pt".to_owned(),
+        ));
+    }
+    Ok(checkpoint)
+}
+
+fn json(files: &[OutputFile], path: &str) -> Result<Value, VerifyError> {
+    let invalid = |error: serde_json::Error| differs(path, error.to_string(), "valid JSON".to_owned());
+    serde_json::from_slice(bytes(files, path)?).map_err(invalid)
+}
+
+fn widen(values: &[f32]) -> impl Iterator<Item = f64> {
+    values.iter().map(|&value| f64::from(value))
+}
+
+fn differs(what: &str, found: String, expected: String) -> VerifyError {
+    VerifyError::Differs { what: what.to_owned(), found, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::export::adapter::export_adapter;
+    use crate::export::compact::export_compact;
+    use crate::export::fixture::Fixture;
+    use crate::export::merged::{export_merged, export_pruned_base};
+
+    #[test]
+    fn every_export_of_a_tuned_and_of_a_pruned_model_verifies() {
+        for fixture in [Fixture::tuned(), Fixture::pruned()] {
+            let input = fixture.input();
+            let adapter = verify_adapter(&input, &export_adapter(&input).unwrap()).unwrap();
+            assert!(adapter.tensors >= 6 && adapter.max_difference < 1e-6, "{adapter:?}");
+            let merged = verify_merged(&input, &export_merged(&input).unwrap()).unwrap();
+            assert_eq!(merged.tensors, fixture.base.len());
+            assert!(merged.max_difference < 1e-6, "{merged:?}");
+            let compact = verify_merged(&input, &export_compact(&input).unwrap()).unwrap();
+            assert_eq!(compact.tensors, fixture.base.len());
+            let base = verify_pruned_base(&input, &export_pruned_base(&input).unwrap(), "").unwrap();
+            assert_eq!(base.max_difference, 0.0);
+        }
+    }
+
+    #[test]
+    fn a_changed_number_is_noticed() {
+        let fixture = Fixture::tuned();
+        let input = fixture.input();
+        for (export, path) in [
+            (export_adapter(&input).unwrap(), ADAPTER_WEIGHTS),
+            (export_merged(&input).unwrap(), WEIGHTS_FILE),
+            (export_adapter(&input).unwrap(), DSEE_STATE),
+        ] {
+            let mut files = export;
+            let file = files.iter_mut().find(|file| file.path == path).unwrap();
+            // The exponent of the last value of the file.
+            *file.bytes.last_mut().unwrap() ^= 1;
+            let result = if path == WEIGHTS_FILE {
+                verify_merged(&input, &files)
+            } else {
+                verify_adapter(&input, &files)
+            };
+            assert!(result.is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_changed_scale_or_target_is_noticed() {
+        let fixture = Fixture::tuned();
+        let input = fixture.input();
+        let files = export_adapter(&input).unwrap();
+        let text = String::from_utf8(files[0].bytes.clone()).unwrap();
+        for (from, to) in [("\"query\"", "\"key\""), ("alpha_pattern", "alpha_forgotten"), ("{", "")] {
+            let mut changed = files.clone();
+            changed[0].bytes = text.replacen(from, to, 1).into_bytes();
+            assert!(verify_adapter(&input, &changed).is_err(), "{from}");
+        }
+        assert!(matches!(verify_adapter(&input, &files[1..]), Err(VerifyError::NoFile { .. })));
+    }
+}
