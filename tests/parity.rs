@@ -1,0 +1,321 @@
+//! Proves that a tiny BERT computes what PyTorch and transformers compute: logits, loss, every gradient and ten AdamW
+//! losses, for full tuning, LoRA, DSEE, DSEE under masks and DSEE without some heads. Runs twice: on the CPU references
+//! and on the adapter (a software adapter is enough). Golden files: `tests/golden/README.md`.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+
+use dsee_core::gpu::{Device, Sizes, StepScalars};
+use dsee_core::models::Model;
+use dsee_core::models::bert::{self, Bert, BertForMaskedLm, BertForSequenceClassification, DropoutRates};
+use dsee_core::models::bert_load::load_bert;
+use dsee_core::models::config::BertConfig;
+use dsee_core::nn::inputs::BatchInputs;
+use dsee_core::nn::linear::{delta_names, sparse_name};
+use dsee_core::nn::parameters::{ArenaPart, Parameters};
+use dsee_core::nn::plan::{DeltaPlan, TuningPlan};
+use dsee_core::ops::adamw::AdamW;
+use dsee_core::train::evaluate::Evaluator;
+use dsee_core::train::place::{HeadShape, HostState, Placement};
+use dsee_core::train::step::{Objective, StepSettings, Trainer, refresh_weights};
+use dsee_core::tuning::state::{Mask, PrunedState, SiteDelta};
+use dsee_tests::{Golden, assert_close, device, golden, golden_tensors, read_checkpoint};
+
+const GRADIENT: (f32, f32) = (2e-6, 1e-4);
+const NO_DROPOUT: DropoutRates = DropoutRates { hidden: 0.0, attention: 0.0, classifier: 0.0 };
+
+struct Case {
+    golden: Golden,
+    config: BertConfig,
+    state: HostState,
+    plan: TuningPlan,
+    objective: Objective,
+    weight_decay: f32,
+}
+
+fn config(folder: &str) -> BertConfig {
+    let bytes = std::fs::read(golden(folder).join("config.json")).unwrap();
+    BertConfig::parse("config.json", &bytes).unwrap()
+}
+
+impl Case {
+    fn new(file: &str) -> Self {
+        let config = config("tiny_bert");
+        let checkpoint = read_checkpoint(&golden("tiny_bert/model.safetensors"));
+        let base = load_bert(&config, "config.json", checkpoint, 3).unwrap().matched.params;
+        let objective = Objective::Classification { label_smoothing: 0.0 };
+        let state = HostState { base, ..HostState::default() };
+        let golden = golden_tensors(&format!("{file}.safetensors"));
+        Self { golden, config, state, plan: TuningPlan::default(), objective, weight_decay: 0.0 }
+    }
+
+    fn train_all(mut self) -> Self {
+        self.plan.trained = self.state.base.keys().cloned().collect();
+        self
+    }
+
+    /// LoRA or DSEE from the `init.` tensors of the file.
+    fn adapt(mut self) -> Self {
+        self.plan.trained = ["classifier.weight", "classifier.bias"].map(str::to_owned).into();
+        let scale = self.golden.floats("scale")[0];
+        for site in bert::sites(&self.config, 3) {
+            let init = |piece: &str| format!("init.{}.{piece}", site.path);
+            if !self.golden.has(&init("a")) {
+                continue;
+            }
+            let sparse = self.golden.has(&init("s_values"));
+            let (d_out, d_in, rank) = (site.d_out, site.d_in, 4);
+            self.state.deltas.push(SiteDelta {
+                path: site.path.clone(),
+                d_out,
+                d_in,
+                rank,
+                scale,
+                a: self.golden.floats(&init("a")),
+                b: self.golden.floats(&init("b")),
+                s_indices: if sparse { self.golden.uints(&init("s_indices")) } else { Vec::new() },
+                s_values: if sparse { self.golden.floats(&init("s_values")) } else { Vec::new() },
+            });
+            let n_nonzero = if sparse { 5 } else { 0 };
+            self.plan.deltas.insert(site.path, DeltaPlan { rank, n_nonzero, scale });
+        }
+        self
+    }
+
+    fn mask(mut self) -> Self {
+        for name in self.golden.names() {
+            let Some(parameter) = name.strip_prefix("mask.") else { continue };
+            let kept = self.golden.bytes(&name);
+            let mut mask = Mask::all_kept(kept.len());
+            (0..kept.len()).filter(|&i| kept[i] == 0).for_each(|i| mask.remove(i));
+            self.state.pruned.masks.insert(parameter.to_owned(), mask);
+        }
+        assert_eq!(self.state.pruned.masks.len(), 13);
+        self
+    }
+
+    fn remove_heads(mut self) -> Self {
+        let heads = BTreeMap::from([(0, vec![1]), (1, vec![0, 3])]);
+        self.state.pruned = PrunedState { heads, ..PrunedState::default() };
+        self
+    }
+
+    fn sizes(&self) -> Sizes {
+        let batch = self.golden.batch();
+        let targets = if self.golden.has("mlm_labels") { self.golden.uints("mlm_labels").len() } else { 0 };
+        Sizes { tokens: batch.n_tokens(), sequences: batch.n_sequences(), targets }
+    }
+
+    fn write(&self, inputs: &BatchInputs) -> Sizes {
+        let mut batch = self.golden.batch();
+        match self.objective {
+            Objective::Classification { .. } => batch.classes = self.golden.uints("labels"),
+            Objective::Regression => batch.targets = self.golden.floats("labels"),
+            Objective::MaskedWords => {
+                let (positions, labels) =
+                    (self.golden.uints("mlm_positions"), self.golden.uints("mlm_labels"));
+                return inputs.write(&batch, Some((&positions, &labels)));
+            }
+        }
+        inputs.write(&batch, None)
+    }
+
+    /// The golden name of a trained tensor.
+    fn golden_name(&self, name: &str) -> String {
+        for delta in &self.state.deltas {
+            let [_, _, a, b] = delta_names(&delta.path);
+            let pieces = [(a, "a"), (b, "b"), (sparse_name(&delta.path), "s_values")];
+            if let Some((_, piece)) = pieces.into_iter().find(|(ours, _)| ours == name) {
+                return format!("{}.{piece}", delta.path);
+            }
+        }
+        name.to_owned()
+    }
+
+    fn placement(&self) -> Placement {
+        let heads =
+            HeadShape { n_heads: self.config.num_attention_heads, head_size: self.config.head_size() };
+        Placement::new(&bert::sites(&self.config, 3), heads, &self.state.pruned)
+    }
+
+    /// Full-size golden names and values of one part of the arena.
+    async fn read(&self, parameters: &Parameters, part: ArenaPart) -> BTreeMap<String, Vec<f32>> {
+        let mut state = self.state.clone();
+        self.placement().update(&mut state, parameters.read(part).await.unwrap());
+        let mut all: BTreeMap<String, Vec<f32>> =
+            state.trained.into_iter().map(|(name, tensor)| (name, tensor.data)).collect();
+        for delta in state.deltas {
+            let [_, _, a, b] = delta_names(&delta.path);
+            all.insert(self.golden_name(&a), delta.a);
+            all.insert(self.golden_name(&b), delta.b);
+            if !delta.s_values.is_empty() {
+                all.insert(self.golden_name(&sparse_name(&delta.path)), delta.s_values);
+            }
+        }
+        all
+    }
+
+    fn settings(&self) -> StepSettings {
+        StepSettings {
+            objective: self.objective,
+            optimizer: AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: self.weight_decay },
+            max_grad_norm: 1.0,
+            accumulation: 1,
+        }
+    }
+
+    async fn check(&self, device: &Device) {
+        let parameters = self.placement().place(device, &self.state, &self.plan).unwrap();
+        let model: Box<dyn Model> = match self.objective {
+            Objective::MaskedWords => {
+                Box::new(BertForMaskedLm::find(&self.config, &parameters, &self.plan, NO_DROPOUT))
+            }
+            _ => Box::new(BertForSequenceClassification::find(
+                &self.config,
+                &parameters,
+                &self.plan,
+                NO_DROPOUT,
+            )),
+        };
+        let inputs = BatchInputs::new(device, self.sizes(), 64).unwrap();
+        refresh_weights(device, model.as_ref()).await.unwrap();
+        let sizes = self.write(&inputs);
+        if self.golden.has("logits") {
+            let evaluator = Evaluator::new(device, model.as_ref(), &inputs).await.unwrap();
+            let logits = evaluator.run(sizes).await.unwrap();
+            assert_close("logits", &logits, &self.golden.floats("logits"), 1e-5, 1e-5);
+        }
+        let mut trainer =
+            Trainer::new(device, model.as_ref(), &parameters, &inputs, self.settings()).await.unwrap();
+        self.check_steps(&mut trainer, &parameters, &inputs, "").await;
+    }
+
+    async fn check_steps(
+        &self,
+        trainer: &mut Trainer,
+        parameters: &Parameters,
+        inputs: &BatchInputs,
+        prefix: &str,
+    ) {
+        let golden = &self.golden;
+        let rates =
+            if golden.has("losses") { golden.floats(&format!("{prefix}learning_rates")) } else { vec![0.0] };
+        for (i, &learning_rate) in rates.iter().enumerate() {
+            let step = i as i32 + 1;
+            let scalars = StepScalars {
+                learning_rate,
+                bias_correction1: (1.0 - 0.9f64.powi(step)) as f32,
+                bias_correction2: (1.0 - 0.999f64.powi(step)) as f32,
+                ..StepScalars::default()
+            };
+            trainer.step(scalars, &mut |_| self.write(inputs)).await.unwrap();
+            if i == 0 {
+                self.check_gradients(&self.read(parameters, ArenaPart::Gradient).await);
+            }
+        }
+        let metrics = trainer.metrics().await.unwrap();
+        let losses: Vec<f32> = metrics.iter().map(|metrics| metrics.loss).collect();
+        if golden.has("losses") {
+            let norms: Vec<f32> = metrics.iter().map(|metrics| metrics.grad_norm).collect();
+            assert_close("losses", &losses, &golden.floats(&format!("{prefix}losses")), 1e-5, 1e-5);
+            assert_close("norms", &norms, &golden.floats(&format!("{prefix}grad_norms")), 1e-5, 1e-4);
+            self.check_final(&self.read(parameters, ArenaPart::Value).await);
+        } else {
+            assert_close("loss", &losses, &golden.floats("loss"), 1e-5, 1e-5);
+        }
+    }
+
+    fn check_gradients(&self, gradients: &BTreeMap<String, Vec<f32>>) {
+        let expected: Vec<String> =
+            self.golden.names().into_iter().filter(|name| name.starts_with("grad.")).collect();
+        for name in expected {
+            let ours = &gradients[name.trim_start_matches("grad.")];
+            assert_close(&name, ours, &self.golden.floats(&name), GRADIENT.0, GRADIENT.1);
+        }
+        if self.golden.has("losses") && self.golden.has("logits") {
+            let n = self.golden.names().iter().filter(|name| name.starts_with("grad.")).count();
+            assert_eq!(gradients.len(), n, "every trained tensor has a golden gradient");
+        }
+    }
+
+    fn check_final(&self, values: &BTreeMap<String, Vec<f32>>) {
+        for (name, ours) in values {
+            // Its gradient is zero but for rounding, which AdamW divides by itself.
+            if name.ends_with("key.bias") || !self.golden.has(&format!("final.{name}")) {
+                continue;
+            }
+            assert_close(
+                &format!("final.{name}"),
+                ours,
+                &self.golden.floats(&format!("final.{name}")),
+                2e-4,
+                0.0,
+            );
+        }
+    }
+
+    fn check_everywhere(&self) {
+        pollster::block_on(self.check(&Device::reference()));
+        pollster::block_on(self.check(&device()));
+    }
+}
+
+#[test]
+fn full_tuning() {
+    Case::new("bert_full").train_all().check_everywhere();
+}
+
+#[test]
+fn full_tuning_with_weight_decay() {
+    let mut case = Case::new("bert_full_decay").train_all();
+    case.weight_decay = case.golden.floats("weight_decay")[0];
+    case.check_everywhere();
+}
+
+#[test]
+fn lora() {
+    Case::new("bert_lora").adapt().check_everywhere();
+}
+
+#[test]
+fn dsee() {
+    Case::new("bert_dsee").adapt().check_everywhere();
+}
+
+#[test]
+fn dsee_under_masks() {
+    Case::new("bert_dsee_masked").adapt().mask().check_everywhere();
+}
+
+#[test]
+fn dsee_without_some_heads() {
+    Case::new("bert_dsee_heads").adapt().remove_heads().check_everywhere();
+}
+
+#[test]
+fn regression() {
+    let mut case = Case::new("bert_mse");
+    for (name, shape) in [("classifier.weight", vec![1, 32]), ("classifier.bias", vec![1])] {
+        let data = case.golden.floats(&format!("init.{name}"));
+        case.state.base.insert(name.to_owned(), dsee_core::checkpoint::HostTensor { shape, data });
+    }
+    case.objective = Objective::Regression;
+    case.train_all().check_everywhere();
+}
+
+#[test]
+fn masked_words() {
+    let mut case = Case::new("bert_mlm");
+    case.config = config("tiny_bert_mlm");
+    case.state.base = read_checkpoint(&golden("tiny_bert_mlm/model.safetensors")).tensors;
+    case.objective = Objective::MaskedWords;
+    case.train_all().check_everywhere();
+}
+
+#[test]
+fn the_encoder_alone_is_found_too() {
+    let case = Case::new("bert_full");
+    let device = Device::reference();
+    let parameters = case.placement().place(&device, &case.state, &case.plan).unwrap();
+    let _: Bert = Bert::find(&case.config, &parameters, &case.plan, NO_DROPOUT);
+}
