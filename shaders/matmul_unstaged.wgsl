@@ -1,10 +1,6 @@
 // Schedule of the matrix products without workgroup memory and subgroups, for CPU adapters: each invocation owns a register
-// block of 4·QUADS rows by 4·COLS columns and 8 of them lie side by side, so a workgroup computes 4·QUADS rows by 32·COLS columns.
-// Grid: ceil(N / (32·COLS)) by ceil(rows / (4·QUADS)) workgroups; row_start is a multiple of 4·QUADS.
-
-// Arrays are as long as the loops over them: that lets the compiler unroll the loops and keep the arrays in registers.
-const QUADS: u32 = 2u;
-const COLS: u32 = 2u;
+// block of 8 rows by 8 columns and 8 of them lie side by side, so a workgroup computes 8 rows by 64 columns.
+// Grid: ceil(N / 64) by ceil(rows / 8) workgroups; row_start is a multiple of 8.
 
 fn left(quad: u32, k: u32) -> mat4x4<f32> {
     return left_block(left_part(quad, k, 0u), left_part(quad, k, 1u), left_part(quad, k, 2u), left_part(quad, k, 3u));
@@ -16,32 +12,35 @@ fn right(col: u32, k: u32) -> mat4x4<f32> {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let quad0 = params.row_start / 4u + group.y * QUADS;
-    let col0 = group.x * 8u * COLS + lane;
+    let quad0 = params.row_start / 4u + group.y * 2u;
+    let quad1 = quad0 + 1u;
+    let col0 = group.x * 16u + lane;
+    let col1 = col0 + 8u;
     let steps = k_steps();
-    var sum: array<array<mat4x4<f32>, QUADS>, COLS>;
+    // Four blocks of sums by name: an array indexed by a loop would leave the registers under many compilers.
+    var s00 = mat4x4<f32>();
+    var s01 = mat4x4<f32>();
+    var s10 = mat4x4<f32>();
+    var s11 = mat4x4<f32>();
     for (var k = 0u; k < steps; k++) {
-        var a: array<mat4x4<f32>, QUADS>;
-        for (var q = 0u; q < QUADS; q++) {
-            a[q] = left(quad0 + q, k);
-        }
-        for (var c = 0u; c < COLS; c++) {
-            let b = right(col0 + 8u * c, k);
-            for (var q = 0u; q < QUADS; q++) {
-                sum[c][q] += b * a[q];
-            }
-        }
+        let a0 = left(quad0, k);
+        let a1 = left(quad1, k);
+        let b0 = right(col0, k);
+        s00 += b0 * a0;
+        s10 += b0 * a1;
+        let b1 = right(col1, k);
+        s01 += b1 * a0;
+        s11 += b1 * a1;
     }
-    for (var c = 0u; c < COLS; c++) {
-        for (var q = 0u; q < QUADS; q++) {
-            store_block(quad0 + q, col0 + 8u * c, sum[c][q]);
-        }
-    }
+    store_block(quad0, col0, s00);
+    store_block(quad0, col1, s01);
+    store_block(quad1, col0, s10);
+    store_block(quad1, col1, s11);
     if (HAS_FINISH) {
-        for (var quad = quad0; quad < quad0 + QUADS; quad++) {
-            for (var c = 0u; c < COLS; c++) {
-                finish_block(quad, col0 + 8u * c);
-            }
+        // A loop that stays a loop, which keeps the epilogue short to compile.
+        for (var quad = quad0; quad <= quad1; quad++) {
+            finish_block(quad, col0);
+            finish_block(quad, col1);
         }
     }
 }
