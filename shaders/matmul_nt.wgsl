@@ -30,9 +30,9 @@ struct Params {
 const LEFT_ALONG_K: bool = true;
 const RIGHT_ALONG_K: bool = true;
 
-// The loop over k in vec4 steps.
-fn k_steps() -> u32 {
-    return params.k / 4u;
+// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
+fn k_range(split: u32) -> vec2<u32> {
+    return vec2<u32>(0u, params.k / 4u);
 }
 
 // Row i of quad `quad` (rows 4·quad …) at four consecutive k. Rows past the end repeat the last one and are never written.
@@ -66,7 +66,7 @@ fn dropout(element: u32, value: vec4<f32>) -> vec4<f32> {
 }
 
 // Writes the product of four rows by four columns.
-fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
+fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
     let n4 = params.n / 4u;
     for (var i = 0u; i < 4u; i++) {
         let row = 4u * quad + i;
