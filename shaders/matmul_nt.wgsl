@@ -55,7 +55,7 @@ fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> ma
     return transpose(mat4x4<f32>(p0, p1, p2, p3));
 }
 
-// One value in 1/(1-rate) stays, the others become zero; the mask is a function of the element's number alone.
+// A share of 1-rate of the values stays, scaled by 1/(1-rate), the others become zero; the mask is a function of the element's number alone.
 fn dropout(element: u32, value: vec4<f32>) -> vec4<f32> {
     var kept = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
