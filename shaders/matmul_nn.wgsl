@@ -18,35 +18,65 @@ struct Params {
 @group(0) @binding(3) var<storage, read> pre: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 
-// Four consecutive k of one row of dy. Rows past the end repeat the last one; their results are never written.
-fn left(row: u32, k: u32) -> vec4<f32> {
-    return dy[min(row, params.m - 1u) * (params.k / 4u) + k];
+// Parts lie next to each other in memory along k; the staged schedule loads them in that order.
+const LEFT_ALONG_K: bool = true;
+const RIGHT_ALONG_K: bool = false;
+
+// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
+fn k_range(split: u32) -> vec2<u32> {
+    return vec2<u32>(0u, params.k / 4u);
 }
 
-// Four k (columns of the result) by four output columns (its rows). `col` and `k` count vec4s.
-fn right(col: u32, k: u32) -> mat4x4<f32> {
+// Row i of quad `quad` (rows 4·quad …) at four consecutive k. Rows past the end repeat the last one and are never written.
+fn left_part(quad: u32, k: u32, i: u32) -> vec4<f32> {
+    return dy[min(4u * quad + i, params.m - 1u) * (params.k / 4u) + k];
+}
+
+// The parts of a quad as a matrix with one column per row of the quad.
+fn left_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(p0, p1, p2, p3);
+}
+
+// Row 4·k + i of w at four output columns.
+fn right_part(col: u32, k: u32, i: u32) -> vec4<f32> {
     let stride = params.n / 4u;
-    let at = 4u * k * stride + min(col, stride - 1u);
-    return mat4x4<f32>(w[at], w[at + stride], w[at + 2u * stride], w[at + 3u * stride]);
+    return w[(4u * k + i) * stride + min(col, stride - 1u)];
 }
 
-// Writes four neighbouring columns of one row of the product. Where the sum is accumulated nothing is left to finish,
-// because what is read back would be more than the product.
-fn store(row: u32, col: u32, product: vec4<f32>) {
-    let at = row * (params.n / 4u) + col;
-    if (ACCUMULATE && ACTIVATION != 0u) {
-        dx[at] += product * activation_derivative4(ACTIVATION, pre[at]);
-    } else if (ACCUMULATE) {
-        dx[at] += product;
-    } else {
-        dx[at] = product;
+// The parts as they are: right_block · left_block is a block of the product, one column per row of dx.
+fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(p0, p1, p2, p3);
+}
+
+// Writes the product of four rows by four columns. Where it is accumulated nothing is left to finish, because what is read
+// back would be more than the product.
+fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+    let n4 = params.n / 4u;
+    for (var i = 0u; i < 4u; i++) {
+        let row = 4u * quad + i;
+        let at = row * n4 + col;
+        if (row < params.m && col < n4) {
+            if (ACCUMULATE && ACTIVATION != 0u) {
+                dx[at] += block[i] * activation_derivative4(ACTIVATION, pre[at]);
+            } else if (ACCUMULATE) {
+                dx[at] += block[i];
+            } else {
+                dx[at] = block[i];
+            }
+        }
     }
 }
 
 override HAS_FINISH: bool = ACTIVATION != 0u && !ACCUMULATE;
 
-// The epilogue, on what `store` wrote.
-fn finish(row: u32, col: u32) {
-    let at = row * (params.n / 4u) + col;
-    dx[at] *= activation_derivative4(ACTIVATION, pre[at]);
+// The epilogue, on what store_block wrote. A schedule calls it in a loop that stays a loop: epilogues unrolled over a register
+// block take a CPU adapter seconds to compile. The invocation reads back its own writes only.
+fn finish_block(quad: u32, col: u32) {
+    let n4 = params.n / 4u;
+    if (col < n4) {
+        let end = min(4u * quad + 4u, params.m);
+        for (var row = 4u * quad; row < end; row++) {
+            dx[row * n4 + col] *= activation_derivative4(ACTIVATION, pre[row * n4 + col]);
+        }
+    }
 }

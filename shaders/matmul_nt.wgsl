@@ -26,19 +26,36 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> pre: array<vec4<f32>>;
 
-// Four consecutive k of one row of x. Rows past the end repeat the last one; their results are never written.
-fn left(row: u32, k: u32) -> vec4<f32> {
-    return x[min(row, params.m - 1u) * (params.k / 4u) + k];
+// Parts lie next to each other in memory along k; the staged schedule loads them in that order.
+const LEFT_ALONG_K: bool = true;
+const RIGHT_ALONG_K: bool = true;
+
+// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
+fn k_range(split: u32) -> vec2<u32> {
+    return vec2<u32>(0u, params.k / 4u);
 }
 
-// Four k (columns of the result) by four output columns (its rows). `col` and `k` count vec4s.
-fn right(col: u32, k: u32) -> mat4x4<f32> {
-    let stride = params.k / 4u;
-    let at = min(col, params.n / 4u - 1u) * params.k + k;
-    return transpose(mat4x4<f32>(w[at], w[at + stride], w[at + 2u * stride], w[at + 3u * stride]));
+// Row i of quad `quad` (rows 4·quad …) at four consecutive k. Rows past the end repeat the last one and are never written.
+fn left_part(quad: u32, k: u32, i: u32) -> vec4<f32> {
+    return x[min(4u * quad + i, params.m - 1u) * (params.k / 4u) + k];
 }
 
-// One value in 1/(1-rate) stays, the others become zero; the mask is a function of the element's number alone.
+// The parts of a quad as a matrix with one column per row of the quad.
+fn left_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(p0, p1, p2, p3);
+}
+
+// Output column 4·col + i at four consecutive k.
+fn right_part(col: u32, k: u32, i: u32) -> vec4<f32> {
+    return w[(4u * min(col, params.n / 4u - 1u) + i) * (params.k / 4u) + k];
+}
+
+// The parts of four columns as a matrix with one row per column, so that right_block · left_block is a block of the product.
+fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(p0, p1, p2, p3));
+}
+
+// A share of 1-rate of the values stays, scaled by 1/(1-rate), the others become zero; the mask is a function of the element's number alone.
 fn dropout(element: u32, value: vec4<f32>) -> vec4<f32> {
     var kept = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
@@ -48,14 +65,30 @@ fn dropout(element: u32, value: vec4<f32>) -> vec4<f32> {
     return kept;
 }
 
-// Writes four neighbouring columns of one row of the product.
-fn store(row: u32, col: u32, product: vec4<f32>) {
-    y[row * (params.n / 4u) + col] = product;
+// Writes the product of four rows by four columns.
+fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+    let n4 = params.n / 4u;
+    for (var i = 0u; i < 4u; i++) {
+        let row = 4u * quad + i;
+        if (row < params.m && col < n4) {
+            y[row * n4 + col] = block[i];
+        }
+    }
 }
 
 override HAS_FINISH: bool = HAS_BIAS || STORE_PRE || ACTIVATION != 0u || HAS_DROPOUT || HAS_RESIDUAL;
 
-// The epilogue, on what `store` wrote.
+// The epilogue, on what store_block wrote. A schedule calls it in a loop that stays a loop: epilogues unrolled over a register
+// block take a CPU adapter seconds to compile. The invocation reads back its own writes only.
+fn finish_block(quad: u32, col: u32) {
+    if (col < params.n / 4u) {
+        let end = min(4u * quad + 4u, params.m);
+        for (var row = 4u * quad; row < end; row++) {
+            finish(row, col);
+        }
+    }
+}
+
 fn finish(row: u32, col: u32) {
     let at = row * (params.n / 4u) + col;
     var value = y[at];

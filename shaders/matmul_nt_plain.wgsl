@@ -33,6 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (row >= params.m || col >= params.n) {
         return;
     }
+    // One chain of sums along k, in order, so the result does not depend on the adapter's tiles.
     var value = 0.0;
     for (var k = 0u; k < params.k; k++) {
         value = fma(x[row * params.k + k], w[col * params.k + k], value);
@@ -48,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         value = activation(ACTIVATION, value);
     }
     if (HAS_DROPOUT) {
-        // One value in 1/(1-rate) stays, scaled up; the mask is a function of the element's number alone.
+        // A share of 1-rate of the values stays, scaled by 1/(1-rate); the mask is a function of the element's number alone.
         let draw = random_uniform(params.dropout_seed, params.dropout_stream, at);
         value = select(0.0, value / (1.0 - params.dropout_rate), draw >= params.dropout_rate);
     }

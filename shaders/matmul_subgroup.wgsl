@@ -1,64 +1,115 @@
-// Schedule of matmul_nt and matmul_nn for CPU adapters with subgroups of exactly 8 invocations (lavapipe).
-// One subgroup computes 8·OCTETS rows by 32·COLS columns. Each invocation owns COLS vec4 columns of every row; a row of the
-// left operand is loaded by one invocation and broadcast, because a CPU gathers vector loads one lane at a time.
-// Arrays are as long as the loops over them, which lets the compiler unroll the loops and keep the arrays in registers.
+// Schedule of the matrix products for CPU adapters with subgroups of exactly 8 invocations (lavapipe).
+// One subgroup computes 8·OCTETS rows by 32·COLS columns. Each invocation owns COLS vec4 columns of every row. The left operand
+// is loaded once per subgroup, a vec4 by each invocation, and broadcast, because a CPU gathers vector loads lane by lane.
+// Grid: ceil(N / (32·COLS)) by ceil(rows / (8·OCTETS)) by the splits of k workgroups; row_start is a multiple of 8·OCTETS.
 
-const OCTETS: u32 = 4u;
-const COLS: u32 = 1u;
+override OCTETS: u32 = 4u; // 1, 2 or 4
+override COLS: u32 = 1u; // 1 or 2; 2 is a tenth quicker and compiles twice as long
+
+// The four parts of one block, loaded by the invocation itself: its columns are its own.
+fn right(col: u32, k: u32) -> mat4x4<f32> {
+    return right_block(right_part(col, k, 0u), right_part(col, k, 1u), right_part(col, k, 2u), right_part(col, k, 3u));
+}
+
+// The first quad of an octet, out of the parts its first four invocations loaded.
+fn upper(own: vec4<f32>) -> mat4x4<f32> {
+    return left_block(
+        subgroupBroadcast(own, 0u), subgroupBroadcast(own, 1u), subgroupBroadcast(own, 2u), subgroupBroadcast(own, 3u),
+    );
+}
+
+// The second quad, out of the parts of the other four.
+fn lower(own: vec4<f32>) -> mat4x4<f32> {
+    return left_block(
+        subgroupBroadcast(own, 4u), subgroupBroadcast(own, 5u), subgroupBroadcast(own, 6u), subgroupBroadcast(own, 7u),
+    );
+}
+
+// Writes a block of each column the invocation owns.
+fn store_row(quad: u32, col: u32, split: u32, first: mat4x4<f32>, second: mat4x4<f32>) {
+    store_block(quad, col, split, first);
+    if (COLS > 1u) {
+        store_block(quad, col + 8u, split, second);
+    }
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let row0 = params.row_start + group.y * 8u * OCTETS;
+    let quad0 = params.row_start / 4u + group.y * 2u * OCTETS;
     let col0 = group.x * 8u * COLS + lane;
-    var sum: array<array<array<vec4<f32>, 8>, OCTETS>, COLS>;
-    for (var k = 0u; k < params.k / 4u; k++) {
-        var b: array<mat4x4<f32>, COLS>;
-        for (var c = 0u; c < COLS; c++) {
-            b[c] = right(col0 + 8u * c, k);
+    // Of each octet of rows the invocation loads part lane % 4 of quad lane / 4.
+    let part_quad = quad0 + lane / 4u;
+    let part = lane % 4u;
+    let range = k_range(group.z);
+    // Named sums, one per quad of rows, stay in registers under every compiler; s belongs to the first column, t to the second.
+    var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
+    var s4 = mat4x4<f32>(); var s5 = mat4x4<f32>(); var s6 = mat4x4<f32>(); var s7 = mat4x4<f32>();
+    var t0 = mat4x4<f32>(); var t1 = mat4x4<f32>(); var t2 = mat4x4<f32>(); var t3 = mat4x4<f32>();
+    var t4 = mat4x4<f32>(); var t5 = mat4x4<f32>(); var t6 = mat4x4<f32>(); var t7 = mat4x4<f32>();
+    for (var k = range.x; k < range.y; k++) {
+        // Conditions on overrides are settled at compile time; what a smaller tile does not use falls away.
+        let b = right(col0, k);
+        var d = mat4x4<f32>();
+        if (COLS > 1u) {
+            d = right(col0 + 8u, k);
         }
-        for (var r = 0u; r < OCTETS; r++) {
-            let own = left(row0 + 8u * r + lane, k);
-            let a0 = subgroupBroadcast(own, 0u);
-            let a1 = subgroupBroadcast(own, 1u);
-            let a2 = subgroupBroadcast(own, 2u);
-            let a3 = subgroupBroadcast(own, 3u);
-            let a4 = subgroupBroadcast(own, 4u);
-            let a5 = subgroupBroadcast(own, 5u);
-            let a6 = subgroupBroadcast(own, 6u);
-            let a7 = subgroupBroadcast(own, 7u);
-            for (var c = 0u; c < COLS; c++) {
-                sum[c][r][0] += b[c] * a0;
-                sum[c][r][1] += b[c] * a1;
-                sum[c][r][2] += b[c] * a2;
-                sum[c][r][3] += b[c] * a3;
-                sum[c][r][4] += b[c] * a4;
-                sum[c][r][5] += b[c] * a5;
-                sum[c][r][6] += b[c] * a6;
-                sum[c][r][7] += b[c] * a7;
+        let own0 = left_part(part_quad, k, part);
+        let a0 = upper(own0);
+        let a1 = lower(own0);
+        s0 += b * a0;
+        s1 += b * a1;
+        if (COLS > 1u) {
+            t0 += d * a0;
+            t1 += d * a1;
+        }
+        if (OCTETS > 1u) {
+            let own1 = left_part(part_quad + 2u, k, part);
+            let a2 = upper(own1);
+            let a3 = lower(own1);
+            s2 += b * a2;
+            s3 += b * a3;
+            if (COLS > 1u) {
+                t2 += d * a2;
+                t3 += d * a3;
+            }
+        }
+        if (OCTETS > 2u) {
+            let own2 = left_part(part_quad + 4u, k, part);
+            let own3 = left_part(part_quad + 6u, k, part);
+            let a4 = upper(own2);
+            let a5 = lower(own2);
+            let a6 = upper(own3);
+            let a7 = lower(own3);
+            s4 += b * a4;
+            s5 += b * a5;
+            s6 += b * a6;
+            s7 += b * a7;
+            if (COLS > 1u) {
+                t4 += d * a4;
+                t5 += d * a5;
+                t6 += d * a6;
+                t7 += d * a7;
             }
         }
     }
-    // Raw sums are stored first and finished afterwards in a loop that stays a loop: an unrolled epilogue costs a CPU adapter
-    // seconds to compile. Each invocation reads back its own writes only.
-    for (var c = 0u; c < COLS; c++) {
-        let col = col0 + 8u * c;
-        if (col < params.n / 4u) {
-            for (var r = 0u; r < OCTETS; r++) {
-                for (var i = 0u; i < 8u; i++) {
-                    let row = row0 + 8u * r + i;
-                    if (row < params.m) {
-                        store(row, col, sum[c][r][i]);
-                    }
-                }
-            }
-        }
+    // Raw sums first, then the epilogue on them.
+    store_row(quad0, col0, group.z, s0, t0);
+    store_row(quad0 + 1u, col0, group.z, s1, t1);
+    if (OCTETS > 1u) {
+        store_row(quad0 + 2u, col0, group.z, s2, t2);
+        store_row(quad0 + 3u, col0, group.z, s3, t3);
+    }
+    if (OCTETS > 2u) {
+        store_row(quad0 + 4u, col0, group.z, s4, t4);
+        store_row(quad0 + 5u, col0, group.z, s5, t5);
+        store_row(quad0 + 6u, col0, group.z, s6, t6);
+        store_row(quad0 + 7u, col0, group.z, s7, t7);
     }
     if (HAS_FINISH) {
-        let row_end = min(row0 + 8u * OCTETS, params.m);
-        let col_end = min(col0 + 8u * COLS, params.n / 4u);
-        for (var row = row0; row < row_end; row++) {
-            for (var col = col0; col < col_end; col += 8u) {
-                finish(row, col);
+        // Loops with bounds that are no constants stay loops, which keeps the epilogue short to compile.
+        for (var quad = quad0; quad < quad0 + 2u * OCTETS; quad++) {
+            for (var c = 0u; c < COLS; c++) {
+                finish_block(quad, col0 + 8u * c);
             }
         }
     }

@@ -23,6 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (row >= params.m || col >= params.n) {
         return;
     }
+    // One chain of sums along k, in order, so the result does not depend on the adapter's tiles.
     var value = 0.0;
     for (var k = 0u; k < params.k; k++) {
         value = fma(dy[k * params.m + row], x[k * params.n + col], value);

@@ -1,50 +1,48 @@
-// Schedule of matmul_nt and matmul_nn without workgroup memory, for CPU adapters: each invocation owns a register block of
-// 4·ROWS rows by 4·COLS columns, 8 invocations lie side by side, so a workgroup computes 4·ROWS rows by 32·COLS columns.
-// Arrays are as long as the loops over them, which lets the compiler unroll the loops and keep the arrays in registers.
+// Schedule of the matrix products without workgroup memory and subgroups, for CPU adapters: each invocation owns a register
+// block of 8 rows by 8 columns and 8 of them lie side by side, so a workgroup computes 8 rows by 64 columns.
+// Grid: ceil(N / 64) by ceil(rows / 8) by the splits of k workgroups; row_start is a multiple of 8.
 
-const ROWS: u32 = 2u;
-const COLS: u32 = 2u;
+// Blocks of the operands, four vec4 loads each.
+fn left(quad: u32, k: u32) -> mat4x4<f32> {
+    return left_block(left_part(quad, k, 0u), left_part(quad, k, 1u), left_part(quad, k, 2u), left_part(quad, k, 3u));
+}
+
+fn right(col: u32, k: u32) -> mat4x4<f32> {
+    return right_block(right_part(col, k, 0u), right_part(col, k, 1u), right_part(col, k, 2u), right_part(col, k, 3u));
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let row0 = params.row_start + group.y * 4u * ROWS;
-    let col0 = group.x * 8u * COLS + lane;
-    var sum: array<array<mat4x4<f32>, ROWS>, COLS>;
-    for (var k = 0u; k < params.k / 4u; k++) {
-        var a: array<mat4x4<f32>, ROWS>;
-        for (var r = 0u; r < ROWS; r++) {
-            let row = row0 + 4u * r;
-            a[r] = mat4x4<f32>(left(row, k), left(row + 1u, k), left(row + 2u, k), left(row + 3u, k));
-        }
-        for (var c = 0u; c < COLS; c++) {
-            let b = right(col0 + 8u * c, k);
-            for (var r = 0u; r < ROWS; r++) {
-                sum[c][r] += b * a[r];
-            }
-        }
+    let quad0 = params.row_start / 4u + group.y * 2u;
+    let quad1 = quad0 + 1u;
+    let col0 = group.x * 16u + lane;
+    let col1 = col0 + 8u;
+    let range = k_range(group.z);
+    // Four blocks of sums by name: an array indexed by a loop would leave the registers under many compilers.
+    var s00 = mat4x4<f32>();
+    var s01 = mat4x4<f32>();
+    var s10 = mat4x4<f32>();
+    var s11 = mat4x4<f32>();
+    for (var k = range.x; k < range.y; k++) {
+        // Sixteen vec4 loads for 256 multiplications per invocation; the second column comes late to shorten register lifetimes.
+        let a0 = left(quad0, k);
+        let a1 = left(quad1, k);
+        let b0 = right(col0, k);
+        s00 += b0 * a0;
+        s10 += b0 * a1;
+        let b1 = right(col1, k);
+        s01 += b1 * a0;
+        s11 += b1 * a1;
     }
-    // Raw sums are stored first and finished afterwards in a loop that stays a loop: an unrolled epilogue costs a CPU adapter
-    // seconds to compile. Each invocation reads back its own writes only.
-    for (var c = 0u; c < COLS; c++) {
-        let col = col0 + 8u * c;
-        if (col < params.n / 4u) {
-            for (var r = 0u; r < ROWS; r++) {
-                for (var i = 0u; i < 4u; i++) {
-                    let row = row0 + 4u * r + i;
-                    if (row < params.m) {
-                        store(row, col, sum[c][r][i]);
-                    }
-                }
-            }
-        }
-    }
+    store_block(quad0, col0, group.z, s00);
+    store_block(quad0, col1, group.z, s01);
+    store_block(quad1, col0, group.z, s10);
+    store_block(quad1, col1, group.z, s11);
     if (HAS_FINISH) {
-        let row_end = min(row0 + 4u * ROWS, params.m);
-        let col_end = min(col0 + 8u * COLS, params.n / 4u);
-        for (var row = row0; row < row_end; row++) {
-            for (var col = col0; col < col_end; col += 8u) {
-                finish(row, col);
-            }
+        // A loop that stays a loop, which keeps the epilogue short to compile.
+        for (var quad = quad0; quad <= quad1; quad++) {
+            finish_block(quad, col0);
+            finish_block(quad, col1);
         }
     }
 }

@@ -19,6 +19,7 @@ fn normal_cdf(x: f32) -> f32 {
     return select(1.0 - tail, tail, x < 0.0);
 }
 
+// The logistic function; beyond ±40 it is 0 or 1 to f32.
 fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(-clamp(x, -40.0, 40.0)));
 }
@@ -28,6 +29,7 @@ fn gelu_twice_u(x: f32) -> f32 {
     return 1.59576912 * x * fma(0.044715 * x, x, 1.0);
 }
 
+// The activation numbered `kind` at x.
 fn activation(kind: u32, x: f32) -> f32 {
     switch kind {
         case 1u: { return x * normal_cdf(x); }
@@ -55,6 +57,7 @@ fn activation_derivative(kind: u32, x: f32) -> f32 {
     }
 }
 
+// The same for the four values of a vector.
 fn activation4(kind: u32, x: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(activation(kind, x.x), activation(kind, x.y), activation(kind, x.z), activation(kind, x.w));
 }

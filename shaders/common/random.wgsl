@@ -11,6 +11,7 @@ fn random_mix(word: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
+// The random word of element `index` in `stream` under `seed`.
 fn random_u32(seed: u32, stream: u32, index: u32) -> u32 {
     return random_mix(index ^ random_mix(stream ^ random_mix(seed)));
 }
