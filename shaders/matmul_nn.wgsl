@@ -22,8 +22,8 @@ struct Params {
 const LEFT_ALONG_K: bool = true;
 const RIGHT_ALONG_K: bool = false;
 
-// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
-fn k_range(split: u32) -> vec2<u32> {
+// The first and the end of the loop over k, in vec4 steps.
+fn k_range() -> vec2<u32> {
     return vec2<u32>(0u, params.k / 4u);
 }
 
@@ -50,7 +50,7 @@ fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> ma
 
 // Writes the product of four rows by four columns. Where it is accumulated nothing is left to finish, because what is read
 // back would be more than the product.
-fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
     let n4 = params.n / 4u;
     for (var i = 0u; i < 4u; i++) {
         let row = 4u * quad + i;

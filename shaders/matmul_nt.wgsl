@@ -30,8 +30,8 @@ struct Params {
 const LEFT_ALONG_K: bool = true;
 const RIGHT_ALONG_K: bool = true;
 
-// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
-fn k_range(split: u32) -> vec2<u32> {
+// The first and the end of the loop over k, in vec4 steps.
+fn k_range() -> vec2<u32> {
     return vec2<u32>(0u, params.k / 4u);
 }
 
@@ -66,7 +66,7 @@ fn dropout(element: u32, value: vec4<f32>) -> vec4<f32> {
 }
 
 // Writes the product of four rows by four columns.
-fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
     let n4 = params.n / 4u;
     for (var i = 0u; i < 4u; i++) {
         let row = 4u * quad + i;

@@ -21,8 +21,8 @@ struct Params {
 override LEFT_ALONG_K: bool = !FACTOR_K_FIRST;
 const RIGHT_ALONG_K: bool = true;
 
-// The first and the end of the loop over k, in vec4 steps. This product is never split along k.
-fn k_range(split: u32) -> vec2<u32> {
+// The first and the end of the loop over k, in vec4 steps.
+fn k_range() -> vec2<u32> {
     return vec2<u32>(0u, params.k / 4u);
 }
 
@@ -55,7 +55,7 @@ fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> ma
 }
 
 // Writes four columns of z for four tokens.
-fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
     let n4 = params.n / 4u;
     let by_token = transpose(block);
     for (var i = 0u; i < 4u; i++) {

@@ -1,7 +1,7 @@
 // Schedule of the matrix products for CPU adapters with subgroups of exactly 8 invocations (lavapipe).
 // One subgroup computes 8·OCTETS rows by 32·COLS columns. Each invocation owns COLS vec4 columns of every row. The left operand
 // is loaded once per subgroup, a vec4 by each invocation, and broadcast, because a CPU gathers vector loads lane by lane.
-// Grid: ceil(N / (32·COLS)) by ceil(rows / (8·OCTETS)) by the splits of k workgroups; row_start is a multiple of 8·OCTETS.
+// Grid: ceil(N / (32·COLS)) by ceil(rows / (8·OCTETS)) workgroups; row_start is a multiple of 8·OCTETS.
 
 override OCTETS: u32 = 4u; // 1, 2 or 4
 override COLS: u32 = 1u; // 1 or 2; 2 is a tenth quicker and compiles twice as long
@@ -26,10 +26,10 @@ fn lower(own: vec4<f32>) -> mat4x4<f32> {
 }
 
 // Writes a block of each column the invocation owns.
-fn store_row(quad: u32, col: u32, split: u32, first: mat4x4<f32>, second: mat4x4<f32>) {
-    store_block(quad, col, split, first);
+fn store_row(quad: u32, col: u32, first: mat4x4<f32>, second: mat4x4<f32>) {
+    store_block(quad, col, first);
     if (COLS > 1u) {
-        store_block(quad, col + 8u, split, second);
+        store_block(quad, col + 8u, second);
     }
 }
 
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
     // Of each octet of rows the invocation loads part lane % 4 of quad lane / 4.
     let part_quad = quad0 + lane / 4u;
     let part = lane % 4u;
-    let range = k_range(group.z);
+    let range = k_range();
     // Named sums, one per quad of rows, stay in registers under every compiler; s belongs to the first column, t to the second.
     var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
     var s4 = mat4x4<f32>(); var s5 = mat4x4<f32>(); var s6 = mat4x4<f32>(); var s7 = mat4x4<f32>();
@@ -93,17 +93,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
         }
     }
     // Raw sums first, then the epilogue on them.
-    store_row(quad0, col0, group.z, s0, t0);
-    store_row(quad0 + 1u, col0, group.z, s1, t1);
+    store_row(quad0, col0, s0, t0);
+    store_row(quad0 + 1u, col0, s1, t1);
     if (OCTETS > 1u) {
-        store_row(quad0 + 2u, col0, group.z, s2, t2);
-        store_row(quad0 + 3u, col0, group.z, s3, t3);
+        store_row(quad0 + 2u, col0, s2, t2);
+        store_row(quad0 + 3u, col0, s3, t3);
     }
     if (OCTETS > 2u) {
-        store_row(quad0 + 4u, col0, group.z, s4, t4);
-        store_row(quad0 + 5u, col0, group.z, s5, t5);
-        store_row(quad0 + 6u, col0, group.z, s6, t6);
-        store_row(quad0 + 7u, col0, group.z, s7, t7);
+        store_row(quad0 + 4u, col0, s4, t4);
+        store_row(quad0 + 5u, col0, s5, t5);
+        store_row(quad0 + 6u, col0, s6, t6);
+        store_row(quad0 + 7u, col0, s7, t7);
     }
     if (HAS_FINISH) {
         // Loops with bounds that are no constants stay loops, which keeps the epilogue short to compile.

@@ -1,7 +1,7 @@
 // Schedule of the matrix products through workgroup memory, for real GPUs: SIDE·SIDE invocations compute a tile of 4·SIDE rows
 // by 4·SIDE columns, a 4 by 4 block each, and walk along k by SIDE values at a time.
 // SIDE = 8 (64 invocations, 32 by 32) suits every GPU; SIDE = 16 (256 invocations, 64 by 64) large products on desktop ones.
-// Grid: ceil(N / (4·SIDE)) by ceil(rows / (4·SIDE)) by the splits of k workgroups; row_start is a multiple of 4·SIDE.
+// Grid: ceil(N / (4·SIDE)) by ceil(rows / (4·SIDE)) workgroups; row_start is a multiple of 4·SIDE.
 
 override SIDE: u32 = 8u;
 override STEP: u32 = SIDE / 4u; // vec4 steps of k held at a time: with it each invocation stages one part of either operand
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let own_col = index % SIDE;
     let l = staged_part(index, LEFT_ALONG_K);
     let r = staged_part(index, RIGHT_ALONG_K);
-    let range = k_range(group.z);
+    let range = k_range();
     var sum = mat4x4<f32>();
     for (var k0 = range.x; k0 < range.y; k0 += STEP) {
         // Past the last step the left parts are zero and the right ones repeat, so that every barrier is reached by all.
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    store_block(quad0 + own_quad, col0 + own_col, group.z, sum);
+    store_block(quad0 + own_quad, col0 + own_col, sum);
     if (HAS_FINISH) {
         finish_block(quad0 + own_quad, col0 + own_col);
     }

@@ -1,17 +1,15 @@
-// matmul_tn: dw[M,N] = dy[K,M]ᵀ · x[K,N], optionally added to dw: the weight gradient of a linear layer over K tokens.
+// matmul_tn: dw[M,N] = scale · dy[K,M]ᵀ · x[K,N], optionally added to dw: the weight gradient of a linear layer over K tokens.
 // M and N are multiples of 4, K is any number. A `matmul_*` schedule joined after this file holds `main`.
 
 override ACCUMULATE: bool = false; // dw += instead of dw =
 override TRANSPOSE_OUT: bool = false; // dw is stored (N,M); a thin factor is quicker as the left operand than as the right
-// Many tokens and a small dw leave a GPU idle. With SPLITS > 1 workgroup z sums its share of the tokens into matrix z of dw, a
-// scratch buffer then, and sum_splits adds these up in a fixed order; ACCUMULATE is its business in that case.
-override SPLITS: u32 = 1u;
 
 struct Params {
     m: u32,
     n: u32,
     k: u32,
     row_start: u32, // the first row of this dispatch, when a product is split over several
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,11 +21,9 @@ struct Params {
 const LEFT_ALONG_K: bool = false;
 const RIGHT_ALONG_K: bool = false;
 
-// The first and the end of the loop over the tokens of one split, in steps of four.
-fn k_range(split: u32) -> vec2<u32> {
-    let steps = (params.k + 3u) / 4u;
-    let share = (steps + SPLITS - 1u) / SPLITS;
-    return vec2<u32>(min(split * share, steps), min((split + 1u) * share, steps));
+// The first and the end of the loop over the tokens, in steps of four.
+fn k_range() -> vec2<u32> {
+    return vec2<u32>(0u, (params.k + 3u) / 4u);
 }
 
 // Four columns of dy (rows of dw) at token 4·k + i, zero past the last token.
@@ -55,7 +51,7 @@ fn right_block(p0: vec4<f32>, p1: vec4<f32>, p2: vec4<f32>, p3: vec4<f32>) -> ma
 }
 
 // Writes the product of four rows by four columns.
-fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
+fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
     let m4 = params.m / 4u;
     let n4 = params.n / 4u;
     if (quad >= m4 || col >= n4) {
@@ -63,12 +59,12 @@ fn store_block(quad: u32, col: u32, split: u32, block: mat4x4<f32>) {
     }
     let turned = transpose(block);
     for (var i = 0u; i < 4u; i++) {
-        let inside = select((4u * quad + i) * n4 + col, (4u * col + i) * m4 + quad, TRANSPOSE_OUT);
-        let at = split * params.m * n4 + inside;
+        let at = select((4u * quad + i) * n4 + col, (4u * col + i) * m4 + quad, TRANSPOSE_OUT);
         var value = block[i];
         if (TRANSPOSE_OUT) {
             value = turned[i];
         }
+        value *= params.scale;
         if (ACCUMULATE) {
             value += dw[at];
         }

@@ -1,6 +1,6 @@
 // Schedule of the matrix products without workgroup memory and subgroups, for CPU adapters: each invocation owns a register
 // block of 8 rows by 8 columns and 8 of them lie side by side, so a workgroup computes 8 rows by 64 columns.
-// Grid: ceil(N / 64) by ceil(rows / 8) by the splits of k workgroups; row_start is a multiple of 8.
+// Grid: ceil(N / 64) by ceil(rows / 8) workgroups; row_start is a multiple of 8.
 
 // Blocks of the operands, four vec4 loads each.
 fn left(quad: u32, k: u32) -> mat4x4<f32> {
@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let quad1 = quad0 + 1u;
     let col0 = group.x * 16u + lane;
     let col1 = col0 + 8u;
-    let range = k_range(group.z);
+    let range = k_range();
     // Four blocks of sums by name: an array indexed by a loop would leave the registers under many compilers.
     var s00 = mat4x4<f32>();
     var s01 = mat4x4<f32>();
@@ -34,10 +34,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         s01 += b1 * a0;
         s11 += b1 * a1;
     }
-    store_block(quad0, col0, group.z, s00);
-    store_block(quad0, col1, group.z, s01);
-    store_block(quad1, col0, group.z, s10);
-    store_block(quad1, col1, group.z, s11);
+    store_block(quad0, col0, s00);
+    store_block(quad0, col1, s01);
+    store_block(quad1, col0, s10);
+    store_block(quad1, col1, s11);
     if (HAS_FINISH) {
         // A loop that stays a loop, which keeps the epilogue short to compile.
         for (var quad = quad0; quad <= quad1; quad++) {

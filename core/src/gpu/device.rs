@@ -20,6 +20,8 @@ pub enum AdapterKind {
     Hardware,
     /// Shaders run on the CPU: wide register tiles pay, workgroup memory and barriers cost.
     Software,
+    /// The same, with subgroups of exactly eight invocations: loads can be shared among them.
+    SoftwareOctets,
     /// The references in plain loops.
     Reference,
 }

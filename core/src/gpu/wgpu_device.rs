@@ -433,12 +433,25 @@ fn report_of(adapter: &wgpu::Adapter) -> AdapterReport {
         name: info.name,
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         backend: info.backend.to_string(),
-        kind: if software { AdapterKind::Software } else { AdapterKind::Hardware },
+        kind: match (software, has_octets(adapter)) {
+            (false, _) => AdapterKind::Hardware,
+            (true, false) => AdapterKind::Software,
+            (true, true) => AdapterKind::SoftwareOctets,
+        },
         max_buffer_bytes: limits.max_buffer_size,
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
         features: interesting.iter().filter_map(has).collect(),
     }
+}
+
+/// Whether subgroups have exactly eight invocations, as on a CPU with eight lanes. Browsers ask for a directive that
+/// this compiler does not know, so there the answer is no.
+fn has_octets(adapter: &wgpu::Adapter) -> bool {
+    let info = adapter.get_info();
+    cfg!(not(target_arch = "wasm32"))
+        && adapter.features().contains(wgpu::Features::SUBGROUP)
+        && (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
 }
 
 /// Asks for the adapter's real memory limits, and falls back to the guaranteed ones.
@@ -453,6 +466,11 @@ async fn request_device(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::
     let descriptor = |required_limits| wgpu::DeviceDescriptor {
         label: Some("dsee"),
         required_limits,
+        required_features: if has_octets(adapter) {
+            wgpu::Features::SUBGROUP
+        } else {
+            wgpu::Features::empty()
+        },
         ..wgpu::DeviceDescriptor::default()
     };
     if let Ok(opened) = adapter.request_device(&descriptor(generous)).await {

@@ -5,7 +5,7 @@ use crate::gpu::{Dim, Slice};
 use crate::nn::parameters::Parameters;
 use crate::ops::column_sum::bias_gradient;
 use crate::ops::delta::{LowRank, Sparse, refresh};
-use crate::ops::matmul::{Epilogue, Shape, activation, nn, nt, tn};
+use crate::ops::matmul::{Epilogue, Factor, Shape, activation, nn, nt, skinny, tn};
 use crate::ops::{activation::activation_backward, dropout, sparse};
 use crate::tape::{Tape, Tensor};
 
@@ -194,14 +194,14 @@ impl Delta {
         if let Some(target) = tape.grad_target(b) {
             let projected = tape.scratch(x.rows, rank);
             let shape = Shape { m: x.rows, n: rank, k: Dim::Fixed(x.cols) };
-            nt(tape, shape, &x.slice, &a.slice, &projected, &Epilogue::default());
+            skinny(tape, shape, &x.slice, &a.slice, Factor::Rows, &projected);
             let shape = Shape { m: Dim::Fixed(d_out), n: rank, k: x.rows };
             tn(tape, shape, self.scale, d, &projected, &target.slice, target.accumulate);
         }
         if let Some(target) = tape.grad_target(a) {
             let projected = tape.scratch(x.rows, rank);
             let shape = Shape { m: x.rows, n: rank, k: Dim::Fixed(d_out) };
-            nn(tape, shape, d, &b.slice, &projected, false, None);
+            skinny(tape, shape, d, &b.slice, Factor::Columns, &projected);
             let shape = Shape { m: Dim::Fixed(rank), n: x.cols, k: x.rows };
             tn(tape, shape, self.scale, &projected, &x.slice, &target.slice, target.accumulate);
         }

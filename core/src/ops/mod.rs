@@ -45,7 +45,9 @@ pub const KERNELS: &[&[&Kernel]] = &[
 pub fn reduction_workgroup(kind: crate::gpu::AdapterKind) -> u32 {
     match kind {
         crate::gpu::AdapterKind::Hardware => 64,
-        crate::gpu::AdapterKind::Software | crate::gpu::AdapterKind::Reference => 8,
+        crate::gpu::AdapterKind::Software
+        | crate::gpu::AdapterKind::SoftwareOctets
+        | crate::gpu::AdapterKind::Reference => 8,
     }
 }
 
