@@ -1,11 +1,13 @@
 // Forward substitution with a Cholesky factor, in place.        rows = L^-1 rows
 // One invocation per column. Joined with common/grid.
 
-struct Params { size: u32, cols: u32 }
+override SIZE: u32 = 16u; // A constant for the reason given in cholesky_factor.
+
+struct Params { cols: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> factor: array<f32>;          // (size, size), lower triangle
-@group(0) @binding(2) var<storage, read_write> rows: array<f32>;      // (size, cols)
+@group(0) @binding(1) var<storage, read> factor: array<f32>;          // (SIZE, SIZE), lower triangle
+@group(0) @binding(2) var<storage, read_write> rows: array<f32>;      // (SIZE, cols)
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,11 +19,11 @@ fn main(
     if (col >= params.cols) {
         return;
     }
-    for (var i = 0u; i < params.size; i++) {
+    for (var i = 0u; i < SIZE; i++) {
         var value = rows[i * params.cols + col];
         for (var p = 0u; p < i; p++) {
-            value -= factor[i * params.size + p] * rows[p * params.cols + col];
+            value -= factor[i * SIZE + p] * rows[p * params.cols + col];
         }
-        rows[i * params.cols + col] = value / factor[i * params.size + i];
+        rows[i * params.cols + col] = value / factor[i * SIZE + i];
     }
 }

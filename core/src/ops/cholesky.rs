@@ -17,7 +17,7 @@ pub const KERNELS: &[&Kernel] = &[&CHOLESKY_FACTOR, &CHOLESKY_SOLVE];
 pub static CHOLESKY_FACTOR: Kernel = Kernel {
     name: "cholesky_factor",
     source: wgsl!("cholesky_factor"),
-    params: &[uint("size"), float("shift")],
+    params: &[float("shift")],
     bindings: &[write("gram")],
     reference: reference::factor,
 };
@@ -26,7 +26,7 @@ pub static CHOLESKY_FACTOR: Kernel = Kernel {
 pub static CHOLESKY_SOLVE: Kernel = Kernel {
     name: "cholesky_solve",
     source: wgsl!("cholesky_solve", "common/grid"),
-    params: &[uint("size"), uint("cols")],
+    params: &[uint("cols")],
     bindings: &[read("factor"), write("rows")],
     reference: reference::solve,
 };
@@ -43,11 +43,11 @@ pub fn orthonormalise_rows(tape: &mut Tape, a: &Slice, size: usize, cols: usize)
     let one_workgroup = Grid::Linear { items: Extent::new(1, 1), per_workgroup: 1 };
     for shift in SHIFTS {
         matmul::nt(tape, shape, a, a, &gram, &Epilogue::default());
-        let constants = [("WORKGROUP_SIZE", super::reduction_workgroup(tape.kind()).into())];
-        let params = [("size", size.into()), ("shift", shift.into())];
-        tape.dispatch(&CHOLESKY_FACTOR, &constants, &params, &[&gram], one_workgroup);
-        let params = [("size", size.into()), ("cols", cols.into())];
-        tape.dispatch(&CHOLESKY_SOLVE, &[], &params, &[&gram, a], super::elementwise(Extent::new(cols, 1)));
+        let rows = ("SIZE", (size as u32).into());
+        let constants = [("WORKGROUP_SIZE", super::reduction_workgroup(tape.kind()).into()), rows];
+        tape.dispatch(&CHOLESKY_FACTOR, &constants, &[("shift", shift.into())], &[&gram], one_workgroup);
+        let grid = super::elementwise(Extent::new(cols, 1));
+        tape.dispatch(&CHOLESKY_SOLVE, &[rows], &[("cols", cols.into())], &[&gram, a], grid);
     }
 }
 
@@ -55,7 +55,7 @@ mod reference {
     use crate::gpu::ReferenceCall;
 
     pub fn factor(call: &mut ReferenceCall<'_>) {
-        let (size, shift) = (call.uint("size"), call.float("shift"));
+        let (size, shift) = (call.constant("SIZE") as usize, call.float("shift"));
         call.update("gram", |gram| {
             let trace: f32 = (0..size).map(|i| gram[i * size + i]).sum();
             for j in 0..size {
@@ -74,7 +74,7 @@ mod reference {
     }
 
     pub fn solve(call: &mut ReferenceCall<'_>) {
-        let (size, cols) = (call.uint("size"), call.uint("cols"));
+        let (size, cols) = (call.constant("SIZE") as usize, call.uint("cols"));
         let factor = call.floats("factor");
         call.update("rows", |rows| {
             for col in 0..cols {
