@@ -190,6 +190,8 @@ fn record_alternation(mut tape: Tape, shape: SearchShape, parts: &Parts, v: &Sli
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
     use std::ops::ControlFlow;
 
     use super::*;

@@ -89,6 +89,8 @@ mod reference {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
     use super::super::testing::{assert_close, replay};
     use super::*;
     use crate::gpu::{Device, Sizes};

@@ -63,6 +63,8 @@ fn reference(call: &mut ReferenceCall<'_>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
     use super::super::testing::replay;
     use super::*;
     use crate::gpu::{Device, Sizes};

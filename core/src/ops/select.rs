@@ -165,6 +165,8 @@ mod reference {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
     use super::super::testing::replay;
     use super::*;
     use crate::gpu::{Device, Sizes};
