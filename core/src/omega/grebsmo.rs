@@ -13,18 +13,12 @@
 //! The shape of the loop is Zhou and Tao's GreBsmo (AISTATS 2013); keeping exactly c entries instead of shrinking
 //! by λ is equation 1 of the DSEE paper taken literally.
 
-use std::ops::ControlFlow;
-
 use super::basis::orthonormal_rows;
 use super::linalg::{Matrix, Real, matmul, matmul_transposed, transposed_matmul};
+use super::schedule::{Next, Schedule};
 use super::select::largest;
 use super::{Omega, OmegaError, Progress, ProgressFn};
 use crate::random::Random;
-
-/// Alternations at one rank before the rank grows.
-const MAX_ALTERNATIONS: usize = 20;
-/// Relative decrease of the residual's norm below which a rank is done.
-const STOP_DECREASE: f64 = 1e-4;
 
 /// Runs the search on a weight (m, n) in the precision of `w`; `rank` is in 1..=min(m, n), `c` at most m · n.
 ///
@@ -37,46 +31,28 @@ pub fn grebsmo<T: Real>(
     random: &mut Random,
     progress: ProgressFn<'_>,
 ) -> Result<Omega, OmegaError> {
-    let step = rank_step(rank);
     let norm = w.norm();
+    let mut schedule = Schedule::new(rank);
     let mut search = Search::new(w);
-    let mut v = range_finder(w, step, random);
-    let mut iterations = 0;
+    let mut v = range_finder(w, schedule.rank, random);
     loop {
-        let mut previous = f64::INFINITY;
-        for _ in 0..MAX_ALTERNATIONS {
-            search.alternate(&v, c);
-            v = search.v.clone();
-            iterations += 1;
-            let report = Progress {
-                iterations,
-                rank: v.rows,
-                relative_error: relative(search.error, norm),
-                support: &search.support,
-            };
-            if progress(&report) == ControlFlow::Break(()) {
-                return Err(OmegaError::Interrupted);
-            }
-            // An exact fit has nothing left to decrease; this also ends the search on a zero matrix.
-            if search.error == 0.0 || previous - search.error < STOP_DECREASE * previous {
-                break;
-            }
-            previous = search.error;
+        let rank = schedule.rank;
+        search.alternate(&v, c);
+        let next = schedule.after(search.error);
+        let (iterations, relative_error) = (schedule.iterations, relative(search.error, norm));
+        if progress(&Progress { iterations, rank, relative_error, support: &search.support }).is_break() {
+            return Err(OmegaError::Interrupted);
         }
-        if v.rows == rank || search.error == 0.0 {
-            break;
+        v = search.v.clone();
+        match next {
+            Next::Alternate => {}
+            Next::Grow(more) => v = v.stacked(&range_finder(&search.leftover(), more, random)),
+            Next::Done => {
+                let relative_error = Some(relative_error);
+                return Ok(Omega { indices: search.support, iterations, relative_error });
+            }
         }
-        let more = step.min(rank - v.rows);
-        v = v.stacked(&range_finder(&search.leftover(), more, random));
     }
-    Ok(Omega { indices: search.support, iterations, relative_error: Some(relative(search.error, norm)) })
-}
-
-/// Δr: rows added per rank level.
-#[must_use]
-pub const fn rank_step(rank: usize) -> usize {
-    let step = if rank > 16 { 8 } else { 4 };
-    if rank < step { rank } else { step }
 }
 
 /// error / norm, and 0 for a zero matrix.
@@ -157,6 +133,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use std::ops::ControlFlow;
+
     use crate::omega::synthetic::{self, hits};
 
     fn find<T: Real>(w: &Matrix<f64>, rank: usize, c: usize, seed: u64) -> Omega {

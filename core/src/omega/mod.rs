@@ -1,12 +1,15 @@
 //! Finding Ω: the c positions of a pretrained weight whose entries of S are trained (`dsee-method` section 2).
 //!
 //! Ω depends on the weight, the method, c and the seed only, so it is computed once per matrix and kept.
-//! This is the host's version, in f64; it is what the kernels are tested against.
+//! [`device::OmegaFinder`] runs the default method as kernels. [`select_omega`] is the host's version, in f64; it is
+//! what the kernels are tested against.
 
 pub mod basis;
+pub mod device;
 pub mod grebsmo;
 pub mod grebsmo_ref;
 pub mod linalg;
+pub mod schedule;
 pub mod select;
 #[cfg(test)]
 pub mod synthetic;
@@ -107,6 +110,9 @@ pub enum OmegaError {
         /// Column of the first such entry.
         column: usize,
     },
+    /// The device failed.
+    #[error(transparent)]
+    Gpu(#[from] crate::gpu::GpuError),
     /// The caller stopped the search.
     #[error("the search for trained positions was stopped")]
     Interrupted,

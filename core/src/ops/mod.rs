@@ -4,6 +4,7 @@ pub mod activation;
 pub mod adamw;
 pub mod add;
 pub mod attention;
+pub mod cholesky;
 pub mod column_sum;
 pub mod cross_entropy;
 pub mod delta;
@@ -14,6 +15,8 @@ pub mod layer_norm;
 pub mod matmul;
 pub mod mean;
 pub mod mean_squared_error;
+pub mod omega_exchange;
+pub mod select;
 pub mod sparse;
 #[cfg(test)]
 mod testing;
@@ -26,6 +29,7 @@ pub const KERNELS: &[&[&Kernel]] = &[
     adamw::KERNELS,
     add::KERNELS,
     attention::KERNELS,
+    cholesky::KERNELS,
     column_sum::KERNELS,
     cross_entropy::KERNELS,
     delta::KERNELS,
@@ -36,6 +40,8 @@ pub const KERNELS: &[&[&Kernel]] = &[
     matmul::KERNELS,
     mean::KERNELS,
     mean_squared_error::KERNELS,
+    omega_exchange::KERNELS,
+    select::KERNELS,
     sparse::KERNELS,
 ];
 
