@@ -106,9 +106,9 @@ impl TrainerLog {
             entry[format!("eval_{name}")] = json!(value);
         }
         if evaluation.is_best {
-            let name = self.config.metric_for_best_model.map(|metric| metric.to_string());
+            let name = self.config.metric_for_best_model.map(|metric| metric.name());
             let metric =
-                name.and_then(|name| evaluation.metrics.get(&name)).or(evaluation.metrics.values().next());
+                name.and_then(|name| evaluation.metrics.get(name)).or(evaluation.metrics.values().next());
             self.best = Some(Best { step, metric: metric.copied() });
         }
         self.history.push(entry.clone());

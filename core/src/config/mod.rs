@@ -12,16 +12,15 @@ mod field;
 mod model;
 mod reader;
 
-pub use choice::{
-    BestMetric, Choice, Method, OmegaSelector, PruneCriterion, Pruning, SchedulerType, Strategy,
-    TargetModule, TaskType,
-};
+pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
 pub use error::{DraftError, FieldError};
 pub use field::{FIELDS, FieldKind, FieldSpec};
 pub use model::ModelFacts;
 
 use serde::Serialize;
+
+use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
 /// Checked settings of one run. The names are those of `run.toml`; meanings and defaults stand in [`FIELDS`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,9 +75,9 @@ pub struct RunConfig {
     #[serde(skip_serializing_if = "is_zero")]
     pub nnz: usize,
     /// How Ω is found.
-    pub omega: OmegaSelector,
+    pub omega: OmegaMethod,
     /// Attention matrices with an update, ascending and without repetition.
-    pub target_modules: Vec<TargetModule>,
+    pub target_modules: Vec<Role>,
 
     /// What stage 2 removes.
     pub prune: Pruning,
@@ -136,7 +135,7 @@ pub struct RunConfig {
     pub load_best_model_at_end: bool,
     /// What best means; `None` is accuracy, or Pearson for regression.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric_for_best_model: Option<BestMetric>,
+    pub metric_for_best_model: Option<Metric>,
     /// Steps between two log lines.
     pub logging_steps: usize,
 }
