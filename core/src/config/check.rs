@@ -236,6 +236,9 @@ mod tests {
             let config = draft.check().unwrap();
             let again = RunConfigDraft::from_toml(&config.to_toml()).unwrap();
             assert_eq!(again.check().unwrap(), config);
+            let from_pairs =
+                config.to_pairs().iter().fold(RunConfigDraft::default(), |d, (k, v)| d.with(k, v));
+            assert_eq!(from_pairs.check().unwrap(), config);
             for name in again.values.keys() {
                 assert!(FieldSpec::find(name).is_some(), "{name} is written but not a setting");
             }

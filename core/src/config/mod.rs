@@ -146,6 +146,21 @@ impl RunConfig {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are numbers and strings, which TOML can write")
     }
+
+    /// Every setting with its value as text, in the order of [`FIELDS`].
+    #[must_use]
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        let table =
+            toml::Table::try_from(self).expect("settings are numbers and strings, which TOML can write");
+        let text = |value: &toml::Value| match value {
+            toml::Value::Array(names) => names.iter().map(reader::show).collect::<Vec<_>>().join(","),
+            other => reader::show(other),
+        };
+        FIELDS
+            .iter()
+            .filter_map(|field| Some((field.name.to_owned(), text(table.get(field.name)?))))
+            .collect()
+    }
 }
 
 /// Left out of `run.toml`, so that another method named on the command line finds its own default again.
