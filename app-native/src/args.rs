@@ -20,6 +20,10 @@ pub struct Cli {
 /// Everything the program does.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Tune a model, and if asked prune and retune it.
+    Train(Box<commands::train::TrainArgs>),
     /// Show the adapter, its limits and the versions.
     Env(commands::env::EnvArgs),
+    /// List the tensors of a file or folder: types, shapes, zeros.
+    Inspect(commands::inspect::InspectArgs),
 }

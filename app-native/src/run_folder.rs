@@ -18,7 +18,8 @@ use crate::atomic::{self, NamedBytes, WriteError};
 /// Settings of the run, checked and complete.
 pub const SETTINGS_FILE: &str = "run.toml";
 const LOG_FILE: &str = "trainer_log.jsonl";
-const STATE_FILE: &str = "trainer_state.json";
+/// The log in transformers' form.
+pub const STATE_FILE: &str = "trainer_state.json";
 const CHECKPOINT_PREFIX: &str = "checkpoint-";
 
 /// A run folder on disk.

@@ -1,3 +1,5 @@
 //! One file per verb: its flags, and what it does.
 
 pub mod env;
+pub mod inspect;
+pub mod train;

@@ -20,6 +20,7 @@ pub use model::ModelFacts;
 
 use serde::Serialize;
 
+use crate::data::{ColumnChoice, DataOptions};
 use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
 /// Checked settings of one run. The names are those of `run.toml`; meanings and defaults stand in [`FIELDS`].
@@ -145,6 +146,23 @@ impl RunConfig {
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are numbers and strings, which TOML can write")
+    }
+
+    /// How the data files are to be read, for a model whose own settings name these classes.
+    #[must_use]
+    pub fn data_options(&self, model_labels: Option<Vec<String>>) -> DataOptions {
+        DataOptions {
+            columns: ColumnChoice {
+                text: self.text_column.clone(),
+                text_pair: self.text_pair_column.clone(),
+                label: self.label_column.clone(),
+            },
+            task: self.task_type.kind(),
+            model_labels,
+            max_train_samples: self.max_train_samples,
+            validation_share: self.validation_split_percentage / 100.0,
+            seed: self.seed,
+        }
     }
 
     /// Every setting with its value as text, in the order of [`FIELDS`].

@@ -8,16 +8,22 @@ use crate::config::RunConfig;
 use crate::gpu::{AdapterKind, AdapterReport};
 use crate::protocol::{self, Evaluation, Event, Loaded, PruneReport, StepReport};
 
+/// Settings that are paths.
+const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"];
+
 impl RunReport {
     /// The report of a run that is about to begin.
     #[must_use]
     pub fn begin(config: &RunConfig) -> Self {
-        let settings = config.to_pairs().into_iter().map(|(name, value)| Setting { name, value }).collect();
+        // Paths tell of this machine, not of the run, and reports are passed on.
+        let settings = config.to_pairs().into_iter().filter(|(name, _)| !PATHS.contains(&name.as_str()));
+        let named =
+            |path: &Option<String>, embedded: &str| path.as_deref().map_or(embedded, last_part).to_owned();
         Self {
             title: config.run_name.clone().unwrap_or_else(|| format!("{} run", config.method)),
-            base_model: config.model.clone().unwrap_or_else(|| "embedded tiny encoder".to_owned()),
-            dataset: config.train_file.clone().unwrap_or_else(|| "embedded sentences".to_owned()),
-            settings,
+            base_model: named(&config.model, "embedded tiny encoder"),
+            dataset: named(&config.train_file, "embedded sentences"),
+            settings: settings.map(|(name, value)| Setting { name, value }).collect(),
             ..Self::default()
         }
     }
@@ -106,6 +112,12 @@ impl RunReport {
     }
 }
 
+/// The name at the end of a path, whichever way its slashes lean.
+fn last_part(path: &str) -> &str {
+    let path = path.trim_end_matches(['/', '\\']);
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 fn adapter_line(adapter: &AdapterReport) -> String {
     let kind = match adapter.kind {
         AdapterKind::Hardware => "",
@@ -187,6 +199,7 @@ mod tests {
         assert_eq!(report.losses.iter().map(|point| point.step).collect::<Vec<_>>(), [10, 15]);
         assert_eq!(report.metric_names(), ["accuracy", "loss"]);
         assert_eq!((&report.heads[0].removed, report.ledger_total()), (&vec![0], (8, 4)));
+        assert_eq!((last_part("/a/b/model/"), last_part(r"C:\data\train.tsv")), ("model", "train.tsv"));
         assert!(report.settings.contains(&Setting { name: "rank".to_owned(), value: "4".to_owned() }));
     }
 }
