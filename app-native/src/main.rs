@@ -5,6 +5,7 @@
 mod args;
 mod atomic;
 mod commands;
+mod exports;
 mod failure;
 mod interrupt;
 mod model_folder;
@@ -13,6 +14,7 @@ mod progress;
 mod recorder;
 mod run_folder;
 mod run_inputs;
+mod saved_run;
 mod settings_args;
 mod trainer_log;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.verb {
         Verb::Train(args) => commands::train::run(args, cli.json),
+        Verb::Export(args) => commands::export::run(args, cli.json),
         Verb::Env(args) => commands::env::run(args, cli.json),
         Verb::Inspect(args) => commands::inspect::run(args, cli.json),
     };

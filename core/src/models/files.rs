@@ -49,7 +49,7 @@ pub struct PretrainedModel {
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// The files of the tokenizer, for exports.
-    pub tokenizer_files: BTreeMap<String, Vec<u8>>,
+    pub tokenizer_files: Vec<(String, Vec<u8>)>,
 }
 
 /// One file that is missing or wrong.
@@ -190,7 +190,8 @@ mod tests {
         let model = files().parse().unwrap();
         assert_eq!((model.config.hidden_size, model.tokenizer.vocab_size()), (4, 8));
         assert_eq!(model.checkpoint.tensors.len(), 1);
-        assert_eq!(model.tokenizer_files.keys().collect::<Vec<_>>(), [VOCAB_FILE]);
+        assert_eq!(model.tokenizer_files.len(), 1);
+        assert_eq!(model.tokenizer_files[0].0, VOCAB_FILE);
         assert_eq!(model.weights_sha256.len(), 64);
     }
 
