@@ -20,6 +20,12 @@ pub struct Cli {
 /// Everything the program does.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Tune a model, and if asked prune and retune it.
+    Train(Box<commands::train::TrainArgs>),
+    /// Write a run's result in a form that other tools load, and check it by reading it back.
+    Export(commands::export::ExportArgs),
     /// Show the adapter, its limits and the versions.
     Env(commands::env::EnvArgs),
+    /// List the tensors of a file or folder: types, shapes, zeros.
+    Inspect(commands::inspect::InspectArgs),
 }

@@ -54,7 +54,7 @@ impl WriteError {
     }
 }
 
-/// A file to write: its name, and its content.
+/// A file to write: its name, perhaps with subfolders before a `/`, and its content.
 pub type NamedBytes = (String, Vec<u8>);
 
 /// Makes `path` hold `bytes`, replacing what was there.
@@ -80,10 +80,11 @@ pub fn write_folder(path: &Path, files: &[NamedBytes]) -> Result<(), WriteError>
     let folder = parent(path);
     let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(folder).map_err(fail)?;
     for (name, bytes) in files {
-        let mut file = File::create_new(temporary.path().join(name)).map_err(fail)?;
-        fill(&mut file, bytes).map_err(fail)?;
+        let path = temporary.path().join(name);
+        fs::create_dir_all(parent(&path)).map_err(fail)?;
+        let mut file = File::create_new(&path).map_err(fail)?;
+        fill(&mut file, bytes).and_then(|()| sync_folder(parent(&path))).map_err(fail)?;
     }
-    sync_folder(temporary.path()).map_err(fail)?;
     // From here on nobody else removes the folder: it has its final name, or the rename failed and we do.
     let written = temporary.keep();
     fs::rename(&written, path).map_err(|error| {
@@ -159,8 +160,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint-1");
         let good = [("a".to_owned(), vec![1]), ("b".to_owned(), vec![2])];
-        // A name inside a folder that is not there: the second file cannot be written.
-        let bad = [("a".to_owned(), vec![1]), ("missing/b".to_owned(), vec![2])];
+        // A file below a file: the second one cannot be written.
+        let bad = [("a".to_owned(), vec![1]), ("a/b".to_owned(), vec![2])];
         assert!(write_folder(&path, &bad).is_err());
         assert!(names(folder.path()).is_empty());
         write_folder(&path, &good).unwrap();
@@ -169,6 +170,8 @@ mod tests {
         assert_eq!(names(&path), ["a", "b"], "the old folder is back");
         replace_folder(&path, &good[..1]).unwrap();
         assert_eq!(names(&path), ["a"]);
+        replace_folder(&path, &[("base/c".to_owned(), vec![3])]).unwrap();
+        assert_eq!(names(&path.join("base")), ["c"]);
         assert_eq!(names(folder.path()), ["checkpoint-1"]);
     }
 

@@ -5,11 +5,16 @@
 mod args;
 mod atomic;
 mod commands;
+mod exports;
 mod failure;
 mod interrupt;
+mod model_folder;
 mod phase_table;
 mod progress;
+mod recorder;
 mod run_folder;
+mod run_inputs;
+mod saved_run;
 mod settings_args;
 mod trainer_log;
 
@@ -22,7 +27,10 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
     let cli = Cli::parse();
     let done = match &cli.verb {
+        Verb::Train(args) => commands::train::run(args, cli.json),
+        Verb::Export(args) => commands::export::run(args, cli.json),
         Verb::Env(args) => commands::env::run(args, cli.json),
+        Verb::Inspect(args) => commands::inspect::run(args, cli.json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,7 +18,8 @@ use crate::atomic::{self, NamedBytes, WriteError};
 /// Settings of the run, checked and complete.
 pub const SETTINGS_FILE: &str = "run.toml";
 const LOG_FILE: &str = "trainer_log.jsonl";
-const STATE_FILE: &str = "trainer_state.json";
+/// The log in transformers' form.
+pub const STATE_FILE: &str = "trainer_state.json";
 const CHECKPOINT_PREFIX: &str = "checkpoint-";
 
 /// A run folder on disk.
@@ -174,7 +175,7 @@ pub fn checkpoint_name(step: usize) -> String {
     format!("{CHECKPOINT_PREFIX}{step}")
 }
 
-/// Reads every file of a folder, by name.
+/// Reads every file of a folder and of its subfolders, by path below it, with `/`.
 ///
 /// # Errors
 /// If one of them cannot be read.
@@ -183,10 +184,14 @@ pub fn read_folder(path: &Path) -> anyhow::Result<Vec<NamedBytes>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).with_context(explain)? {
         let entry = entry.with_context(explain)?;
-        if entry.file_type().with_context(explain)?.is_file() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().with_context(explain)?.is_dir() {
+            let below = read_folder(&entry.path())?;
+            files.extend(below.into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else {
             let bytes =
                 fs::read(entry.path()).with_context(|| format!("cannot read: {}", entry.path().display()))?;
-            files.push((entry.file_name().to_string_lossy().into_owned(), bytes));
+            files.push((name, bytes));
         }
     }
     files.sort();

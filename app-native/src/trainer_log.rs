@@ -44,6 +44,12 @@ impl TrainerLog {
         let counts = |entry: &&Value| entry["step"].as_u64().is_some_and(|logged| logged <= step as u64);
         self.history =
             state["log_history"].as_array().into_iter().flatten().filter(counts).cloned().collect();
+        // The resumed phase is not announced again: its place in the run comes from the file, too.
+        let count = |name: &str| state[name].as_u64().unwrap_or(0) as usize;
+        self.step = count("phase_step");
+        self.steps_before = count("global_step").saturating_sub(self.step);
+        self.planned_steps = count("max_steps").saturating_sub(self.steps_before);
+        self.epoch = state["epoch"].as_f64().unwrap_or(0.0);
         self.best = state["best_global_step"]
             .as_u64()
             .map(|best| Best { step: best as usize, metric: state["best_metric"].as_f64() });
@@ -106,9 +112,9 @@ impl TrainerLog {
             entry[format!("eval_{name}")] = json!(value);
         }
         if evaluation.is_best {
-            let name = self.config.metric_for_best_model.map(|metric| metric.to_string());
+            let name = self.config.metric_for_best_model.map(|metric| metric.name());
             let metric =
-                name.and_then(|name| evaluation.metrics.get(&name)).or(evaluation.metrics.values().next());
+                name.and_then(|name| evaluation.metrics.get(name)).or(evaluation.metrics.values().next());
             self.best = Some(Best { step, metric: metric.copied() });
         }
         self.history.push(entry.clone());
@@ -122,7 +128,7 @@ impl TrainerLog {
         let best_model = self.best.map(|best| crate::run_folder::checkpoint_name(best.step));
         json!({
             "best_global_step": self.best_step(), "best_metric": self.best.and_then(|best| best.metric),
-            "best_model_checkpoint": best_model, "epoch": self.epoch, "global_step": self.global_step(),
+            "best_model_checkpoint": best_model, "epoch": self.epoch, "global_step": self.global_step(), "phase_step": self.step,
             "max_steps": self.steps_before + self.planned_steps, "num_train_epochs": config.num_train_epochs,
             "logging_steps": config.logging_steps, "eval_steps": config.eval_steps, "save_steps": config.save_steps,
             "train_batch_size": config.per_device_train_batch_size, "is_hyper_param_search": false,

@@ -1,2 +1,61 @@
-//! Maintenance commands of the repository.
-fn main() {}
+//! Set-up, tests, demo and maintenance of the repository: `cargo xtask <command>`.
+
+mod demo;
+mod setup;
+mod shell;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode};
+
+/// Set-up, tests, demo and maintenance of the repository.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing, then tune, prune and retune a model and show what each phase cost and kept.
+    Demo(demo::DemoArgs),
+    /// Run all checks and tests.
+    Test,
+    /// Format and lints only, natively and for the web.
+    Check,
+    /// Install what is missing: a Vulkan driver on Linux, the web target of Rust.
+    Setup,
+    /// Measure the adapter and the kernels (`dsee bench`).
+    Bench {
+        /// Flags of `dsee bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+    /// Make the golden files of the parity tests again; needs Python with the packages its script names.
+    Golden {
+        /// Flags of the script.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo(args) => demo::demo(&args),
+        Task::Test => test::test(),
+        Task::Check => test::check(),
+        Task::Setup => setup::adapter().and_then(|()| setup::web_target()),
+        Task::Bench { flags } => setup::adapter().and_then(|()| demo::dsee("bench", &flags)),
+        Task::Golden { flags } => shell::run(
+            shell::command("python3", &["tests/golden/make_golden.py", "--out", "tests/golden"]).args(flags),
+        ),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -14,3 +14,16 @@ mod sentences;
 pub use grammar::LABEL_NAMES;
 pub use pretraining::pretraining_sentences;
 pub use sentences::{N_TRAIN, N_VALIDATION, train_examples, validation_examples};
+
+/// Seed of the sentence set that comes with the program.
+pub const DATA_SEED: u64 = 1;
+
+/// Examples as the bytes of a TSV file with a header, so that the embedded set is read as any other.
+#[must_use]
+pub fn as_tsv(examples: &[(String, u32)]) -> String {
+    let mut text = String::from("sentence\tlabel\n");
+    for (sentence, label) in examples {
+        text.extend([sentence.as_str(), "\t", LABEL_NAMES[*label as usize], "\n"]);
+    }
+    text
+}

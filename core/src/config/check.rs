@@ -1,12 +1,12 @@
 //! From loose settings to checked ones, reporting everything that is wrong at once.
 
 use super::{
-    BestMetric, FieldError, Method, OmegaSelector, PruneCriterion, RunConfig, RunConfigDraft, SchedulerType,
-    Strategy, TaskType,
+    FieldError, Method, Pruning, RunConfig, RunConfigDraft, SchedulerType, Strategy, TaskType,
     error::did_you_mean,
     field::{FIELDS, FieldSpec},
     reader::{NOT_NEGATIVE, PERCENTAGE, POSITIVE, Reader, SHARE, show},
 };
+use crate::{metrics::Metric, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
 impl RunConfigDraft {
     /// The checked settings.
@@ -56,7 +56,7 @@ fn read_config(r: &mut Reader) -> RunConfig {
         rank,
         alpha: r.number("alpha", POSITIVE),
         nnz,
-        omega: r.choice("omega").unwrap_or(OmegaSelector::Grebsmo),
+        omega: r.choice("omega").unwrap_or(OmegaMethod::Grebsmo),
         target_modules: r.choices("target_modules"),
         prune: r.pruning("prune"),
         prune_criterion: r.choice("prune_criterion").unwrap_or(default_criterion(method)),
@@ -119,10 +119,14 @@ impl Reader<'_> {
                 "the usual choice is query,value",
             );
         }
-        let ranks_update = matches!(config.prune_criterion, PruneCriterion::Delta | PruneCriterion::Sum);
-        if !config.method.has_update() && ranks_update {
+        let needs_update = !matches!(config.prune_criterion, PruneCriterion::Weight | PruneCriterion::Random);
+        if !config.method.has_update() && needs_update {
             let reason = format!("method {} keeps no separate update to rank by", config.method);
             wrong("prune_criterion", &config.prune_criterion, &reason, "use weight or random");
+        }
+        if matches!(config.prune, Pruning::Heads { .. }) && !config.prune_criterion.scores_heads() {
+            let reason = "there is no such score of a head";
+            wrong("prune_criterion", &config.prune_criterion, reason, "use delta, sum, weight or random");
         }
         if let Some(text) = &config.text_column {
             for (field, other) in
@@ -134,20 +138,20 @@ impl Reader<'_> {
             }
         }
         if let Some(metric) = config.metric_for_best_model {
-            let of_regression = matches!(metric, BestMetric::Pearson | BestMetric::Spearman);
+            let of_regression = matches!(metric, Metric::Pearson | Metric::Spearmanr);
             match config.task_type {
                 TaskType::Classification if of_regression => {
                     wrong(
                         "metric_for_best_model",
-                        &metric,
+                        &metric.name(),
                         "is a metric of regression",
                         "use accuracy, f1 or loss",
                     );
                 }
-                TaskType::Regression if !of_regression && metric != BestMetric::Loss => {
+                TaskType::Regression if !of_regression && metric != Metric::Loss => {
                     wrong(
                         "metric_for_best_model",
-                        &metric,
+                        &metric.name(),
                         "is a metric of classification",
                         "use pearson or loss",
                     );
@@ -191,7 +195,7 @@ fn meant(name: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::config::TargetModule;
+    use crate::nn::site::Role;
 
     fn draft(pairs: &[(&str, &str)]) -> RunConfigDraft {
         pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
@@ -201,8 +205,8 @@ mod tests {
     fn nothing_given_is_the_papers_recipe() {
         let config = RunConfigDraft::default().check().unwrap();
         assert_eq!((config.method, config.rank, config.nnz, config.alpha), (Method::Dsee, 16, 16, 32.0));
-        assert_eq!(config.target_modules, [TargetModule::Query, TargetModule::Value]);
-        assert_eq!((config.omega, config.learning_rate), (OmegaSelector::Grebsmo, 2e-4));
+        assert_eq!(config.target_modules, [Role::Query, Role::Value]);
+        assert_eq!((config.omega, config.learning_rate), (OmegaMethod::Grebsmo, 2e-4));
         assert_eq!((config.retune_epochs, config.retune_learning_rate), (3.0, 2e-4));
         assert_eq!(config.per_device_eval_batch_size, 32);
     }
@@ -232,6 +236,9 @@ mod tests {
             let config = draft.check().unwrap();
             let again = RunConfigDraft::from_toml(&config.to_toml()).unwrap();
             assert_eq!(again.check().unwrap(), config);
+            let from_pairs =
+                config.to_pairs().iter().fold(RunConfigDraft::default(), |d, (k, v)| d.with(k, v));
+            assert_eq!(from_pairs.check().unwrap(), config);
             for name in again.values.keys() {
                 assert!(FieldSpec::find(name).is_some(), "{name} is written but not a setting");
             }

@@ -3,9 +3,13 @@
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
+use crate::{
+    data::TaskKind, metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion,
+};
+
 /// A closed set of names, as written in `run.toml` and on the command line.
 pub trait Choice: Sized + Copy + 'static {
-    /// Every name, the usual one first. Other spellings that are read as well are not listed.
+    /// The names to offer, the usual one first. Other spellings and rarer choices may be read as well.
     const NAMES: &'static [&'static str];
 
     /// The variant called `name`.
@@ -69,48 +73,6 @@ impl Method {
 }
 
 choices! {
-    /// How Ω, the positions of the sparse entries, is found (`dsee-method` 2.4).
-    OmegaSelector {
-        /// GreBsmo with a cardinality step: the literal form of the paper's equation 1.
-        Grebsmo = "grebsmo" | "grebsmo-card",
-        /// The schedule of the authors' released code, with an exact top-c.
-        GrebsmoRef = "grebsmo-ref",
-        /// The largest entries of |W|.
-        Magnitude = "magnitude",
-        /// Uniform without replacement.
-        Random = "random",
-    }
-}
-
-choices! {
-    /// A linear map of the attention block that can get an update.
-    TargetModule {
-        /// `attention.self.query`.
-        Query = "query",
-        /// `attention.self.key`.
-        Key = "key",
-        /// `attention.self.value`.
-        Value = "value",
-        /// `attention.output.dense`.
-        Output = "output",
-    }
-}
-
-choices! {
-    /// What adapted weights and heads are ranked by (`dsee-method` 3.2, 3.3).
-    PruneCriterion {
-        /// |ΔW|, the paper's criterion.
-        Delta = "delta",
-        /// |W + ΔW|.
-        Sum = "sum",
-        /// |W|.
-        Weight = "weight",
-        /// Random numbers, the paper's baseline.
-        Random = "random",
-    }
-}
-
-choices! {
     /// The shape of the learning rate over the steps, in transformers' names.
     SchedulerType {
         /// Falls to zero on a line.
@@ -154,29 +116,67 @@ choices! {
     }
 }
 
-choices! {
-    /// The figure that decides which checkpoint is best.
-    BestMetric {
-        /// Share of right answers.
-        Accuracy = "accuracy",
-        /// Harmonic mean of precision and recall of the positive class.
-        F1 = "f1",
-        /// Matthews correlation.
-        Matthews = "matthews_correlation",
-        /// Pearson correlation, regression only.
-        Pearson = "pearson",
-        /// Spearman rank correlation, regression only.
-        Spearman = "spearman" | "spearmanr",
-        /// Validation loss; smaller is better.
-        Loss = "loss" | "eval_loss",
+impl TaskType {
+    /// The kind of task, unless the labels are to decide.
+    #[must_use]
+    pub fn kind(self) -> Option<TaskKind> {
+        match self {
+            Self::Auto => None,
+            Self::Classification => Some(TaskKind::Classification),
+            Self::Regression => Some(TaskKind::Regression),
+        }
     }
 }
 
-impl BestMetric {
-    /// Whether a larger value is a better one.
-    #[must_use]
-    pub fn greater_is_better(self) -> bool {
-        self != Self::Loss
+// Choices that belong to other parts of the engine, which read and write their own names.
+
+impl Choice for OmegaMethod {
+    const NAMES: &'static [&'static str] = &["grebsmo", "grebsmo-ref", "magnitude", "random"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+/// The maps of the attention block can get an update; a model has other roles, too, but the method is not for them.
+impl Choice for Role {
+    const NAMES: &'static [&'static str] = &["query", "key", "value", "output"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok().filter(|role: &Self| role.is_attention())
+    }
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Choice for PruneCriterion {
+    const NAMES: &'static [&'static str] = &["delta", "sum", "weight", "random"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Choice for Metric {
+    const NAMES: &'static [&'static str] =
+        &["accuracy", "f1", "f1_macro", "matthews_correlation", "pearson", "spearmanr", "loss"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::from_name(name)
+    }
+
+    fn name(self) -> &'static str {
+        self.name()
     }
 }
 
@@ -242,10 +242,21 @@ mod tests {
 
     #[test]
     fn names_go_there_and_back() {
-        for name in OmegaSelector::NAMES {
-            assert_eq!(OmegaSelector::from_name(name).unwrap().name(), *name);
+        fn check<T: Choice>() {
+            for name in T::NAMES {
+                assert_eq!(T::from_name(name).unwrap().name(), *name);
+            }
         }
-        assert_eq!(OmegaSelector::from_name("grebsmo-card"), Some(OmegaSelector::Grebsmo));
+        check::<Method>();
+        check::<OmegaMethod>();
+        check::<Role>();
+        check::<PruneCriterion>();
+        check::<SchedulerType>();
+        check::<Strategy>();
+        check::<TaskType>();
+        check::<Metric>();
+        assert_eq!(<Role as Choice>::from_name("pooler"), None);
+        assert_eq!(OmegaMethod::from_name("grebsmo-card"), Some(OmegaMethod::Grebsmo));
         assert_eq!(Method::from_name("DSEE"), None);
     }
 

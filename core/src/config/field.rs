@@ -1,9 +1,7 @@
 //! The table of all settings: name, kind, default and meaning, once for file, command line and window.
 
-use super::choice::{
-    BestMetric, Choice, Method, OmegaSelector, PruneCriterion, SchedulerType, Strategy, TargetModule,
-    TaskType,
-};
+use super::choice::{Choice, Method, SchedulerType, Strategy, TaskType};
+use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -89,8 +87,8 @@ pub const FIELDS: &[FieldSpec] = &{
         field(METHOD, "rank", Count, "16", "Rank of the low-rank update"),
         field(METHOD, "alpha", Number, "32", "The update is scaled by alpha / rank"),
         field(METHOD, "nnz", Count, "16", "Sparse entries per adapted matrix"),
-        field(METHOD, "omega", OneOf(OmegaSelector::NAMES), "grebsmo", "How the positions of the sparse entries are found"),
-        field(METHOD, "target_modules", Choices(TargetModule::NAMES), "query,value", "Attention matrices that get an update"),
+        field(METHOD, "omega", OneOf(OmegaMethod::NAMES), "grebsmo", "How the positions of the sparse entries are found"),
+        field(METHOD, "target_modules", Choices(Role::NAMES), "query,value", "Attention matrices that get an update"),
 
         field(PRUNE, "prune", FieldKind::Pruning, "none", "none, unstructured:SHARE or heads:N (N heads of every layer)"),
         field(PRUNE, "prune_criterion", OneOf(PruneCriterion::NAMES), "", "What adapted weights and heads are ranked by [default: delta; weight for full and bitfit]"),
@@ -119,7 +117,7 @@ pub const FIELDS: &[FieldSpec] = &{
         field(REPORT, "save_steps", Count, "500", "Steps between checkpoints, for the strategy `steps`"),
         field(REPORT, "save_total_limit", Count, "2", "Checkpoints to keep; the best one is never removed"),
         field(REPORT, "load_best_model_at_end", Switch, "true", "End every phase with the state that was best on validation"),
-        field(REPORT, "metric_for_best_model", OneOf(BestMetric::NAMES), "", "What best means [default: accuracy, or pearson for regression]"),
+        field(REPORT, "metric_for_best_model", OneOf(Metric::NAMES), "", "What best means [default: accuracy, or pearson for regression]"),
         field(REPORT, "logging_steps", Count, "10", "Steps between two log lines"),
     ]
 };

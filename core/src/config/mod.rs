@@ -12,16 +12,16 @@ mod field;
 mod model;
 mod reader;
 
-pub use choice::{
-    BestMetric, Choice, Method, OmegaSelector, PruneCriterion, Pruning, SchedulerType, Strategy,
-    TargetModule, TaskType,
-};
+pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
 pub use error::{DraftError, FieldError};
 pub use field::{FIELDS, FieldKind, FieldSpec};
 pub use model::ModelFacts;
 
 use serde::Serialize;
+
+use crate::data::{ColumnChoice, DataOptions};
+use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
 /// Checked settings of one run. The names are those of `run.toml`; meanings and defaults stand in [`FIELDS`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,9 +76,9 @@ pub struct RunConfig {
     #[serde(skip_serializing_if = "is_zero")]
     pub nnz: usize,
     /// How Ω is found.
-    pub omega: OmegaSelector,
+    pub omega: OmegaMethod,
     /// Attention matrices with an update, ascending and without repetition.
-    pub target_modules: Vec<TargetModule>,
+    pub target_modules: Vec<Role>,
 
     /// What stage 2 removes.
     pub prune: Pruning,
@@ -136,7 +136,7 @@ pub struct RunConfig {
     pub load_best_model_at_end: bool,
     /// What best means; `None` is accuracy, or Pearson for regression.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric_for_best_model: Option<BestMetric>,
+    pub metric_for_best_model: Option<Metric>,
     /// Steps between two log lines.
     pub logging_steps: usize,
 }
@@ -146,6 +146,38 @@ impl RunConfig {
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are numbers and strings, which TOML can write")
+    }
+
+    /// How the data files are to be read, for a model whose own settings name these classes.
+    #[must_use]
+    pub fn data_options(&self, model_labels: Option<Vec<String>>) -> DataOptions {
+        DataOptions {
+            columns: ColumnChoice {
+                text: self.text_column.clone(),
+                text_pair: self.text_pair_column.clone(),
+                label: self.label_column.clone(),
+            },
+            task: self.task_type.kind(),
+            model_labels,
+            max_train_samples: self.max_train_samples,
+            validation_share: self.validation_split_percentage / 100.0,
+            seed: self.seed,
+        }
+    }
+
+    /// Every setting with its value as text, in the order of [`FIELDS`].
+    #[must_use]
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        let table =
+            toml::Table::try_from(self).expect("settings are numbers and strings, which TOML can write");
+        let text = |value: &toml::Value| match value {
+            toml::Value::Array(names) => names.iter().map(reader::show).collect::<Vec<_>>().join(","),
+            other => reader::show(other),
+        };
+        FIELDS
+            .iter()
+            .filter_map(|field| Some((field.name.to_owned(), text(table.get(field.name)?))))
+            .collect()
     }
 }
 

@@ -3,10 +3,11 @@
 use toml::Value;
 
 use super::{
-    Choice, FieldError, Pruning, RunConfigDraft, TargetModule,
+    Choice, FieldError, Pruning, RunConfigDraft,
     error::did_you_mean,
     field::{FieldKind, FieldSpec},
 };
+use crate::nn::site::Role;
 
 /// A rule for a number, and its wording.
 pub(super) type Rule = (fn(f64) -> bool, &'static str);
@@ -87,7 +88,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn choices(&mut self, name: &str) -> Vec<TargetModule> {
+    pub(super) fn choices(&mut self, name: &str) -> Vec<Role> {
         let names: Vec<Value> = match self.value(name) {
             Some(Value::Array(names)) => names,
             Some(Value::String(text)) => {
@@ -98,10 +99,10 @@ impl Reader<'_> {
         };
         let mut modules = Vec::with_capacity(names.len());
         for value in &names {
-            match value.as_str().and_then(TargetModule::from_name) {
+            match value.as_str().and_then(<Role as Choice>::from_name) {
                 Some(module) => modules.push(module),
                 None => {
-                    let reason = format!("may name {}", TargetModule::NAMES.join(", "));
+                    let reason = format!("may name {}", <Role as Choice>::NAMES.join(", "));
                     self.fail::<()>(name, value, reason);
                 }
             }

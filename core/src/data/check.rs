@@ -1,7 +1,7 @@
 //! What deserves a look before training: classes that are missing or written in two ways, validation examples
 //! that are also trained on, rows that are hardly there.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::dataset::Dataset;
@@ -127,7 +127,7 @@ pub(crate) fn check_splits(train: &Dataset, validation: &Dataset) -> Vec<DataWar
             }
         }
     }
-    let texts: HashSet<(&str, Option<&str>)> =
+    let texts: BTreeSet<(&str, Option<&str>)> =
         train.examples.iter().map(|e| (e.text.as_str(), e.text_pair.as_deref())).collect();
     let n_validation = validation.examples.len();
     let is_shared = |text: &str, pair: Option<&str>| texts.contains(&(text, pair));

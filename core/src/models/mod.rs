@@ -5,6 +5,7 @@ pub mod bert_load;
 pub mod bert_names;
 pub mod config;
 pub mod config_fields;
+pub mod files;
 pub mod head_layout;
 
 use crate::nn::inputs::BatchInputs;

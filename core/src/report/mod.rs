@@ -4,6 +4,7 @@
 //! request leaves it) and `to_markdown` the same content as tables. Both are pure functions of the record:
 //! equal records give equal bytes.
 
+mod collect;
 mod curves;
 #[cfg(test)]
 mod example;

@@ -69,7 +69,8 @@ impl PruneCriterion {
     }
 
     /// Whether there is a head score of this kind.
-    pub(super) const fn scores_heads(self) -> bool {
+    #[must_use]
+    pub const fn scores_heads(self) -> bool {
         matches!(self, Self::Delta | Self::Sum | Self::Weight | Self::Random)
     }
 

@@ -1,0 +1,24 @@
+//! `dsee train`: tune, and if asked prune and retune.
+
+use crate::{failure::Failure, settings_args::SettingsArgs};
+
+/// Flags of `dsee train`.
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Print all settings as they would be used, as a run.toml, and stop.
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Runs it.
+pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
+    let config = args.settings.resolve()?;
+    if args.print_config {
+        let settings = if json { serde_json::to_string_pretty(&config)? } else { config.to_toml() };
+        println!("{}", settings.trim_end());
+        return Ok(());
+    }
+    Ok(())
+}

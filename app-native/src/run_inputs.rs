@@ -1,0 +1,89 @@
+//! What a run works on: the data files of its settings, or the embedded sentences, and what to say about them.
+
+use anyhow::Context as _;
+use dsee_core::{
+    builtin,
+    config::RunConfig,
+    data::{DataFile, DataSplits, Dataset, EncodedDataset, LengthHistogram, class_counts, load_splits},
+    tokenizer::Tokenizer,
+};
+use std::{fs, path::Path};
+
+/// Reads training and validation data. `model_labels` are the class names in the model's settings.
+///
+/// # Errors
+/// If a file cannot be read, or for everything that is wrong with both.
+pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
+    let embedded = config.train_file.is_none();
+    let train = match &config.train_file {
+        Some(path) => read(path)?,
+        None => builtin::as_tsv(&builtin::train_examples(builtin::DATA_SEED)).into_bytes(),
+    };
+    let validation = match &config.validation_file {
+        Some(path) => Some(read(path)?),
+        None if embedded => {
+            Some(builtin::as_tsv(&builtin::validation_examples(builtin::DATA_SEED)).into_bytes())
+        }
+        None => None,
+    };
+    let name = |path: &Option<String>, embedded: &str| path.clone().unwrap_or_else(|| embedded.to_owned());
+    let train_name = name(&config.train_file, "embedded-train.tsv");
+    let validation_name = name(&config.validation_file, "embedded-validation.tsv");
+    let validation = validation.as_deref().map(|bytes| DataFile { name: &validation_name, bytes });
+    let train = DataFile { name: &train_name, bytes: &train };
+    let mut splits = load_splits(train, validation, &config.data_options(model_labels))?;
+    if let Some(n) = config.max_eval_samples {
+        splits.validation.examples.truncate(n);
+    }
+    Ok(splits)
+}
+
+/// What was read, in lines for people: columns, classes, lengths.
+///
+/// # Errors
+/// If the tokenizer refuses a text.
+pub fn describe(splits: &DataSplits, tokenizer: &Tokenizer, max_length: usize) -> anyhow::Result<String> {
+    let encoded = EncodedDataset::new(&splits.train, tokenizer, max_length)?;
+    let histogram = LengthHistogram::new(&encoded, max_length);
+    let counts: Vec<String> = [("train", &splits.train), ("validation", &splits.validation)]
+        .map(|(name, dataset)| format!("{name:<9} {}", class_line(dataset)))
+        .into();
+    Ok(format!("{}\n{}\n{histogram}", splits.columns, counts.join("\n")))
+}
+
+/// `8000 examples: 3600 negative, 4400 positive`.
+fn class_line(dataset: &Dataset) -> String {
+    let counts = class_counts(dataset);
+    let classes: Vec<String> =
+        counts.iter().zip(dataset.labels.names()).map(|(count, name)| format!("{count} {name}")).collect();
+    let classes = if classes.is_empty() { "numbers".to_owned() } else { classes.join(", ") };
+    format!("{} examples: {classes}", dataset.examples.len())
+}
+
+fn read(path: &str) -> anyhow::Result<Vec<u8>> {
+    fs::read(Path::new(path)).with_context(|| format!("cannot read the data file: {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use dsee_core::config::RunConfigDraft;
+
+    #[test]
+    fn without_files_the_embedded_sentences_are_read() {
+        let config = RunConfigDraft::default().with("max_eval_samples", "10").check().unwrap();
+        let splits = load_data(&config, None).unwrap();
+        assert_eq!(splits.train.examples.len(), builtin::N_TRAIN);
+        assert_eq!(splits.validation.examples.len(), 10);
+        assert_eq!(splits.train.labels.names(), builtin::LABEL_NAMES);
+        let half = builtin::N_TRAIN / 2;
+        assert!(class_line(&splits.train).contains(&format!("{half} negative, {half} positive")));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let config = RunConfigDraft::default().with("train_file", "no/such.tsv").check().unwrap();
+        assert!(load_data(&config, None).unwrap_err().to_string().contains("no/such.tsv"));
+    }
+}
