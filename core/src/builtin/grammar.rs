@@ -45,17 +45,17 @@ use Construction::{
 
 /// How often each construction is drawn, in parts of 100. Plain sentences are the foothold for a learner.
 pub(super) const WEIGHTS: [(Construction, u32); 11] = [
-    (Plain, 32),
-    (Negated, 10),
+    (Plain, 36),
+    (Negated, 12),
     (Paired, 6),
-    (Wrapped, 8),
+    (Wrapped, 6),
     (Contrast, 12),
     (Concession, 8),
     (Comparison, 8),
-    (Expectation, 4),
-    (Hearsay, 4),
-    (Holder, 4),
-    (Change, 4),
+    (Expectation, 3),
+    (Hearsay, 3),
+    (Holder, 3),
+    (Change, 3),
 ];
 
 /// A sentence before spelling.
@@ -199,9 +199,9 @@ fn adjective_phrase(random: &mut Random, word: &str, is_negated: bool) -> String
     }
 }
 
-/// A clause inside a larger sentence; three in ten are negated.
+/// A clause inside a larger sentence; one in five is negated.
 fn inner_clause(random: &mut Random, domain: &Domain, aspect: &str, is_good: bool) -> Sentence {
-    let is_negated = random.below(10) < 3;
+    let is_negated = random.below(5) == 0;
     clause(random, domain, aspect, is_good, is_negated)
 }
 

@@ -20,18 +20,16 @@ pub fn pretraining_sentences(seed: u64, n: usize) -> Vec<String> {
 /// Neutral lines, single reviews, reviews with their verdict in other words, and reviews that agree.
 fn line(random: &mut Random) -> String {
     let (domain, is_good) = (draw_domain(random), random.below(2) == 0);
-    match random.below(10) {
+    match random.below(20) {
         0 => neutral(random, domain),
-        1 => format!("{} {}", neutral(random, domain), review(random, domain, is_good)),
-        2 | 3 => review(random, domain, is_good),
-        4 => format!("{} {}", review(random, domain, is_good), review(random, domain, is_good)),
-        5 => format!("{} {}", verdict(random, is_good), review(random, domain, is_good)),
-        6 => format!(
-            "{} {} {}",
-            neutral(random, domain),
-            review(random, domain, is_good),
-            verdict(random, is_good)
-        ),
+        1 | 2 => review(random, domain, is_good),
+        3 | 4 => format!("{} {}", review(random, domain, is_good), review(random, domain, is_good)),
+        5 => format!("{} {}", neutral(random, domain), review(random, domain, is_good)),
+        6 => {
+            let neutral = neutral(random, domain);
+            format!("{neutral} {} {}", review(random, domain, is_good), verdict(random, is_good))
+        }
+        7..=12 => format!("{} {}", verdict(random, is_good), review(random, domain, is_good)),
         _ => format!("{} {}", review(random, domain, is_good), verdict(random, is_good)),
     }
 }
