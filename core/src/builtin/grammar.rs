@@ -45,17 +45,17 @@ use Construction::{
 
 /// How often each construction is drawn, in parts of 100. Plain sentences are the foothold for a learner.
 pub(super) const WEIGHTS: [(Construction, u32); 11] = [
-    (Plain, 36),
+    (Plain, 46),
     (Negated, 12),
-    (Paired, 6),
-    (Wrapped, 6),
-    (Contrast, 12),
-    (Concession, 8),
+    (Paired, 5),
+    (Wrapped, 4),
+    (Contrast, 10),
+    (Concession, 7),
     (Comparison, 8),
-    (Expectation, 3),
-    (Hearsay, 3),
-    (Holder, 3),
-    (Change, 3),
+    (Expectation, 2),
+    (Hearsay, 2),
+    (Holder, 2),
+    (Change, 2),
 ];
 
 /// A sentence before spelling.
