@@ -3,7 +3,8 @@
 //! It holds what text has and single sentences lack: sentences that follow from each other. A blank after
 //! "but" or before "I want my money back" can be filled only by a model that has understood the rest.
 
-use super::grammar::{draw_construction, draw_domain, pick, spell, spell_review, write};
+use super::construction::draw_construction;
+use super::grammar::{draw_domain, pick, spell, spell_review, write};
 use super::lexicon::{BAD_VERDICTS, Domain, GOOD_VERDICTS, PEOPLE, TIMES};
 use super::sentences::{Side, side};
 use crate::random::Random;

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::grammar::{Construction, Sentence, draw_construction, draw_domain, spell_review, write};
+use super::construction::{Construction, draw_construction};
+use super::grammar::{Sentence, draw_domain, spell_review, write};
 use crate::random::{Random, mix};
 
 /// Sentences in the train set.
