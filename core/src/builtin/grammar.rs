@@ -3,6 +3,10 @@
 //! Nearly every construction has a twin of the other label made of the same words in another order or with the
 //! polarity of one word exchanged, so that counting words cannot tell the two apart.
 
+use super::construction::Construction;
+use super::construction::Construction::{
+    Change, Comparison, Concession, Contrast, Expectation, Hearsay, Holder, Negated, Paired, Plain, Wrapped,
+};
 use super::lexicon::{
     AFFIRMATIONS, BAD, BAD_EFFECTS, BAD_FEELINGS, CONCESSIONS, CONTRASTS, DEGREES, DENIALS, DOMAINS, Domain,
     GOOD, GOOD_EFFECTS, GOOD_FEELINGS, NEGATORS, OPENERS, OTHERS, PEOPLE, VERB_DEGREES,
@@ -12,52 +16,6 @@ use crate::random::Random;
 /// Names of the classes; a label is an index into this.
 pub const LABEL_NAMES: [&str; 2] = ["negative", "positive"];
 
-/// The ways to say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Construction {
-    /// "The soup was really good."
-    Plain,
-    /// "The soup was anything but good."
-    Negated,
-    /// "Neither the soup nor the bread was good." and "Both the soup and the bread were good."
-    Paired,
-    /// "Nobody could say that the soup was not good."
-    Wrapped,
-    /// "The soup was good, but the bread was stale."
-    Contrast,
-    /// "The soup was good, although the bread was stale."
-    Concession,
-    /// "The old one was better than this cafe."
-    Comparison,
-    /// "I expected a good cafe and got a bad one."
-    Expectation,
-    /// "My brother said that the soup was good, and he was wrong."
-    Hearsay,
-    /// "My brother found the soup good, I found it stale."
-    Holder,
-    /// "The soup used to be good, and now it is stale."
-    Change,
-}
-
-use Construction::{
-    Change, Comparison, Concession, Contrast, Expectation, Hearsay, Holder, Negated, Paired, Plain, Wrapped,
-};
-
-/// How often each construction is drawn, in parts of 100. Plain sentences are the foothold for a learner.
-pub(super) const WEIGHTS: [(Construction, u32); 11] = [
-    (Plain, 32),
-    (Negated, 10),
-    (Paired, 6),
-    (Wrapped, 8),
-    (Contrast, 12),
-    (Concession, 8),
-    (Comparison, 8),
-    (Expectation, 4),
-    (Hearsay, 4),
-    (Holder, 4),
-    (Change, 4),
-];
-
 /// A sentence before spelling.
 #[derive(Clone, Debug)]
 pub(super) struct Sentence {
@@ -66,19 +24,6 @@ pub(super) struct Sentence {
     /// With the construction the key of the train-validation split: the word of praise or blame that decides,
     /// or what is compared.
     pub(super) key_word: &'static str,
-}
-
-/// Draws a construction by its weight.
-pub(super) fn draw_construction(random: &mut Random) -> Construction {
-    let total = WEIGHTS.iter().map(|w| w.1).sum();
-    let mut rest = random.below(total);
-    for (construction, weight) in WEIGHTS {
-        if rest < weight {
-            return construction;
-        }
-        rest -= weight;
-    }
-    Plain
 }
 
 /// Writes a sentence of the given construction that says `is_good`.
@@ -199,9 +144,9 @@ fn adjective_phrase(random: &mut Random, word: &str, is_negated: bool) -> String
     }
 }
 
-/// A clause inside a larger sentence; three in ten are negated.
+/// A clause inside a larger sentence; one in five is negated.
 fn inner_clause(random: &mut Random, domain: &Domain, aspect: &str, is_good: bool) -> Sentence {
-    let is_negated = random.below(10) < 3;
+    let is_negated = random.below(5) == 0;
     clause(random, domain, aspect, is_good, is_negated)
 }
 

@@ -4,6 +4,7 @@
 //! comparison and word order do (`docs/builtin-data.md`). The same grammar makes the unlabeled text on which the
 //! embedded encoder is pretrained.
 
+mod construction;
 mod grammar;
 mod lexicon;
 mod pretraining;

@@ -3,7 +3,8 @@
 //! It holds what text has and single sentences lack: sentences that follow from each other. A blank after
 //! "but" or before "I want my money back" can be filled only by a model that has understood the rest.
 
-use super::grammar::{draw_construction, draw_domain, pick, spell, spell_review, write};
+use super::construction::draw_construction;
+use super::grammar::{draw_domain, pick, spell, spell_review, write};
 use super::lexicon::{BAD_VERDICTS, Domain, GOOD_VERDICTS, PEOPLE, TIMES};
 use super::sentences::{Side, side};
 use crate::random::Random;
@@ -20,18 +21,16 @@ pub fn pretraining_sentences(seed: u64, n: usize) -> Vec<String> {
 /// Neutral lines, single reviews, reviews with their verdict in other words, and reviews that agree.
 fn line(random: &mut Random) -> String {
     let (domain, is_good) = (draw_domain(random), random.below(2) == 0);
-    match random.below(10) {
+    match random.below(20) {
         0 => neutral(random, domain),
-        1 => format!("{} {}", neutral(random, domain), review(random, domain, is_good)),
-        2 | 3 => review(random, domain, is_good),
-        4 => format!("{} {}", review(random, domain, is_good), review(random, domain, is_good)),
-        5 => format!("{} {}", verdict(random, is_good), review(random, domain, is_good)),
-        6 => format!(
-            "{} {} {}",
-            neutral(random, domain),
-            review(random, domain, is_good),
-            verdict(random, is_good)
-        ),
+        1 | 2 => review(random, domain, is_good),
+        3 | 4 => format!("{} {}", review(random, domain, is_good), review(random, domain, is_good)),
+        5 => format!("{} {}", neutral(random, domain), review(random, domain, is_good)),
+        6 => {
+            let neutral = neutral(random, domain);
+            format!("{neutral} {} {}", review(random, domain, is_good), verdict(random, is_good))
+        }
+        7..=12 => format!("{} {}", verdict(random, is_good), review(random, domain, is_good)),
         _ => format!("{} {}", review(random, domain, is_good), verdict(random, is_good)),
     }
 }

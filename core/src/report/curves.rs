@@ -85,6 +85,9 @@ fn loss_chart(report: &RunReport) -> String {
     }
     let first_last = (means.iter().find(|m| m.is_finite()), means.last().filter(|m| m.is_finite()));
     let mut summary = match first_last {
+        (Some(only), Some(_)) if means.len() == 1 => {
+            format!("One loss was logged: {}.", significant(*only, 3))
+        }
         (Some(first), Some(last)) => {
             format!("Smoothed loss goes from {} to {}.", significant(*first, 3), significant(*last, 3))
         }

@@ -53,8 +53,8 @@ pub(super) fn page(report: &RunReport) -> String {
 
 const PHASES_TEXT: &str = "The model as it stood after each phase. FLOPs are for one sequence \
     (one multiply-add counts as two), with and without the two attention products.";
-const HEADS_TEXT: &str = "Score of every head by the size of its update. A darker cell has a larger share of its \
-    layer’s highest score, because heads compete within their layer. Crossed heads were removed.";
+const HEADS_TEXT: &str = "Score of every head by the size of its update. The stronger the colour, the larger the share \
+    of the layer’s highest score, because heads compete within their layer. Crossed heads were removed.";
 
 fn header(report: &RunReport, title: &str) -> String {
     let facts = [("Model", &report.base_model), ("Data", &report.dataset), ("Adapter", &report.adapter)];
@@ -114,7 +114,7 @@ mod tests {
             } else if !tag.starts_with('!') && !tag.ends_with('/') {
                 open.push(name);
             }
-            if tag.matches('"').count() % 2 != 0 {
+            if !tag.matches('"').count().is_multiple_of(2) {
                 return Err(format!("unbalanced quotes in <{tag}>"));
             }
         }

@@ -1,5 +1,6 @@
 //! The tables of the HTML report: phases, sparsity ledger, settings, and the headline figures.
 
+use super::matrices::split_path;
 use super::text::{count, duration, escape, metric, percent_of, plain_name, quantity};
 use super::{PhaseRow, RunReport, Setting};
 
@@ -87,31 +88,36 @@ pub(super) fn ledger(report: &RunReport) -> String {
     let (size, zeros) = report.ledger_total();
     let mut out = String::from(
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Sparsity ledger\">\
-         <table class=\"ledger\"><thead><tr><th scope=\"col\">matrix</th><th scope=\"col\" class=\"n\">entries</th>\
-         <th scope=\"col\" class=\"n\">zeros</th><th scope=\"col\" class=\"n\">share</th>\
-         <th scope=\"col\" class=\"wide\"><span class=\"hidden\">share as a bar</span></th></tr></thead><tbody>",
+         <table class=\"ledger\"><thead><tr><th scope=\"col\">layer</th><th scope=\"col\">matrix</th>\
+         <th scope=\"col\" class=\"n\">zero share</th>\
+         <th scope=\"col\" class=\"wide\"><span class=\"hidden\">share as a bar</span></th>\
+         <th scope=\"col\" class=\"n\">zeros</th><th scope=\"col\" class=\"n\">entries</th></tr></thead><tbody>",
     );
     for row in &report.ledger {
-        out.push_str(&ledger_row(&row.matrix, row.size, row.zeros, true));
+        // Every ledger entry is a weight; without that word and the layer's path the names fit one line.
+        let (layer, module) = split_path(&row.matrix);
+        let module = escape(module.strip_suffix(".weight").unwrap_or(module));
+        let layer = layer.map_or("–".to_owned(), |l| l.to_string());
+        let head = format!("<td>{layer}</td><th scope=\"row\"><code>{module}</code></th>");
+        out.push_str(&ledger_row(&head, row.size, row.zeros));
     }
     out.push_str("</tbody><tfoot>");
-    out.push_str(&ledger_row("all pruned matrices", size, zeros, false));
+    out.push_str(&ledger_row("<th scope=\"row\" colspan=\"2\">All pruned matrices</th>", size, zeros));
     out.push_str("</tfoot></table></div>\n");
     out
 }
 
-fn ledger_row(name: &str, size: u64, zeros: u64, is_code: bool) -> String {
+fn ledger_row(head: &str, size: u64, zeros: u64) -> String {
     let width = if size == 0 { 0.0 } else { (100.0 * zeros as f64 / size as f64).min(100.0) };
-    let name = escape(name);
-    let name = if is_code { format!("<code>{}</code>", name.replace('.', ".<wbr/>")) } else { name };
     format!(
-        "<tr><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+        "<tr>{head}<td class=\"n\">{}</td>\
          <td class=\"wide\"><svg class=\"bar\" width=\"100%\" height=\"8\" aria-hidden=\"true\">\
          <rect class=\"kept\" width=\"100%\" height=\"8\"/>\
-         <rect class=\"zero\" width=\"{width:.2}%\" height=\"8\"/></svg></td></tr>",
-        count(size),
-        count(zeros),
+         <rect class=\"zero\" width=\"{width:.2}%\" height=\"8\"/></svg></td>\
+         <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         percent_of(zeros, size),
+        count(zeros),
+        count(size),
     )
 }
 
