@@ -121,7 +121,7 @@ fn last_part(path: &str) -> &str {
 fn adapter_line(adapter: &AdapterReport) -> String {
     let kind = match adapter.kind {
         AdapterKind::Hardware => "",
-        AdapterKind::Software => ", in software",
+        AdapterKind::Software | AdapterKind::SoftwareOctets => ", in software",
         AdapterKind::Reference => ", plain loops",
     };
     format!("{} ({}{kind})", adapter.name, adapter.backend)
