@@ -21,9 +21,9 @@ pub(super) enum Construction {
     Comparison,
     /// "I expected a good cafe and got a bad one."
     Expectation,
-    /// "My brother said that the soup was good, and he was wrong."
+    /// "My brother said that the soup was good, and that was wrong."
     Hearsay,
-    /// "My brother found the soup good, I found it stale."
+    /// "My brother found the soup good, while I found it stale."
     Holder,
     /// "The soup used to be good, and now it is stale."
     Change,
