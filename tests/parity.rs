@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use dsee_core::checkpoint::NamedTensors;
 use dsee_core::gpu::{Device, Sizes, StepScalars};
 use dsee_core::models::Model;
 use dsee_core::models::bert::{self, Bert, BertForMaskedLm, BertForSequenceClassification, DropoutRates};
@@ -27,6 +28,7 @@ const NO_DROPOUT: DropoutRates = DropoutRates { hidden: 0.0, attention: 0.0, cla
 struct Case {
     golden: Golden,
     config: BertConfig,
+    base: NamedTensors,
     state: HostState,
     plan: TuningPlan,
     objective: Objective,
@@ -44,13 +46,13 @@ impl Case {
         let checkpoint = read_checkpoint(&golden("tiny_bert/model.safetensors"));
         let base = load_bert(&config, "config.json", checkpoint, 3).unwrap().matched.params;
         let objective = Objective::Classification { label_smoothing: 0.0 };
-        let state = HostState { base, ..HostState::default() };
+        let state = HostState::default();
         let golden = golden_tensors(&format!("{file}.safetensors"));
-        Self { golden, config, state, plan: TuningPlan::default(), objective, weight_decay: 0.0 }
+        Self { golden, config, base, state, plan: TuningPlan::default(), objective, weight_decay: 0.0 }
     }
 
     fn train_all(mut self) -> Self {
-        self.plan.trained = self.state.base.keys().cloned().collect();
+        self.plan.trained = self.base.keys().cloned().collect();
         self
     }
 
@@ -169,7 +171,7 @@ impl Case {
     }
 
     async fn check(&self, device: &Device) {
-        let parameters = self.placement().place(device, &self.state, &self.plan).unwrap();
+        let parameters = self.placement().place(device, &self.base, &self.state, &self.plan).unwrap();
         let model: Box<dyn Model> = match self.objective {
             Objective::MaskedWords => {
                 Box::new(BertForMaskedLm::find(&self.config, &parameters, &self.plan, NO_DROPOUT))
@@ -301,7 +303,7 @@ fn regression() {
     let mut case = Case::new("bert_mse");
     for (name, shape) in [("classifier.weight", vec![1, 32]), ("classifier.bias", vec![1])] {
         let data = case.golden.floats(&format!("init.{name}"));
-        case.state.base.insert(name.to_owned(), dsee_core::checkpoint::HostTensor { shape, data });
+        case.base.insert(name.to_owned(), dsee_core::checkpoint::HostTensor { shape, data });
     }
     case.objective = Objective::Regression;
     case.train_all().check_everywhere();
@@ -311,7 +313,7 @@ fn regression() {
 fn masked_words() {
     let mut case = Case::new("bert_mlm");
     case.config = config("tiny_bert_mlm");
-    case.state.base = read_checkpoint(&golden("tiny_bert_mlm/model.safetensors")).tensors;
+    case.base = read_checkpoint(&golden("tiny_bert_mlm/model.safetensors")).tensors;
     case.objective = Objective::MaskedWords;
     case.train_all().check_everywhere();
 }
@@ -320,6 +322,6 @@ fn masked_words() {
 fn the_encoder_alone_is_found_too() {
     let case = Case::new("bert_full");
     let device = Device::reference();
-    let parameters = case.placement().place(&device, &case.state, &case.plan).unwrap();
+    let parameters = case.placement().place(&device, &case.base, &case.state, &case.plan).unwrap();
     let _: Bert = Bert::find(&case.config, &parameters, &case.plan, NO_DROPOUT);
 }

@@ -7,6 +7,7 @@ pub mod builtin;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod engine;
 pub mod export;
 pub mod gpu;
 pub mod metrics;

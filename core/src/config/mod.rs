@@ -20,6 +20,8 @@ pub use model::ModelFacts;
 
 use serde::Serialize;
 
+use crate::ops::adamw::AdamW;
+
 use crate::data::{ColumnChoice, DataOptions};
 use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
 
@@ -162,6 +164,17 @@ impl RunConfig {
             max_train_samples: self.max_train_samples,
             validation_share: self.validation_split_percentage / 100.0,
             seed: self.seed,
+        }
+    }
+
+    /// The optimizer.
+    #[must_use]
+    pub fn optimizer(&self) -> AdamW {
+        AdamW {
+            beta1: self.adam_beta1 as f32,
+            beta2: self.adam_beta2 as f32,
+            eps: self.adam_epsilon as f32,
+            weight_decay: self.weight_decay as f32,
         }
     }
 

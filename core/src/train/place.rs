@@ -12,17 +12,33 @@ use crate::tuning::shrink::{KeptRows, expand_bias, expand_delta, expand_weight};
 use crate::tuning::shrink::{shrink_bias, shrink_delta, shrink_weight};
 use crate::tuning::state::{PrunedState, SiteDelta};
 
-/// The trained state of a model on the host, in full-size coordinates.
+/// What a run has trained and removed, on the host, in full-size coordinates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostState {
-    /// Pretrained parameters by name, never changed by training.
-    pub base: NamedTensors,
     /// Updates of the adapted sites.
     pub deltas: Vec<SiteDelta>,
     /// Current values of the parameters that are trained themselves.
     pub trained: NamedTensors,
     /// What pruning removed.
     pub pruned: PrunedState,
+}
+
+impl HostState {
+    /// Takes on what pruning chose; updates lose what belonged to removed heads.
+    pub fn prune(&mut self, sites: &[Site], heads: HeadShape, chosen: PrunedState) {
+        for (layer, removed) in chosen.heads {
+            let all = self.pruned.heads.entry(layer).or_default();
+            all.extend(removed);
+            all.sort_unstable();
+            all.dedup();
+        }
+        self.pruned.masks.extend(chosen.masks);
+        let placement = Placement::new(sites, heads, &self.pruned);
+        for delta in &mut self.deltas {
+            let small = placement.shrink_delta(delta);
+            *delta = placement.expand_delta(small);
+        }
+    }
 }
 
 /// How heads lie in the matrices of a model.
@@ -88,18 +104,28 @@ impl Placement {
         self.kept(site).map_or_else(|| delta.clone(), |kept| shrink_delta(site.role, delta, kept))
     }
 
-    /// Uploads everything a model needs.
+    fn expand_delta(&self, small: SiteDelta) -> SiteDelta {
+        let site = self.site(&small.path);
+        match self.kept(site) {
+            Some(kept) => expand_delta(site.role, &small, kept),
+            None => small,
+        }
+    }
+
+    /// Uploads everything a model needs; `base` are its pretrained parameters in full size.
     ///
     /// # Errors
     /// Memory errors of the device.
     pub fn place(
         &self,
         device: &Device,
+        base: &NamedTensors,
         state: &HostState,
         plan: &TuningPlan,
     ) -> Result<Parameters, GpuError> {
-        let mut parameters = Parameters::new(device, &NamedTensors::new(), self.trained(state, plan))?;
-        for (name, tensor) in &state.base {
+        let trained = self.trained(base, state, plan);
+        let mut parameters = Parameters::new(device, &NamedTensors::new(), trained)?;
+        for (name, tensor) in base {
             if plan.trained.contains(name) {
                 continue;
             }
@@ -121,12 +147,16 @@ impl Placement {
         Ok(parameters)
     }
 
-    fn trained(&self, state: &HostState, plan: &TuningPlan) -> Vec<Trained> {
+    fn trained(&self, base: &NamedTensors, state: &HostState, plan: &TuningPlan) -> Vec<Trained> {
         let mut trained = Vec::new();
         for name in &plan.trained {
-            let tensor = state.trained.get(name).or_else(|| state.base.get(name));
+            let tensor = state.trained.get(name).or_else(|| base.get(name));
             let Some(tensor) = tensor else { unreachable!("plans name parameters, {name} is none") };
-            let value = self.shrink(name, tensor);
+            let mut value = tensor.clone();
+            if let Some(mask) = state.pruned.masks.get(name) {
+                mask.apply(&mut value.data);
+            }
+            let value = self.shrink(name, &value);
             // As transformers: no decay on biases and layer norms, which are the one-dimensional parameters.
             trained.push(Trained { name: name.clone(), decays: value.shape.len() > 1, value });
         }

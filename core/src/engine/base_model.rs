@@ -1,0 +1,123 @@
+//! A pretrained model made ready for a task: full-size parameters, a head of the right size, its sites.
+
+use std::collections::BTreeMap;
+
+use super::error::EngineError;
+use crate::accounting::ModelShape;
+use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::config::ModelFacts;
+use crate::models::Model;
+use crate::models::bert::{self, BertForSequenceClassification, DropoutRates};
+use crate::models::bert_load::load_bert;
+use crate::models::bert_names::bert_parameters;
+use crate::models::config::BertConfig;
+use crate::models::files::{CONFIG_FILE, PretrainedModel};
+use crate::nn::parameters::Parameters;
+use crate::nn::plan::TuningPlan;
+use crate::nn::site::Site;
+use crate::omega::site_stream;
+use crate::random::Random;
+use crate::train::place::HeadShape;
+
+/// What a run knows of its model.
+#[derive(Clone, Debug)]
+pub struct BaseModel {
+    /// Settings of the model.
+    pub config: BertConfig,
+    /// N, outputs of the head.
+    pub n_labels: usize,
+    /// All parameters in full size, fresh ones included.
+    pub parameters: NamedTensors,
+    /// Parameters that were not in the file.
+    pub fresh: Vec<String>,
+    /// What to tell the user about the file.
+    pub notes: Vec<String>,
+    /// Heads that were already removed in the file.
+    pub removed_heads: BTreeMap<usize, Vec<usize>>,
+    /// The linear maps.
+    pub sites: Vec<Site>,
+}
+
+impl BaseModel {
+    /// Takes the parameters of a classifier with `n_labels` outputs; what the file lacks starts at random values drawn
+    /// from `seed`, as transformers would.
+    ///
+    /// # Errors
+    /// Everything in which configuration and weights disagree.
+    pub fn new(model: PretrainedModel, n_labels: usize, seed: u64) -> Result<Self, EngineError> {
+        let loaded = load_bert(&model.config, CONFIG_FILE, model.checkpoint, n_labels)?;
+        let mut parameters = loaded.matched.params;
+        for spec in bert_parameters(&model.config, n_labels) {
+            if loaded.matched.fresh.contains(&spec.name) {
+                let tensor = fresh(&spec.name, &spec.shape, model.config.initializer_range, seed);
+                parameters.insert(spec.name, tensor);
+            }
+        }
+        Ok(Self {
+            sites: bert::sites(&model.config, n_labels),
+            config: model.config,
+            n_labels,
+            parameters,
+            fresh: loaded.matched.fresh,
+            notes: loaded.matched.notes,
+            removed_heads: loaded.removed_heads,
+        })
+    }
+
+    /// Name of the model family.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        "bert"
+    }
+
+    /// The sizes that settings are checked against.
+    #[must_use]
+    pub fn facts(&self) -> ModelFacts {
+        ModelFacts {
+            hidden_size: self.config.hidden_size,
+            num_hidden_layers: self.config.num_hidden_layers,
+            num_attention_heads: self.config.num_attention_heads,
+            max_position_embeddings: self.config.max_position_embeddings,
+        }
+    }
+
+    /// The sizes that counts are made from.
+    #[must_use]
+    pub fn shape(&self) -> ModelShape {
+        ModelShape {
+            vocab_size: self.config.vocab_size,
+            max_position_embeddings: self.config.max_position_embeddings,
+            type_vocab_size: self.config.type_vocab_size,
+            hidden_size: self.config.hidden_size,
+            intermediate_size: self.config.intermediate_size,
+            num_hidden_layers: self.config.num_hidden_layers,
+            num_attention_heads: self.config.num_attention_heads,
+            has_pooler: true,
+        }
+    }
+
+    /// How heads lie in the attention matrices.
+    #[must_use]
+    pub fn heads(&self) -> HeadShape {
+        HeadShape { n_heads: self.config.num_attention_heads, head_size: self.config.head_size() }
+    }
+
+    /// The forward pass over placed parameters.
+    #[must_use]
+    pub fn find(&self, parameters: &Parameters, plan: &TuningPlan, dropout: Option<f64>) -> Box<dyn Model> {
+        let rates = DropoutRates::of(&self.config, dropout);
+        Box::new(BertForSequenceClassification::find(&self.config, parameters, plan, rates))
+    }
+}
+
+/// transformers' first values: weights normal with the model's own standard deviation, biases zero.
+fn fresh(name: &str, shape: &[usize], standard_deviation: f64, seed: u64) -> HostTensor {
+    let mut random = Random::new(seed, site_stream(name));
+    let n = shape.iter().product();
+    let data = if name.ends_with(".bias") {
+        vec![0.0; n]
+    } else {
+        (0..n).map(|_| (random.normal() * standard_deviation) as f32).collect()
+    };
+    HostTensor { shape: shape.to_vec(), data }
+}

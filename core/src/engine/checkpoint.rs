@@ -1,0 +1,279 @@
+//! The state of a run as files: what `checkpoint-N/` holds of the engine.
+//!
+//! `engine_state.json` says where the run stands, `engine_state.safetensors` holds its tensors: the state after the last
+//! finished phase (`delta.…`, `trained.…`, `mask.…`) and, inside a phase, the arena (`phase.<kind>.…`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::EngineError;
+use super::tuning_phase::PhaseProgress;
+use crate::checkpoint::safetensors_read::read_safetensors;
+use crate::checkpoint::write::write_named;
+use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::nn::linear::{delta_names, sparse_name};
+use crate::protocol::{OmegaReport, PhaseRow};
+use crate::train::place::HostState;
+use crate::tuning::state::{Mask, SiteDelta};
+
+/// Name of the file that says where the run stands.
+pub const STATE_JSON: &str = "engine_state.json";
+/// Name of the file with its tensors.
+pub const STATE_TENSORS: &str = "engine_state.safetensors";
+
+/// What the run does next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Says what was loaded.
+    #[default]
+    Begin,
+    /// Stage 0.
+    SelectOmega,
+    /// Stage 1.
+    Tune,
+    /// Stage 2.
+    Prune,
+    /// Stage 3.
+    Retune,
+    /// The last evaluation.
+    Evaluate,
+    /// Nothing.
+    Done,
+}
+
+/// Everything needed to go on with a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunCheckpoint {
+    pub(super) position: Position,
+    pub(super) state: HostState,
+    pub(super) phase: BTreeMap<String, NamedTensors>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// What comes next.
+    pub stage: Stage,
+    /// Optimizer steps of finished phases.
+    pub steps_before: usize,
+    /// Matrices of stage 0 that are done.
+    pub omegas: Vec<OmegaReport>,
+    /// Rows of finished phases.
+    pub rows: Vec<PhaseRow>,
+    /// Progress of the phase under way.
+    pub phase: Option<PhaseProgress>,
+    /// Seconds of the run before the last start of the program.
+    pub seconds_before: f64,
+}
+
+/// The part of the state that is not tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    position: Position,
+    sites: Vec<SiteShape>,
+    heads: BTreeMap<usize, Vec<usize>>,
+    masks: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SiteShape {
+    path: String,
+    d_out: usize,
+    d_in: usize,
+    rank: usize,
+    scale: f32,
+    omega: Vec<u32>,
+}
+
+const FORMAT: u32 = 1;
+
+impl RunCheckpoint {
+    /// Optimizer steps of the whole run so far.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.position.steps_before + self.position.phase.as_ref().map_or(0, |phase| phase.step)
+    }
+
+    /// The files of a checkpoint folder, name and bytes.
+    #[must_use]
+    pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
+        let sites = self.state.deltas.iter().map(|delta| SiteShape {
+            path: delta.path.clone(),
+            d_out: delta.d_out,
+            d_in: delta.d_in,
+            rank: delta.rank,
+            scale: delta.scale,
+            omega: delta.s_indices.clone(),
+        });
+        let masks = self.state.pruned.masks.iter().map(|(name, mask)| (name.clone(), mask.len));
+        let manifest = Manifest {
+            format: FORMAT,
+            position: self.position.clone(),
+            sites: sites.collect(),
+            heads: self.state.pruned.heads.clone(),
+            masks: masks.collect(),
+        };
+        let json = serde_json::to_vec_pretty(&manifest).expect("plain data is always written");
+        let tensors = write_named(&self.tensors(), &BTreeMap::new());
+        vec![(STATE_JSON.to_owned(), json), (STATE_TENSORS.to_owned(), tensors)]
+    }
+
+    fn tensors(&self) -> NamedTensors {
+        let mut all = NamedTensors::new();
+        let vector = |data: &[f32]| HostTensor { shape: vec![data.len()], data: data.to_vec() };
+        for delta in &self.state.deltas {
+            let [_, _, a, b] = delta_names(&delta.path);
+            all.insert(format!("delta.{a}"), vector(&delta.a));
+            all.insert(format!("delta.{b}"), vector(&delta.b));
+            all.insert(format!("delta.{}", sparse_name(&delta.path)), vector(&delta.s_values));
+        }
+        for (name, tensor) in &self.state.trained {
+            all.insert(format!("trained.{name}"), tensor.clone());
+        }
+        for (name, mask) in &self.state.pruned.masks {
+            // Sixteen bits to a number: every one of them is exact in f32.
+            let halves = mask.keep.iter().flat_map(|word| (0..4).map(move |i| (word >> (16 * i)) as u16));
+            all.insert(format!("mask.{name}"), vector(&halves.map(f32::from).collect::<Vec<_>>()));
+        }
+        for (kind, tensors) in &self.phase {
+            for (name, tensor) in tensors {
+                all.insert(format!("phase.{kind}.{name}"), tensor.clone());
+            }
+        }
+        all
+    }
+
+    /// Reads a checkpoint folder's files.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, or comes from another version.
+    pub fn from_files(files: &[(String, Vec<u8>)]) -> Result<Self, EngineError> {
+        let find = |name: &str| {
+            let file = files.iter().find(|(file, _)| file == name);
+            file.map(|(_, bytes)| bytes).ok_or_else(|| EngineError::Checkpoint(format!("it has no {name}")))
+        };
+        let damaged = |error: serde_json::Error| EngineError::Checkpoint(format!("{STATE_JSON}: {error}"));
+        let manifest: Manifest = serde_json::from_slice(find(STATE_JSON)?).map_err(damaged)?;
+        if manifest.format != FORMAT {
+            let found = manifest.format;
+            return Err(EngineError::Checkpoint(format!(
+                "it has format {found}, this program reads {FORMAT}"
+            )));
+        }
+        let mut tensors = read_safetensors(STATE_TENSORS, find(STATE_TENSORS)?)?.tensors;
+        let mut state = HostState::default();
+        state.pruned.heads = manifest.heads;
+        for site in manifest.sites {
+            state.deltas.push(site.delta(&mut tensors)?);
+        }
+        for (name, len) in manifest.masks {
+            let halves = take(&mut tensors, &format!("mask.{name}"), len.div_ceil(64) * 4)?;
+            let word = |part: &[f32]| part.iter().rev().fold(0u64, |word, &half| word << 16 | half as u64);
+            let keep = halves.chunks_exact(4).map(word).collect();
+            state.pruned.masks.insert(name, Mask { keep, len });
+        }
+        let mut phase: BTreeMap<String, NamedTensors> = BTreeMap::new();
+        for (name, tensor) in tensors {
+            if let Some(parameter) = name.strip_prefix("trained.") {
+                state.trained.insert(parameter.to_owned(), tensor);
+            } else if let Some((kind, parameter)) =
+                name.strip_prefix("phase.").and_then(|rest| rest.split_once('.'))
+            {
+                phase.entry(kind.to_owned()).or_default().insert(parameter.to_owned(), tensor);
+            }
+        }
+        Ok(Self { position: manifest.position, state, phase })
+    }
+}
+
+fn take(tensors: &mut NamedTensors, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
+    let tensor = tensors
+        .remove(name)
+        .ok_or_else(|| EngineError::Checkpoint(format!("{STATE_TENSORS} has no tensor {name}")))?;
+    if tensor.data.len() != len {
+        let found = tensor.data.len();
+        return Err(EngineError::Checkpoint(format!("{name} has {found} values, expected {len}")));
+    }
+    Ok(tensor.data)
+}
+
+impl SiteShape {
+    fn delta(self, tensors: &mut NamedTensors) -> Result<SiteDelta, EngineError> {
+        let [_, _, a, b] = delta_names(&self.path);
+        let mut take = |name: String, len: usize| take(tensors, &format!("delta.{name}"), len);
+        Ok(SiteDelta {
+            a: take(a, self.rank * self.d_in)?,
+            b: take(b, self.d_out * self.rank)?,
+            s_values: take(sparse_name(&self.path), self.omega.len())?,
+            path: self.path,
+            d_out: self.d_out,
+            d_in: self.d_in,
+            rank: self.rank,
+            scale: self.scale,
+            s_indices: self.omega,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    fn checkpoint() -> RunCheckpoint {
+        let delta = SiteDelta {
+            path: "layer.query".into(),
+            d_out: 3,
+            d_in: 2,
+            rank: 1,
+            scale: 2.0,
+            a: vec![0.1, f32::MIN_POSITIVE],
+            b: vec![1.0, -0.0, 3.0],
+            s_indices: vec![1, 5],
+            s_values: vec![0.5, -0.25],
+        };
+        let mut mask = Mask::all_kept(70);
+        [0, 15, 16, 63, 69].into_iter().for_each(|i| mask.remove(i));
+        let mut state = HostState { deltas: vec![delta], ..HostState::default() };
+        state.pruned.masks.insert("layer.query.weight".into(), mask);
+        state.pruned.heads.insert(1, vec![0, 2]);
+        let tensor = HostTensor { shape: vec![2, 1], data: vec![1.5, 2.5] };
+        state.trained.insert("classifier.weight".into(), tensor.clone());
+        let phase = [("value".to_owned(), [("x.y".to_owned(), tensor)].into())].into();
+        let progress = PhaseProgress {
+            step: 7,
+            unreported: vec![(0.1, 1.0 / 3.0)],
+            seconds_before: 0.1 + 0.2,
+            ..PhaseProgress::default()
+        };
+        let position =
+            Position { stage: Stage::Retune, steps_before: 10, phase: Some(progress), ..Position::default() };
+        RunCheckpoint { position, state, phase }
+    }
+
+    #[test]
+    fn files_give_back_every_bit() {
+        let checkpoint = checkpoint();
+        let read = RunCheckpoint::from_files(&checkpoint.to_files()).unwrap();
+        assert_eq!(read, checkpoint);
+        assert_eq!(read.step(), 17);
+    }
+
+    #[test]
+    fn what_is_missing_or_damaged_is_named() {
+        let files = checkpoint().to_files();
+        let error = RunCheckpoint::from_files(&files[..1]).unwrap_err().to_string();
+        assert!(error.contains(STATE_TENSORS), "{error}");
+        let mut damaged = files.clone();
+        damaged[0].1.truncate(40);
+        let error = RunCheckpoint::from_files(&damaged).unwrap_err().to_string();
+        assert!(error.contains(STATE_JSON), "{error}");
+        let mut short = files;
+        let n = short[1].1.len();
+        short[1].1.truncate(n - 3);
+        assert!(RunCheckpoint::from_files(&short).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a run could not start or go on.
+
+use thiserror::Error;
+
+use crate::checkpoint::error::CheckpointError;
+use crate::config::FieldError;
+use crate::gpu::GpuError;
+use crate::models::bert_load::LoadError;
+use crate::omega::OmegaError;
+use crate::tokenizer::TokenizerError;
+use crate::tuning::criterion::PruneError;
+
+/// An error of a run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Settings that ask for more than the model has.
+    #[error("{}", list(.0))]
+    Settings(Vec<FieldError>),
+    /// The model's files.
+    #[error(transparent)]
+    Model(#[from] LoadError),
+    /// A text the tokenizer refuses.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The adapter.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// The search for trained positions.
+    #[error("{path}: {source}")]
+    Omega {
+        /// The site.
+        path: String,
+        /// What went wrong there.
+        source: OmegaError,
+    },
+    /// Choosing masks or heads.
+    #[error("{}", list(.0))]
+    Prune(Vec<PruneError>),
+    /// Training went astray.
+    #[error(
+        "the loss is not finite at step {step} of {phase} (learning rate {learning_rate:.3e}, last finite loss \
+         {last_loss}): nothing was updated by that step; try a smaller learning rate, {suggestion:.1e} for example"
+    )]
+    NotFinite {
+        /// Phase.
+        phase: crate::protocol::Phase,
+        /// Optimizer step of the phase, from 1.
+        step: usize,
+        /// Learning rate of that step.
+        learning_rate: f64,
+        /// Loss of the step before.
+        last_loss: f32,
+        /// A learning rate to try.
+        suggestion: f64,
+    },
+    /// A checkpoint that cannot be used.
+    #[error("the checkpoint cannot be used: {0}")]
+    Checkpoint(String),
+    /// Tensors of a checkpoint.
+    #[error(transparent)]
+    Tensors(#[from] CheckpointError),
+}
+
+fn list<T: ToString>(errors: &[T]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

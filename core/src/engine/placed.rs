@@ -1,0 +1,46 @@
+//! A model on the device with memory for its batches: what training, evaluation and prediction share.
+
+use super::base_model::BaseModel;
+use super::error::EngineError;
+use crate::gpu::{Device, Sizes};
+use crate::models::Model;
+use crate::nn::inputs::BatchInputs;
+use crate::nn::parameters::{ArenaPart, Parameters};
+use crate::nn::plan::TuningPlan;
+use crate::train::place::{HostState, Placement};
+use crate::train::step::refresh_weights;
+
+/// Parameters, forward pass and inputs on one device.
+pub struct Placed {
+    pub device: Device,
+    pub parameters: Parameters,
+    pub model: Box<dyn Model>,
+    pub inputs: BatchInputs,
+    placement: Placement,
+}
+
+impl Placed {
+    /// Uploads `state` for batches up to `capacity`.
+    pub async fn new(
+        device: &Device,
+        base: &BaseModel,
+        state: &HostState,
+        plan: &TuningPlan,
+        dropout: Option<f64>,
+        capacity: Sizes,
+    ) -> Result<Self, EngineError> {
+        let placement = Placement::new(&base.sites, base.heads(), &state.pruned);
+        let parameters = placement.place(device, &base.parameters, state, plan)?;
+        let model = base.find(&parameters, plan, dropout);
+        refresh_weights(device, model.as_ref()).await?;
+        let longest = base.config.max_position_embeddings;
+        let inputs = BatchInputs::new(device, capacity, longest)?;
+        Ok(Self { device: device.clone(), parameters, model, inputs, placement })
+    }
+
+    /// Brings the trained values of the device into the host state.
+    pub async fn read_into(&self, state: &mut HostState) -> Result<(), EngineError> {
+        self.placement.update(state, self.parameters.read(ArenaPart::Value).await?);
+        Ok(())
+    }
+}

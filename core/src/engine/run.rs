@@ -1,0 +1,540 @@
+//! One run: Ω, tune, prune, retune, evaluate, as a machine that is advanced one bounded piece of work at a time.
+
+use std::ops::ControlFlow;
+
+use super::base_model::BaseModel;
+use super::checkpoint::{Position, RunCheckpoint, Stage};
+use super::error::EngineError;
+use super::phase_row::{matrices, n_trainable, phase_row};
+use super::placed::Placed;
+use super::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
+use super::tuning_phase::{PhasePlan, TuningPhase};
+use crate::config::{Method, Pruning, RunConfig};
+use crate::data::{DataSplits, EncodedDataset, LabelSet};
+use crate::gpu::{Device, GpuError, Sizes};
+use crate::metrics::{Metric, MetricSet};
+use crate::models::files::PretrainedModel;
+use crate::nn::plan::TuningPlan;
+use crate::nn::site::Site;
+use crate::omega::device::OmegaFinder;
+use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
+use crate::protocol::{
+    CheckpointReason, Evaluation, Event, Loaded, OmegaReport, Phase, PruneReport, RunSummary,
+};
+use crate::tokenizer::Tokenizer;
+use crate::train::place::HostState;
+use crate::train::step::Objective;
+use crate::tuning;
+use crate::tuning::initial::initial_delta;
+use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
+use crate::tuning::scores::head_scores;
+
+/// Seconds after which the trained state is copied to the host, in case the device goes away.
+const SNAPSHOT_SECONDS: f64 = 30.0;
+
+/// A run. See the module documentation.
+pub struct Run {
+    device: Device,
+    config: RunConfig,
+    base: BaseModel,
+    plan: TuningPlan,
+    labels: LabelSet,
+    train: EncodedDataset,
+    validation: EncodedDataset,
+    state: HostState,
+    position: Position,
+    work: Work,
+    /// What remains if the device is lost.
+    safe: RunCheckpoint,
+    safe_since: web_time::Instant,
+    resumed_phase: Option<RunCheckpoint>,
+    started: web_time::Instant,
+    finder: OmegaFinder,
+}
+
+/// What lies on the device.
+enum Work {
+    Nothing,
+    Tuning(Box<(Placed, TuningPhase)>),
+    Scoring(Box<(Placed, Scorer, Scoring)>),
+}
+
+impl Run {
+    /// Prepares a run, or one that goes on from a checkpoint of the same settings, model and data.
+    ///
+    /// # Errors
+    /// Everything in which settings, model and checkpoint disagree.
+    pub fn new(
+        device: &Device,
+        config: RunConfig,
+        model: PretrainedModel,
+        data: &DataSplits,
+        resume: Option<RunCheckpoint>,
+    ) -> Result<Self, EngineError> {
+        let labels = data.train.labels.clone();
+        let encode =
+            |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
+        let (train, validation) =
+            (encode(&data.train, &model.tokenizer)?, encode(&data.validation, &model.tokenizer)?);
+        let base = BaseModel::new(model, labels.n_outputs(), config.seed)?;
+        config.check_against(&base.facts()).map_err(EngineError::Settings)?;
+        let names: Vec<String> = base.parameters.keys().cloned().collect();
+        let plan = tuning::plan(&config, &base.sites, &names);
+        let mut state = HostState::default();
+        state.pruned.heads.clone_from(&base.removed_heads);
+        let now = web_time::Instant::now();
+        let mut run = Self {
+            finder: OmegaFinder::new(device),
+            device: device.clone(),
+            config,
+            base,
+            plan,
+            labels,
+            train,
+            validation,
+            state,
+            position: Position::default(),
+            work: Work::Nothing,
+            safe: RunCheckpoint::default(),
+            safe_since: now,
+            resumed_phase: None,
+            started: now,
+        };
+        if let Some(checkpoint) = resume {
+            run.state = checkpoint.state.clone();
+            run.position = Position { phase: None, ..checkpoint.position.clone() };
+            run.safe = checkpoint.clone();
+            run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
+        }
+        Ok(run)
+    }
+
+    /// Whether the run is complete.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.position.stage == Stage::Done
+    }
+
+    /// Optimizer steps of the whole run so far.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.position.steps_before + self.phase().map_or(0, |phase| phase.progress.step)
+    }
+
+    /// The model and what has been trained and removed up to the last finished phase.
+    #[must_use]
+    pub fn outcome(&self) -> (&BaseModel, &HostState, &LabelSet) {
+        (&self.base, &self.state, &self.labels)
+    }
+
+    fn phase(&self) -> Option<&TuningPhase> {
+        match &self.work {
+            Work::Tuning(work) => Some(&work.1),
+            _ => None,
+        }
+    }
+
+    fn metric(&self) -> Metric {
+        self.config.metric_for_best_model.unwrap_or(Metric::primary(self.labels.task()))
+    }
+
+    fn seconds(&self) -> f64 {
+        self.position.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Does the next piece of work: one matrix of Ω, one optimizer step, one evaluation batch, one pruning.
+    ///
+    /// # Errors
+    /// Whatever makes the run impossible to go on with; [`Run::checkpoint`] still gives its last good state.
+    pub async fn advance(&mut self) -> Result<Vec<Event>, EngineError> {
+        match self.position.stage {
+            Stage::Begin => Ok(self.begin()),
+            Stage::SelectOmega => self.advance_omega().await,
+            Stage::Tune | Stage::Retune => self.advance_tuning().await,
+            Stage::Prune => self.advance_pruning().await,
+            Stage::Evaluate => self.advance_evaluation().await,
+            Stage::Done => Ok(Vec::new()),
+        }
+    }
+
+    fn begin(&mut self) -> Vec<Event> {
+        let count = |tensor: &crate::checkpoint::HostTensor| tensor.data.len();
+        let mut events = vec![Event::Adapter(self.device.report().clone())];
+        events.push(Event::Loaded(Loaded {
+            family: self.base.family().to_owned(),
+            n_parameters: self.base.parameters.values().map(count).sum(),
+            n_trainable: n_trainable(&self.base, &self.state, &self.plan) + self.n_planned(),
+            fresh: self.base.fresh.clone(),
+            n_train_examples: self.train.len(),
+            n_validation_examples: self.validation.len(),
+            label_names: self.labels.names().to_vec(),
+        }));
+        events.extend(self.base.notes.iter().map(|text| Event::Warning { text: text.clone() }));
+        let sparse = self.plan.deltas.values().any(|delta| delta.n_nonzero > 0);
+        self.position.stage = if sparse { Stage::SelectOmega } else { Stage::Tune };
+        if sparse {
+            events.push(Event::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 });
+        } else {
+            self.create_deltas(&[]);
+        }
+        events
+    }
+
+    /// Numbers of the updates that are planned but do not exist yet.
+    fn n_planned(&self) -> usize {
+        let size = |site: &Site| {
+            self.plan.deltas.get(&site.path).map_or(0, |d| d.rank * (site.d_out + site.d_in) + d.n_nonzero)
+        };
+        if self.state.deltas.is_empty() { self.base.sites.iter().map(size).sum() } else { 0 }
+    }
+
+    fn create_deltas(&mut self, omegas: &[OmegaReport]) {
+        for site in &self.base.sites {
+            let Some(plan) = self.plan.deltas.get(&site.path) else { continue };
+            let omega = omegas.iter().find(|omega| omega.path == site.path);
+            let indices = omega.map(|omega| omega.indices.clone()).unwrap_or_default();
+            self.state.deltas.push(initial_delta(site, *plan, indices, self.config.seed));
+        }
+    }
+
+    async fn advance_omega(&mut self) -> Result<Vec<Event>, EngineError> {
+        let adapted: Vec<&Site> =
+            self.base.sites.iter().filter(|site| self.plan.deltas.contains_key(&site.path)).collect();
+        let (n_done, n_total) = (self.position.omegas.len(), adapted.len());
+        if let Some(site) = adapted.get(n_done).map(|&site| site.clone()) {
+            let mut report = self.select_omega(&site).await?;
+            (report.n_done, report.n_total) = (n_done + 1, n_total);
+            self.position.omegas.push(report.clone());
+            return Ok(vec![Event::OmegaSelected(report)]);
+        }
+        let omegas = std::mem::take(&mut self.position.omegas);
+        self.create_deltas(&omegas);
+        let seconds = omegas.iter().map(|omega| omega.seconds).sum();
+        self.position.stage = Stage::Tune;
+        Ok(vec![self.finish_row(Phase::SelectOmega, None, seconds)])
+    }
+
+    async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
+        let start = web_time::Instant::now();
+        let weight = self.base.parameters[&site.weight_name()].data.clone();
+        let (size, n) = ((site.d_out, site.d_in), self.plan.deltas[&site.path].n_nonzero);
+        let key = (self.config.seed, site_stream(&site.path));
+        let failed = |source| EngineError::Omega { path: site.path.clone(), source };
+        let (rank, method) = (self.config.rank, self.config.omega);
+        // On a software adapter the double precision search on the host is the quicker twin.
+        let omega = if self.device.kind() == crate::gpu::AdapterKind::Hardware {
+            self.finder.find(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(())).await.map_err(failed)?
+        } else {
+            select_omega(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(())).map_err(failed)?
+        };
+        let largest =
+            select_omega(&weight, size, n, rank, OmegaMethod::Magnitude, key, &mut |_| ControlFlow::Continue(())).map_err(failed)?;
+        Ok(OmegaReport {
+            path: site.path.clone(),
+            d_out: site.d_out,
+            d_in: site.d_in,
+            overlap_with_magnitude: overlap(&omega.indices, &largest.indices),
+            indices: omega.indices,
+            seconds: start.elapsed().as_secs_f64(),
+            n_done: 0,
+            n_total: 0,
+        })
+    }
+
+    fn finish_row(&mut self, phase: Phase, figures: Option<&MetricSet>, seconds: f64) -> Event {
+        let metric = figures.map(|figures| (self.metric(), figures));
+        let row = phase_row(&self.base, &self.state, &self.plan, phase, metric, seconds);
+        self.position.rows.push(row.clone());
+        Event::PhaseFinished(row)
+    }
+
+    fn capacity(&self, plan: &PhasePlan) -> Sizes {
+        let n_epochs = plan.n_epochs(self.config.gradient_accumulation_steps);
+        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
+        let sequences = self.config.per_device_train_batch_size.max(self.config.per_device_eval_batch_size);
+        let tokens = plan.order.max_tokens(&self.train, n_epochs);
+        // Evaluation fills the same memory: at least its longest text must fit.
+        Sizes { tokens: tokens.max(longest), sequences, targets: 0 }
+    }
+
+    async fn place(&self, capacity: Sizes) -> Result<Placed, EngineError> {
+        let (base, state, plan) = (&self.base, &self.state, &self.plan);
+        Placed::new(&self.device, base, state, plan, self.config.dropout, capacity).await
+    }
+
+    async fn start_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+        let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
+        let plan = PhasePlan::new(&self.config, phase, self.train.len());
+        let placed = self.place(self.capacity(&plan)).await?;
+        let objective = match self.labels {
+            LabelSet::Classes(_) => {
+                Objective::Classification { label_smoothing: self.config.label_smoothing_factor as f32 }
+            }
+            LabelSet::Scores => Objective::Regression,
+        };
+        let mut tuning = TuningPhase::new(&placed, plan, &self.config, objective, &self.validation).await?;
+        let mut events = Vec::new();
+        match self.resumed_phase.take() {
+            Some(RunCheckpoint { position: Position { phase: Some(progress), .. }, phase, .. }) => {
+                tuning.resume(&placed, progress, phase)?;
+                crate::train::step::refresh_weights(&self.device, placed.model.as_ref()).await?;
+            }
+            _ => events.push(Event::PhaseStarted { phase, planned_steps: plan.total_steps }),
+        }
+        self.work = Work::Tuning(Box::new((placed, tuning)));
+        self.snapshot().await?;
+        Ok(events)
+    }
+
+    async fn advance_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+        let Work::Tuning(work) = &mut self.work else { return self.start_tuning().await };
+        let (placed, phase) = work.as_mut();
+        if phase.scoring.is_some() {
+            return self.advance_phase_scoring().await;
+        }
+        if phase.is_done() {
+            if !phase.progress.evaluated {
+                phase.scoring = Some(Scoring::default());
+                return Ok(Vec::new());
+            }
+            return self.finish_tuning().await;
+        }
+        phase.step(placed, &self.config, &self.train).await?;
+        let mut events = Vec::new();
+        let config = &self.config;
+        if phase.is_report_due(config) {
+            phase.read_metrics().await?;
+            events.extend(phase.report(config, self.device.allocated_bytes()).map(Event::Progress));
+        }
+        if phase.is_due(config, config.eval_strategy, config.eval_steps) {
+            phase.read_metrics().await?;
+            phase.scoring = Some(Scoring::default());
+        }
+        let due = phase.is_due(config, config.save_strategy, config.save_steps) && !phase.is_done();
+        if due || self.safe_since.elapsed().as_secs_f64() > SNAPSHOT_SECONDS {
+            self.snapshot().await?;
+        }
+        if due {
+            events.push(Event::Checkpoint { step: self.step(), reason: CheckpointReason::Scheduled });
+        }
+        Ok(events)
+    }
+
+    async fn advance_phase_scoring(&mut self) -> Result<Vec<Event>, EngineError> {
+        let metric = self.metric();
+        let Work::Tuning(work) = &mut self.work else { unreachable!("only phases score") };
+        let (placed, phase) = work.as_mut();
+        if !phase.score(placed, &self.validation).await? {
+            return Ok(Vec::new());
+        }
+        let scoring = phase.scoring.take().unwrap_or_default();
+        let figures = scoring.metrics(&self.validation, &self.labels);
+        let is_best = phase.note_evaluation(placed, &figures, metric).await?;
+        let evaluation = Evaluation {
+            phase: phase.plan.phase,
+            step: phase.progress.step,
+            epoch: phase.epochs_done(&self.config),
+            metrics: named(&figures),
+            loss: figures.loss,
+            is_best,
+            n_examples: self.validation.len(),
+            seconds: phase.seconds(),
+        };
+        let mut events = vec![Event::Evaluated(evaluation)];
+        self.snapshot().await?;
+        if is_best {
+            events.push(Event::Checkpoint { step: self.step(), reason: CheckpointReason::Best });
+        }
+        Ok(events)
+    }
+
+    async fn finish_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+        // The last state is a checkpoint of its own, whatever the phase ends with.
+        let last = Event::Checkpoint { step: self.step(), reason: CheckpointReason::PhaseEnd };
+        let Work::Tuning(work) = std::mem::replace(&mut self.work, Work::Nothing) else {
+            unreachable!("only a phase under way finishes")
+        };
+        let (placed, mut phase) = *work;
+        if self.config.load_best_model_at_end
+            && let Some(best) = phase.best_values.take()
+        {
+            for (name, tensor) in best {
+                placed.parameters.write(crate::nn::parameters::ArenaPart::Value, &name, &tensor.data);
+            }
+        }
+        placed.read_into(&mut self.state).await?;
+        let seconds = phase.seconds();
+        let best = phase.progress.best.as_ref().map(|(_, figures)| figures.clone());
+        self.position.steps_before += phase.progress.step;
+        let pruned = self.config.prune != Pruning::None;
+        self.position.stage = match self.position.stage {
+            Stage::Tune if pruned => Stage::Prune,
+            _ => Stage::Evaluate,
+        };
+        let row = self.finish_row(phase.plan.phase, best.as_ref(), seconds);
+        drop(placed);
+        self.snapshot().await?;
+        Ok(vec![last, row])
+    }
+
+    async fn advance_pruning(&mut self) -> Result<Vec<Event>, EngineError> {
+        if let Work::Scoring(_) = &self.work {
+            let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
+            let retune = self.config.retune_epochs > 0.0;
+            self.position.stage = if retune { Stage::Retune } else { Stage::Evaluate };
+            let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
+            self.snapshot().await?;
+            let step = self.step();
+            let checkpoint = Event::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
+            return Ok(vec![self.evaluated(Phase::Prune, &figures, seconds), row, checkpoint]);
+        }
+        let report = self.prune()?;
+        self.start_scoring().await?;
+        Ok(vec![Event::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, Event::Pruned(report)])
+    }
+
+    fn evaluated(&self, phase: Phase, figures: &MetricSet, seconds: f64) -> Event {
+        Event::Evaluated(Evaluation {
+            phase,
+            step: 0,
+            epoch: 0.0,
+            metrics: named(figures),
+            loss: figures.loss,
+            is_best: false,
+            n_examples: self.validation.len(),
+            seconds,
+        })
+    }
+
+    /// Chooses masks or heads from the tuned state and applies them to it.
+    fn prune(&mut self) -> Result<PruneReport, EngineError> {
+        let mut weights = self.base.parameters.clone();
+        weights.extend(self.state.trained.clone());
+        let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
+        let mut report = PruneReport::default();
+        let chosen = match config.prune {
+            Pruning::None => return Ok(report),
+            Pruning::Unstructured { sparsity } => {
+                let plan = Unstructured {
+                    adapted_ratio: sparsity,
+                    others_ratio: sparsity,
+                    criterion: config.prune_criterion,
+                    seed: config.seed,
+                };
+                unstructured_masks(sites, &weights, deltas, plan).map_err(EngineError::Prune)?
+            }
+            Pruning::Heads { n_heads } => {
+                let all = self.base.heads().n_heads;
+                let scores = head_scores(sites, &weights, deltas, all, config.prune_criterion, config.seed)
+                    .map_err(EngineError::Prune)?;
+                report.head_scores = scores.values().cloned().collect();
+                let chosen =
+                    lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
+                let layers = 0..self.base.config.num_hidden_layers;
+                report.removed_heads =
+                    layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect();
+                chosen
+            }
+        };
+        self.state.prune(&self.base.sites, self.base.heads(), chosen);
+        report.matrices = matrices(&self.base, &self.state);
+        Ok(report)
+    }
+
+    async fn start_scoring(&mut self) -> Result<(), EngineError> {
+        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
+        let capacity = Sizes {
+            tokens: longest.max(EVALUATION_TOKENS),
+            sequences: self.config.per_device_eval_batch_size,
+            targets: 0,
+        };
+        let placed = self.place(capacity).await?;
+        let scorer = Scorer::new(&placed, &self.validation).await?;
+        self.work = Work::Scoring(Box::new((placed, scorer, Scoring::default())));
+        self.started_work();
+        Ok(())
+    }
+
+    fn started_work(&mut self) {
+        self.position.seconds_before += self.started.elapsed().as_secs_f64();
+        self.started = web_time::Instant::now();
+    }
+
+    /// One batch; the figures and the seconds since scoring began when it was the last.
+    async fn advance_scoring(&mut self) -> Result<Option<(MetricSet, f64)>, EngineError> {
+        let Work::Scoring(work) = &mut self.work else { unreachable!("scoring was started") };
+        let (placed, scorer, scoring) = work.as_mut();
+        if !scorer.advance(placed, &self.validation, scoring).await? {
+            return Ok(None);
+        }
+        let figures = scoring.metrics(&self.validation, &self.labels);
+        self.work = Work::Nothing;
+        Ok(Some((figures, self.started.elapsed().as_secs_f64())))
+    }
+
+    async fn advance_evaluation(&mut self) -> Result<Vec<Event>, EngineError> {
+        if matches!(self.work, Work::Nothing) {
+            self.start_scoring().await?;
+            return Ok(vec![Event::PhaseStarted { phase: Phase::Evaluate, planned_steps: 0 }]);
+        }
+        let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
+        let row = self.finish_row(Phase::Evaluate, Some(&figures), seconds);
+        self.position.stage = Stage::Done;
+        let summary = RunSummary {
+            phases: self.position.rows.clone(),
+            metrics: named(&figures),
+            n_steps: self.position.steps_before,
+            seconds: self.seconds(),
+        };
+        Ok(vec![self.evaluated(Phase::Evaluate, &figures, seconds), row, Event::Finished(summary)])
+    }
+
+    /// Copies the state to the host, so that it survives the device.
+    async fn snapshot(&mut self) -> Result<(), EngineError> {
+        let mut position = Position { seconds_before: self.seconds(), ..self.position.clone() };
+        let mut tensors = std::collections::BTreeMap::new();
+        if let Work::Tuning(work) = &mut self.work {
+            let (placed, phase) = work.as_mut();
+            phase.read_metrics().await?;
+            let progress = super::tuning_phase::PhaseProgress {
+                seconds_before: phase.seconds(),
+                ..phase.progress.clone()
+            };
+            position.phase = Some(progress);
+            let kinds = phase.tensors(placed).await?;
+            tensors = kinds.into_iter().map(|(kind, named)| (kind.to_owned(), named)).collect();
+        }
+        self.safe = RunCheckpoint { position, state: self.state.clone(), phase: tensors };
+        self.safe_since = web_time::Instant::now();
+        Ok(())
+    }
+
+    /// Everything needed to go on later: the present state, or the last one that was copied if the device is gone.
+    ///
+    /// # Errors
+    /// Errors of the device other than its loss.
+    pub async fn checkpoint(&mut self) -> Result<RunCheckpoint, EngineError> {
+        match self.snapshot().await {
+            Ok(()) | Err(EngineError::Gpu(GpuError::DeviceLost { .. }) | EngineError::NotFinite { .. }) => {
+                Ok(self.safe.clone())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The state after the last event, as [`Event::Checkpoint`] asks to save it.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> &RunCheckpoint {
+        &self.safe
+    }
+
+    /// Whether what is trained leaves an adapter, rather than changed weights only.
+    #[must_use]
+    pub fn has_update(&self) -> bool {
+        matches!(self.config.method, Method::Lora | Method::Dsee)
+    }
+}
+
+fn named(figures: &MetricSet) -> std::collections::BTreeMap<String, f64> {
+    figures.entries().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,72 @@
+//! Evaluates a data set in batches without padding, one batch per call.
+
+use super::error::EngineError;
+use super::placed::Placed;
+use crate::data::{EncodedDataset, Label, LabelSet};
+use crate::metrics::MetricSet;
+use crate::train::evaluate::Evaluator;
+
+/// Tokens of an evaluation batch, as long as no single text is longer.
+pub const EVALUATION_TOKENS: usize = 2048;
+
+/// A recorded forward pass with the batches of a data set.
+pub struct Scorer {
+    evaluator: Evaluator,
+    batches: Vec<Vec<u32>>,
+}
+
+/// An evaluation under way.
+#[derive(Clone, Debug, Default)]
+pub struct Scoring {
+    logits: Vec<f32>,
+    next_batch: usize,
+}
+
+impl Scorer {
+    /// Records the forward pass of a placed model.
+    pub async fn new(placed: &Placed, dataset: &EncodedDataset) -> Result<Self, EngineError> {
+        let capacity = placed.inputs.capacity();
+        let evaluator = Evaluator::new(&placed.device, placed.model.as_ref(), &placed.inputs).await?;
+        let batches = dataset.evaluation_batches(capacity.tokens.min(EVALUATION_TOKENS), capacity.sequences);
+        Ok(Self { evaluator, batches })
+    }
+
+    /// Runs the next batch; true when it was the last.
+    pub async fn advance(
+        &self,
+        placed: &Placed,
+        dataset: &EncodedDataset,
+        scoring: &mut Scoring,
+    ) -> Result<bool, EngineError> {
+        if let Some(examples) = self.batches.get(scoring.next_batch) {
+            let batch = dataset.pack(examples);
+            scoring.logits.extend(self.evaluator.logits(&placed.inputs, &batch).await?);
+            scoring.next_batch += 1;
+        }
+        Ok(scoring.next_batch >= self.batches.len())
+    }
+}
+
+impl Scoring {
+    /// Logits so far, (B, N).
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// The figures over a data set whose examples are all done.
+    pub fn metrics(&self, dataset: &EncodedDataset, labels: &LabelSet) -> MetricSet {
+        let known = (0..dataset.len()).map(|i| dataset.label(i));
+        match labels {
+            LabelSet::Classes(names) => {
+                let classes: Vec<u32> =
+                    known.map(|label| if let Label::Class(class) = label { class } else { 0 }).collect();
+                MetricSet::from_logits(&self.logits, &classes, names.len())
+            }
+            LabelSet::Scores => {
+                let scores: Vec<f32> =
+                    known.map(|label| if let Label::Score(score) = label { score } else { 0.0 }).collect();
+                MetricSet::from_predictions(&self.logits, &scores)
+            }
+        }
+    }
+}

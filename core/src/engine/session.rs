@@ -1,0 +1,64 @@
+//! A tuned model at rest: evaluation and prediction without a run.
+
+use super::base_model::BaseModel;
+use super::error::EngineError;
+use super::placed::Placed;
+use super::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
+use crate::data::{EncodedDataset, LabelSet};
+use crate::gpu::{Device, Sizes};
+use crate::metrics::MetricSet;
+use crate::nn::plan::{DeltaPlan, TuningPlan};
+use crate::train::place::HostState;
+
+/// A model on the device with a data set to run it on.
+pub struct Session {
+    placed: Placed,
+    scorer: Scorer,
+    scoring: Scoring,
+    dataset: EncodedDataset,
+}
+
+impl Session {
+    /// Places the model with what was trained and removed.
+    ///
+    /// # Errors
+    /// Memory errors of the device, or a kernel the driver refuses.
+    pub async fn new(
+        device: &Device,
+        base: &BaseModel,
+        state: &HostState,
+        dataset: EncodedDataset,
+        max_sequences: usize,
+    ) -> Result<Self, EngineError> {
+        let longest = (0..dataset.len()).map(|i| dataset.length(i)).max().unwrap_or(1);
+        let capacity = Sizes { tokens: longest.max(EVALUATION_TOKENS), sequences: max_sequences, targets: 0 };
+        let deltas = state.deltas.iter().map(|delta| {
+            let shape = DeltaPlan { rank: delta.rank, n_nonzero: delta.s_indices.len(), scale: delta.scale };
+            (delta.path.clone(), shape)
+        });
+        let plan = TuningPlan { deltas: deltas.collect(), ..TuningPlan::default() };
+        let placed = Placed::new(device, base, state, &plan, None, capacity).await?;
+        let scorer = Scorer::new(&placed, &dataset).await?;
+        Ok(Self { placed, scorer, scoring: Scoring::default(), dataset })
+    }
+
+    /// Runs the next batch; true when all examples are done.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device until then.
+    pub async fn advance(&mut self) -> Result<bool, EngineError> {
+        self.scorer.advance(&self.placed, &self.dataset, &mut self.scoring).await
+    }
+
+    /// Logits so far, (B, N), in the order of the data set.
+    #[must_use]
+    pub fn logits(&self) -> &[f32] {
+        self.scoring.logits()
+    }
+
+    /// The figures, once all examples are done.
+    #[must_use]
+    pub fn metrics(&self, labels: &LabelSet) -> MetricSet {
+        self.scoring.metrics(&self.dataset, labels)
+    }
+}
