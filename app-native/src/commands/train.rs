@@ -20,5 +20,6 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         println!("{}", settings.trim_end());
         return Ok(());
     }
-    Ok(())
+    // Until the engine's run is connected: a run that trained nothing must never look like one that did.
+    Err(anyhow::anyhow!("this build cannot train yet; --print-config shows the checked settings").into())
 }

@@ -179,6 +179,10 @@ mod tests {
     /// Writes the example where a person can look at it: `cargo test -p dsee-core write_example_report -- --ignored`.
     #[test]
     #[ignore = "writes files for a person to look at"]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "half a file in the folder for temporary files harms nobody"
+    )]
     fn write_example_report() {
         let folder = std::env::temp_dir();
         std::fs::write(folder.join("dsee-report.html"), super::full().to_html()).unwrap();
