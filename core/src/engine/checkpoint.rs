@@ -117,7 +117,7 @@ impl RunCheckpoint {
             masks: masks.collect(),
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("plain data is always written");
-        let tensors = write_named(&self.tensors(), &BTreeMap::new());
+        let tensors = write_named(&self.tensors());
         vec![(STATE_JSON.to_owned(), json), (STATE_TENSORS.to_owned(), tensors)]
     }
 

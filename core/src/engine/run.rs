@@ -223,12 +223,18 @@ impl Run {
         let (rank, method) = (self.config.rank, self.config.omega);
         // On a software adapter the double precision search on the host is the quicker twin.
         let omega = if self.device.kind() == crate::gpu::AdapterKind::Hardware {
-            self.finder.find(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(())).await.map_err(failed)?
+            self.finder
+                .find(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
+                .await
+                .map_err(failed)?
         } else {
-            select_omega(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(())).map_err(failed)?
+            select_omega(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
+                .map_err(failed)?
         };
-        let largest =
-            select_omega(&weight, size, n, rank, OmegaMethod::Magnitude, key, &mut |_| ControlFlow::Continue(())).map_err(failed)?;
+        let largest = select_omega(&weight, size, n, rank, OmegaMethod::Magnitude, key, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map_err(failed)?;
         Ok(OmegaReport {
             path: site.path.clone(),
             d_out: site.d_out,
