@@ -7,6 +7,9 @@ use dsee_core::checkpoint::{Checkpoint, NamedTensors};
 use dsee_core::data::PackedBatch;
 use dsee_core::gpu::Device;
 
+pub mod repository;
+pub mod tiny_bert;
+
 /// The folder of golden files.
 #[must_use]
 pub fn golden(name: &str) -> PathBuf {
