@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::timing::{Contender, Work, measure, median, minimum};
 use super::{Basis, Clock};
-use crate::gpu::recording::{Command, Dispatch};
+use crate::gpu::recording::{Base, Command, Dispatch};
 use crate::gpu::{Device, GpuError, Recording, Sizes, StepScalars};
 
 /// Repetitions of a dispatch in one submission.
@@ -52,11 +52,26 @@ fn key(command: &Command, sizes: &Sizes) -> String {
         Command::Dispatch(dispatch) => {
             // Streams of random numbers differ everywhere and change nothing of the work.
             let params: Vec<_> =
-                params(dispatch, sizes).into_iter().filter(|(name, _)| *name != "dropout_stream").collect();
+                params(dispatch, sizes).into_iter().filter(|(name, _)| !name.ends_with("stream")).collect();
             let groups = dispatch.grid.workgroups(sizes);
-            format!("{} {:?} {params:?} {groups:?}", dispatch.kernel.name, dispatch.constants)
+            let (kernel, inputs) = (dispatch.kernel.name, batch_inputs(dispatch));
+            format!("{kernel} {:?} {params:?} {groups:?} {inputs:?}", dispatch.constants)
         }
     }
+}
+
+/// Names of the memory whose contents decide how much there is to do, such as the ranges of sequences. Memory with a
+/// dotted name is a parameter, whose values change nothing.
+fn batch_inputs(dispatch: &Dispatch) -> Vec<&str> {
+    let mut labels = Vec::new();
+    for slice in &dispatch.buffers {
+        if let Base::Resident(resident) = &slice.base
+            && !resident.label().contains('.')
+        {
+            labels.push(resident.label());
+        }
+    }
+    labels
 }
 
 fn params(dispatch: &Dispatch, sizes: &Sizes) -> Vec<(&'static str, u32)> {

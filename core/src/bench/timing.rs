@@ -129,6 +129,7 @@ pub async fn measure(
 ) -> Result<Vec<Samples>, GpuError> {
     let mut n_runs = Vec::with_capacity(contenders.len());
     for contender in contenders.iter_mut() {
+        progress(&format!("warming up: {}", contender.name));
         contender.run(device, 1).await?;
         let start = clock.wall();
         contender.run(device, 1).await?;
