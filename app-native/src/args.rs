@@ -24,6 +24,8 @@ pub enum Verb {
     Train(Box<commands::train::TrainArgs>),
     /// Write a run's result in a form that other tools load, and check it by reading it back.
     Export(commands::export::ExportArgs),
+    /// Measure the adapter, the kernels and whole training steps.
+    Bench(commands::bench::BenchArgs),
     /// Show the adapter, its limits and the versions.
     Env(commands::env::EnvArgs),
     /// List the tensors of a file or folder: types, shapes, zeros.

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let done = match &cli.verb {
         Verb::Train(args) => commands::train::run(args, cli.json),
         Verb::Export(args) => commands::export::run(args, cli.json),
+        Verb::Bench(args) => commands::bench::run(args, cli.json),
         Verb::Env(args) => commands::env::run(args, cli.json),
         Verb::Inspect(args) => commands::inspect::run(args, cli.json),
     };

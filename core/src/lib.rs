@@ -3,6 +3,7 @@
 //! It runs anywhere: no window, no DOM, no file system, no thread of its own. Bytes in, bytes out.
 
 pub mod accounting;
+pub mod bench;
 pub mod builtin;
 pub mod checkpoint;
 pub mod config;

@@ -16,6 +16,7 @@ pub mod matmul;
 pub mod mean;
 pub mod mean_squared_error;
 pub mod omega_exchange;
+pub mod probe;
 pub mod select;
 pub mod sparse;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub const KERNELS: &[&[&Kernel]] = &[
     mean::KERNELS,
     mean_squared_error::KERNELS,
     omega_exchange::KERNELS,
+    probe::KERNELS,
     select::KERNELS,
     sparse::KERNELS,
 ];

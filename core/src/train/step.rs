@@ -138,7 +138,8 @@ impl Trainer {
     }
 }
 
-fn record_pass(
+/// Records forward, loss and backward.
+pub(crate) fn record_pass(
     tape: &mut Tape,
     model: &dyn Model,
     inputs: &BatchInputs,
@@ -164,7 +165,8 @@ fn record_pass(
     tape.backward();
 }
 
-fn record_update(
+/// Records clipping, the optimizer and the new effective weights.
+pub(crate) fn record_update(
     tape: &mut Tape,
     model: &dyn Model,
     parameters: &Parameters,
