@@ -1,6 +1,7 @@
 //! The golden tiny BERT, ready to be trained with random updates: for tests of what training does, not of its numbers.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use dsee_core::checkpoint::NamedTensors;
 use dsee_core::data::PackedBatch;
 use dsee_core::gpu::{Device, GpuError, Sizes, StepScalars};
 use dsee_core::models::Model;
@@ -34,6 +35,8 @@ pub struct TinyBert {
     /// Its settings.
     pub config: BertConfig,
     /// Its parameters.
+    pub base: NamedTensors,
+    /// What is trained and removed.
     pub state: HostState,
     /// What is trained.
     pub plan: TuningPlan,
@@ -46,13 +49,13 @@ impl TinyBert {
         let config = config("tiny_bert");
         let checkpoint = read_checkpoint(&golden("tiny_bert/model.safetensors"));
         let base = load_bert(&config, "config.json", checkpoint, N_CLASSES).unwrap().matched.params;
-        Self { config, state: HostState { base, ..HostState::default() }, plan: TuningPlan::default() }
+        Self { config, base, state: HostState::default(), plan: TuningPlan::default() }
     }
 
     /// Every parameter trained.
     #[must_use]
     pub fn train_all(mut self) -> Self {
-        self.plan.trained = self.state.base.keys().cloned().collect();
+        self.plan.trained = self.base.keys().cloned().collect();
         self
     }
 
@@ -91,7 +94,7 @@ impl TinyBert {
     /// # Errors
     /// Memory errors of the device.
     pub async fn place(&self, device: &Device, dropout: f32) -> Result<Run, GpuError> {
-        let parameters = self.placement().place(device, &self.state, &self.plan)?;
+        let parameters = self.placement().place(device, &self.base, &self.state, &self.plan)?;
         let rates = DropoutRates { hidden: dropout, attention: dropout, classifier: dropout };
         let model = BertForSequenceClassification::find(&self.config, &parameters, &self.plan, rates);
         let mut batch = golden_tensors("bert_full.safetensors").batch();

@@ -254,10 +254,10 @@ async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed,
     let config = &scene.config;
     let (mut plan, deltas) = scene.method(method);
     plan.trained.retain(|name| scene.base.contains_key(name));
-    let state = HostState { base: scene.base.clone(), deltas, ..HostState::default() };
+    let state = HostState { deltas, ..HostState::default() };
     let heads = HeadShape { n_heads: config.num_attention_heads, head_size: config.head_size() };
     let placement = Placement::new(&bert::sites(config, N_LABELS), heads, &PrunedState::default());
-    let parameters = placement.place(device, &state, &plan)?;
+    let parameters = placement.place(device, &scene.base, &state, &plan)?;
     let rates = DropoutRates::of(config, None);
     let model: Box<dyn Model> = match scene.masked {
         Some(_) => Box::new(BertForMaskedLm::find(config, &parameters, &plan, rates)),

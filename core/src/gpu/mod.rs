@@ -3,6 +3,7 @@
 //! Work is described first ([`recording::Recording`], plain data) and run later: by the GPU
 //! ([`device::Device::open`]) or, kernel by kernel, by the CPU references ([`device::Device::reference`]).
 
+mod adapter;
 pub mod device;
 pub mod error;
 pub mod kernel;
