@@ -1,5 +1,6 @@
 // matmul_nn_plain: dx[M,N] = dy[M,K] · w[K,N], optionally times act'(pre) and added to dx, for any M, N and K,
 // one output per invocation: the input gradient of small heads. Grid: ceil(N / 8) by ceil(rows / 8) workgroups.
+// Joined with common/activation.
 
 override ACCUMULATE: bool = false; // dx += instead of dx =
 override ACTIVATION: u32 = 0u; // the activation whose output was multiplied by w in the forward pass

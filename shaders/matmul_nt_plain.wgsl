@@ -1,6 +1,7 @@
 // matmul_nt_plain: y[M,N] = epilogue(x[M,K] · w[N,K]ᵀ) for any M, N and K, one output per invocation: small heads.
 // The epilogue is that of matmul_nt: + bias, keep as `pre`, activation, dropout, + residual.
 // Grid: ceil(N / 8) by ceil(rows / 8) workgroups.
+// Joined with common/activation, common/random.
 
 override HAS_BIAS: bool = true;
 override ACTIVATION: u32 = 0u;

@@ -1,6 +1,7 @@
 // One pass of a radix search for the c-th largest |x|: counts the values of one 8-bit digit of the bit patterns,
 // among entries whose higher digits equal the prefix found so far.
 // Each workgroup counts its part in workgroup memory first. Integer sums do not depend on their order.
+// Joined with common/grid, common/select.
 
 override WORKGROUP_SIZE: u32 = 64u;
 
