@@ -15,6 +15,13 @@ pub enum Failure {
     Failed(anyhow::Error),
     /// The settings cannot be: exit code 2.
     Settings(Vec<FieldError>),
+    /// A run was stopped by an error, and what it had reached is saved: exit code 1.
+    Stopped {
+        /// The error.
+        cause: anyhow::Error,
+        /// The command that goes on from the last good state, if there is one on the disk.
+        resume_command: Option<String>,
+    },
     /// The user asked to stop, and everything is saved: exit code 130.
     Interrupted {
         /// The command that goes on from here.
@@ -27,7 +34,7 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         eprintln!("{self}");
         match self {
-            Self::Failed(_) => ExitCode::FAILURE,
+            Self::Failed(_) | Self::Stopped { .. } => ExitCode::FAILURE,
             Self::Settings(_) => ExitCode::from(EXIT_USAGE),
             Self::Interrupted { .. } => ExitCode::from(EXIT_INTERRUPTED),
         }
@@ -37,9 +44,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) => {
-                write!(f, "error: {error}")?;
-                error.chain().skip(1).try_for_each(|cause| write!(f, "\n  because: {cause}"))
+            Self::Failed(error) => write_causes(f, error),
+            Self::Stopped { cause, resume_command } => {
+                write_causes(f, cause)?;
+                resume_command.iter().try_for_each(|command| {
+                    write!(f, "\nthe last good state is saved; go on with:\n  {command}")
+                })
             }
             Self::Settings(errors) => {
                 write!(f, "error: {} of the settings cannot be", errors.len())?;
@@ -48,6 +58,11 @@ impl fmt::Display for Failure {
             Self::Interrupted { resume_command } => write!(f, "interrupted; go on with:\n  {resume_command}"),
         }
     }
+}
+
+fn write_causes(f: &mut fmt::Formatter<'_>, error: &anyhow::Error) -> fmt::Result {
+    write!(f, "error: {error}")?;
+    error.chain().skip(1).try_for_each(|cause| write!(f, "\n  because: {cause}"))
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

@@ -9,14 +9,17 @@ mod exports;
 mod failure;
 mod interrupt;
 mod model_folder;
+mod outcome;
 mod phase_table;
 mod progress;
 mod recorder;
+mod resume;
 mod run_folder;
 mod run_inputs;
 mod saved_run;
 mod settings_args;
 mod trainer_log;
+mod training;
 
 use clap::Parser as _;
 use std::process::ExitCode;

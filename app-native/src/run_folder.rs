@@ -146,9 +146,7 @@ impl RunFolder {
     /// Steps of the checkpoints in the folder, ascending.
     pub fn checkpoints(&self) -> Vec<usize> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut steps: Vec<usize> =
-            names.filter_map(|name| name.strip_prefix(CHECKPOINT_PREFIX)?.parse().ok()).collect();
+        let mut steps: Vec<usize> = entries.filter_map(|entry| step_of(&entry.path())).collect();
         steps.sort_unstable();
         steps
     }
@@ -156,6 +154,11 @@ impl RunFolder {
     /// The folder of the checkpoint of `step`.
     pub fn checkpoint_path(&self, step: usize) -> PathBuf {
         self.path.join(checkpoint_name(step))
+    }
+
+    /// The command that goes on from the newest checkpoint, if there is one.
+    pub fn newest_resume_command(&self) -> Option<String> {
+        self.checkpoints().last().map(|&step| self.resume_command(step))
     }
 
     /// The command that goes on from the checkpoint of `step`.
@@ -173,6 +176,11 @@ impl RunFolder {
 /// Name of the subfolder of one checkpoint, as in transformers.
 pub fn checkpoint_name(step: usize) -> String {
     format!("{CHECKPOINT_PREFIX}{step}")
+}
+
+/// The step of a checkpoint folder, going by its name.
+pub fn step_of(path: &Path) -> Option<usize> {
+    path.file_name()?.to_str()?.strip_prefix(CHECKPOINT_PREFIX)?.parse().ok()
 }
 
 /// Reads every file of a folder and of its subfolders, by path below it, with `/`.

@@ -1,13 +1,46 @@
 //! What a run works on: the data files of its settings, or the embedded sentences, and what to say about them.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use dsee_core::{
     builtin,
     config::RunConfig,
     data::{DataFile, DataSplits, Dataset, EncodedDataset, LengthHistogram, class_counts, load_splits},
+    models::files::PretrainedModel,
     tokenizer::Tokenizer,
 };
 use std::{fs, path::Path};
+
+use crate::model_folder;
+
+/// The model and the data of a run.
+pub struct Inputs {
+    /// The pretrained encoder.
+    pub model: PretrainedModel,
+    /// Training and validation data.
+    pub data: DataSplits,
+}
+
+/// Reads model and data.
+///
+/// # Errors
+/// Everything that is wrong with both.
+pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
+    let model = load_model(config);
+    // The data are read even for a model that cannot be, so that all problems come at once.
+    let labels = model.as_ref().ok().and_then(|model| model.config.id2label.clone());
+    match (model, load_data(config, labels)) {
+        (Ok(model), Ok(data)) => Ok(Inputs { model, data }),
+        (Err(model), Err(data)) => bail!("{model:#}\n{data:#}"),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
+    let Some(path) = &config.model else {
+        bail!("name the folder of a Hugging Face model with --model");
+    };
+    Ok(model_folder::read(Path::new(path))?.parse()?)
+}
 
 /// Reads training and validation data. `model_labels` are the class names in the model's settings.
 ///
@@ -16,11 +49,11 @@ use std::{fs, path::Path};
 pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
     let embedded = config.train_file.is_none();
     let train = match &config.train_file {
-        Some(path) => read(path)?,
+        Some(path) => read_file(path)?,
         None => builtin::as_tsv(&builtin::train_examples(builtin::DATA_SEED)).into_bytes(),
     };
     let validation = match &config.validation_file {
-        Some(path) => Some(read(path)?),
+        Some(path) => Some(read_file(path)?),
         None if embedded => {
             Some(builtin::as_tsv(&builtin::validation_examples(builtin::DATA_SEED)).into_bytes())
         }
@@ -60,7 +93,7 @@ fn class_line(dataset: &Dataset) -> String {
     format!("{} examples: {classes}", dataset.examples.len())
 }
 
-fn read(path: &str) -> anyhow::Result<Vec<u8>> {
+fn read_file(path: &str) -> anyhow::Result<Vec<u8>> {
     fs::read(Path::new(path)).with_context(|| format!("cannot read the data file: {path}"))
 }
 

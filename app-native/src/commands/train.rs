@@ -1,6 +1,6 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
-use crate::{failure::Failure, settings_args::SettingsArgs};
+use crate::{failure::Failure, resume::ResumePoint, settings_args::SettingsArgs, training};
 
 /// Flags of `dsee train`.
 #[derive(Debug, clap::Args)]
@@ -10,16 +10,21 @@ pub struct TrainArgs {
     /// Print all settings as they would be used, as a run.toml, and stop.
     #[arg(long)]
     print_config: bool,
+    /// Go on with an interrupted run: a checkpoint folder, a run folder, or `latest` with --output-dir.
+    #[arg(long, alias = "resume_from_checkpoint", value_name = "latest|FOLDER")]
+    resume_from_checkpoint: Option<String>,
 }
 
 /// Runs it.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
+    if let Some(from) = &args.resume_from_checkpoint {
+        return training::go_on(ResumePoint::find(from, &args.settings)?, json);
+    }
     let config = args.settings.resolve()?;
     if args.print_config {
         let settings = if json { serde_json::to_string_pretty(&config)? } else { config.to_toml() };
         println!("{}", settings.trim_end());
         return Ok(());
     }
-    // Until the engine's run is connected: a run that trained nothing must never look like one that did.
-    Err(anyhow::anyhow!("this build cannot train yet; --print-config shows the checked settings").into())
+    training::begin(config, None, json)
 }

@@ -43,6 +43,12 @@ impl RunConfigDraft {
         self.values.contains_key(name)
     }
 
+    /// The value of `name` as it was given, in words.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name).map(super::reader::show)
+    }
+
     /// These settings, replaced by `overrides` wherever those say something.
     #[must_use]
     pub fn overridden_by(mut self, overrides: &Self) -> Self {
