@@ -5,6 +5,7 @@ use crate::gpu::{Dim, Slice};
 use crate::nn::parameters::Parameters;
 use crate::ops::column_sum::bias_gradient;
 use crate::ops::delta::{LowRank, Sparse, refresh};
+use crate::ops::mask::mask_weight;
 use crate::ops::matmul::{Epilogue, Factor, Shape, activation, nn, nt, skinny, tn};
 use crate::ops::{activation::activation_backward, dropout, sparse};
 use crate::tape::{Tape, Tensor};
@@ -18,6 +19,8 @@ pub struct Linear {
     /// (1, d_out)
     bias: Tensor,
     delta: Option<Delta>,
+    /// Which entries of a trained weight stay, one bit each; frozen weights are masked when they are uploaded.
+    keep: Option<Slice>,
 }
 
 /// The update beside a frozen weight.
@@ -42,6 +45,12 @@ pub fn sparse_name(path: &str) -> String {
     format!("{path}.s_values")
 }
 
+/// Name of the mask of a trained weight among the parameters.
+#[must_use]
+pub fn mask_name(weight: &str) -> String {
+    format!("{weight}.mask")
+}
+
 /// What follows the product.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct After<'a> {
@@ -61,7 +70,9 @@ impl Linear {
         let bias = parameters.get(&format!("{path}.bias")).clone();
         let [effective, omega, a, b] = delta_names(path);
         if !parameters.contains(&a) {
-            return Self { path: path.to_owned(), weight, bias, delta: None };
+            let mask = mask_name(&format!("{path}.weight"));
+            let keep = parameters.contains(&mask).then(|| parameters.get(&mask).slice.clone());
+            return Self { path: path.to_owned(), weight, bias, delta: None, keep };
         }
         let values = sparse_name(path);
         let sparse = parameters.contains(&values).then(|| Sparse {
@@ -70,13 +81,19 @@ impl Linear {
         });
         let low_rank = LowRank { a: parameters.get(&a).clone(), b: parameters.get(&b).clone() };
         let delta = Delta { base: weight, low_rank, sparse, scale };
-        Self { path: path.to_owned(), weight: parameters.get(&effective).clone(), bias, delta: Some(delta) }
+        Self {
+            path: path.to_owned(),
+            weight: parameters.get(&effective).clone(),
+            bias,
+            delta: Some(delta),
+            keep: None,
+        }
     }
 
     /// A map that shares its weight with another part of the model.
     #[must_use]
     pub fn tied(path: &str, weight: &Tensor, bias: &Tensor) -> Self {
-        Self { path: path.to_owned(), weight: weight.clone(), bias: bias.clone(), delta: None }
+        Self { path: path.to_owned(), weight: weight.clone(), bias: bias.clone(), delta: None, keep: None }
     }
 
     /// Module path.
@@ -91,8 +108,13 @@ impl Linear {
         self.weight.fixed_rows()
     }
 
-    /// Records the new effective weight after the update has changed; nothing for other sites.
+    /// Records what follows an update of the parameters: the new effective weight of an adapted site, the mask over a
+    /// trained weight, nothing elsewhere.
     pub fn record_refresh(&self, tape: &mut Tape) {
+        if let Some(keep) = &self.keep {
+            tape.set_scope(&self.path);
+            mask_weight(tape, keep, &self.weight);
+        }
         if let Some(delta) = &self.delta {
             tape.set_scope(&self.path);
             let Delta { base, low_rank, sparse, scale } = delta;

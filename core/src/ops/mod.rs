@@ -12,6 +12,7 @@ pub mod dropout;
 pub mod gather;
 pub mod gradient_norm;
 pub mod layer_norm;
+pub mod mask;
 pub mod matmul;
 pub mod mean;
 pub mod mean_squared_error;
@@ -38,6 +39,7 @@ pub const KERNELS: &[&[&Kernel]] = &[
     gather::KERNELS,
     gradient_norm::KERNELS,
     layer_norm::KERNELS,
+    mask::KERNELS,
     matmul::KERNELS,
     mean::KERNELS,
     mean_squared_error::KERNELS,

@@ -108,3 +108,88 @@ mod reference {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_op, check_op_gpu, input};
+    use super::*;
+    use crate::gpu::{Device, Resident, Sizes};
+
+    /// Entries that share a row and a column.
+    const INDICES: [u32; 4] = [1, 3, 8, 13];
+
+    fn indices(device: &Device) -> Resident {
+        device.upload("indices", &INDICES).unwrap()
+    }
+
+    /// y = 2 · x P_Ω(S)ᵀ with its gradients: what a layer adds that keeps its update apart from its weight.
+    fn product(tape: &mut Tape, device: &Device, x: &Tensor, values: &Tensor) -> Tensor {
+        let (d_out, d_in) = (3, 5);
+        let y = tape.output(x.rows, d_out, true);
+        let sparse = Sparse { indices: indices(device).whole(), values: values.clone() };
+        tape.clear(&y.slice);
+        add_sparse_product(tape, &sparse, [d_out, d_in], 2.0, &x.slice, &y.slice, x.rows, false);
+        let (x, out) = (x.clone(), y.clone());
+        tape.on_backward(move |tape| {
+            let Some(dy) = tape.gradient(&out) else { return };
+            value_gradient(tape, &sparse, 2.0, &dy, d_out, &x);
+            if let Some(target) = tape.grad_target_cleared(&x) {
+                add_sparse_product(tape, &sparse, [d_out, d_in], 2.0, &dy, &target.slice, x.rows, true);
+            }
+        });
+        y
+    }
+
+    #[test]
+    fn product_and_gradients_are_the_differences_and_the_gpu_agrees() {
+        for tokens in [1, 7, 67] {
+            let sizes = Sizes { tokens, ..Sizes::default() };
+            let inputs = vec![input(Dim::Tokens, 5, &sizes, 1), input(Dim::Fixed(4), 1, &sizes, 2)];
+            let op = |tape: &mut Tape, device: &Device, x: &[Tensor]| product(tape, device, &x[0], &x[1]);
+            if tokens < 10 { check_op(&sizes, inputs, op) } else { check_op_gpu(&sizes, inputs, op) }
+        }
+    }
+
+    #[test]
+    fn an_update_beside_the_weight_equals_the_effective_weight() {
+        use crate::ops::delta::{LowRank, refresh};
+        use crate::ops::matmul::{Epilogue, Factor, Shape, nt, skinny};
+        let sizes = Sizes { tokens: 9, ..Sizes::default() };
+        let (d_out, d_in, rank) = (8, 12, 4);
+        let frozen = |rows: Dim, cols, seed| super::super::testing::frozen(rows, cols, &sizes, seed);
+        let inputs = || {
+            vec![
+                frozen(Dim::Tokens, d_in, 1),
+                frozen(Dim::Fixed(d_out), d_in, 2),
+                frozen(Dim::Fixed(rank), d_in, 3),
+                frozen(Dim::Fixed(d_out), rank, 4),
+                frozen(Dim::Fixed(INDICES.len()), 1, 5),
+            ]
+        };
+        let product = |n, k| Shape { m: Dim::Tokens, n, k: Dim::Fixed(k) };
+        let merged = |tape: &mut Tape, device: &Device, x: &[Tensor]| {
+            let (y, weight) = (tape.output(Dim::Tokens, d_out, false), tape.scratch(d_out, d_in));
+            let sparse = Sparse { indices: indices(device).whole(), values: x[4].clone() };
+            let low_rank = LowRank { a: x[2].clone(), b: x[3].clone() };
+            refresh(tape, &x[1], &low_rank, Some(&sparse), 2.0, &weight);
+            nt(tape, product(d_out, d_in), &x[0].slice, &weight, &y.slice, &Epilogue::default());
+            y
+        };
+        let beside = |tape: &mut Tape, device: &Device, x: &[Tensor]| {
+            let (y, z) = (tape.output(Dim::Tokens, d_out, false), tape.scratch(Dim::Tokens, rank));
+            let branch = tape.scratch(Dim::Tokens, d_out);
+            let sparse = Sparse { indices: indices(device).whole(), values: x[4].clone() };
+            nt(tape, product(d_out, d_in), &x[0].slice, &x[1].slice, &y.slice, &Epilogue::default());
+            skinny(tape, product(rank, d_in), &x[0].slice, &x[2].slice, Factor::Rows, &z);
+            nt(tape, product(d_out, rank), &z, &x[3].slice, &branch, &Epilogue::default());
+            super::super::add::add_in_place(tape, &branch, &y.slice, y.len(), 2.0);
+            add_sparse_product(tape, &sparse, [d_out, d_in], 2.0, &x[0].slice, &y.slice, Dim::Tokens, false);
+            y
+        };
+        for device in [Device::reference(), pollster::block_on(Device::open()).unwrap()] {
+            let expected = super::super::testing::run(&device, &sizes, &inputs(), &beside).output;
+            let got = super::super::testing::run(&device, &sizes, &inputs(), &merged).output;
+            super::super::testing::assert_close("merged", &got, &expected, 1e-5);
+        }
+    }
+}

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::gpu::{Device, GpuError};
-use crate::nn::linear::{delta_names, sparse_name};
+use crate::nn::linear::{delta_names, mask_name, sparse_name};
 use crate::nn::parameters::{Parameters, Trained};
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
+use crate::ops::mask::pack_bits;
 use crate::tuning::shrink::{KeptRows, expand_bias, expand_delta, expand_weight};
 use crate::tuning::shrink::{shrink_bias, shrink_delta, shrink_weight};
 use crate::tuning::state::{PrunedState, SiteDelta};
@@ -127,6 +128,12 @@ impl Placement {
         let mut parameters = Parameters::new(device, &NamedTensors::new(), trained)?;
         for (name, tensor) in base {
             if plan.trained.contains(name) {
+                if let Some(mask) = state.pruned.masks.get(name) {
+                    let mut ones = HostTensor { shape: tensor.shape.clone(), data: vec![1.0; mask.len] };
+                    mask.apply(&mut ones.data);
+                    let bits = pack_bits(&self.shrink(name, &ones).data);
+                    parameters.add_words(&mask_name(name), &bits)?;
+                }
                 continue;
             }
             let mut tensor = state.trained.get(name).unwrap_or(tensor).clone();

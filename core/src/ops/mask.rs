@@ -1,0 +1,71 @@
+//! Keeps pruned entries of a trained weight at zero: `W ← W ⊙ M` after every update. Frozen weights are masked once, when
+//! they are uploaded, and never again.
+
+use crate::gpu::kernel::{read, uint, write};
+use crate::gpu::{Kernel, ReferenceCall, Slice};
+use crate::tape::{Tape, Tensor};
+use crate::wgsl;
+
+/// All kernels of this op.
+pub const KERNELS: &[&Kernel] = &[&MASK_WEIGHT];
+
+/// `weight[i] = 0` where bit i is not set.
+pub static MASK_WEIGHT: Kernel = Kernel {
+    name: "mask_weight",
+    source: wgsl!("mask_weight", "common/grid"),
+    params: &[uint("len")],
+    bindings: &[read("keep"), write("weight")],
+    reference,
+};
+
+/// Records the mask over `weight`; `keep` holds one bit per entry.
+pub fn mask_weight(tape: &mut Tape, keep: &Slice, weight: &Tensor) {
+    let params = [("len", weight.len().into())];
+    tape.dispatch(&MASK_WEIGHT, &[], &params, &[keep, &weight.slice], super::elementwise(weight.len()));
+}
+
+/// One bit per number, set where it is not zero.
+#[must_use]
+pub fn pack_bits(values: &[f32]) -> Vec<u32> {
+    let word = |part: &[f32]| {
+        part.iter().enumerate().fold(0, |word, (i, &value)| word | u32::from(value != 0.0) << i)
+    };
+    values.chunks(32).map(word).collect()
+}
+
+fn reference(call: &mut ReferenceCall<'_>) {
+    let (len, keep) = (call.uint("len"), call.uints("keep"));
+    call.update("weight", |weight| {
+        for (i, w) in weight[..len].iter_mut().enumerate() {
+            if keep[i / 32] >> (i % 32) & 1 == 0 {
+                *w = 0.0;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_op_gpu, frozen, run};
+    use super::*;
+    use crate::gpu::{Device, Dim, Sizes};
+
+    #[test]
+    fn zeroes_exactly_what_the_bits_say() {
+        for len in [1, 33, 130] {
+            let pattern: Vec<f32> = (0..len).map(|i| if i % 3 == 0 { 0.0 } else { 1.0 }).collect();
+            let keep = pack_bits(&pattern);
+            let inputs = vec![frozen(Dim::Fixed(1), len, &Sizes::default(), 1)];
+            let op = move |tape: &mut Tape, device: &Device, x: &[Tensor]| {
+                let keep = device.upload("keep", &keep).unwrap();
+                mask_weight(tape, &keep.whole(), &x[0]);
+                x[0].clone()
+            };
+            let outcome = run(&Device::reference(), &Sizes::default(), &inputs, &op);
+            for (i, (got, before)) in outcome.output.iter().zip(&inputs[0].data).enumerate() {
+                assert_eq!(*got, if i % 3 == 0 { 0.0 } else { *before }, "entry {i}");
+            }
+            check_op_gpu(&Sizes::default(), inputs, op);
+        }
+    }
+}
