@@ -6,6 +6,7 @@ pub mod accounting;
 pub mod bench;
 pub mod builtin;
 pub mod checkpoint;
+pub mod clock;
 pub mod config;
 pub mod data;
 pub mod engine;

@@ -46,9 +46,9 @@ pub struct Run {
     work: Work,
     /// What remains if the device is lost.
     safe: RunCheckpoint,
-    safe_since: web_time::Instant,
+    safe_since: crate::clock::Instant,
     resumed_phase: Option<RunCheckpoint>,
-    started: web_time::Instant,
+    started: crate::clock::Instant,
     finder: OmegaFinder,
 }
 
@@ -82,7 +82,7 @@ impl Run {
         let plan = tuning::plan(&config, &base.sites, &names);
         let mut state = HostState::default();
         state.pruned.heads.clone_from(&base.removed_heads);
-        let now = web_time::Instant::now();
+        let now = crate::clock::now();
         let mut run = Self {
             finder: OmegaFinder::new(device),
             device: device.clone(),
@@ -215,7 +215,7 @@ impl Run {
     }
 
     async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
-        let start = web_time::Instant::now();
+        let start = crate::clock::now();
         let weight = self.base.parameters[&site.weight_name()].data.clone();
         let (size, n) = ((site.d_out, site.d_in), self.plan.deltas[&site.path].n_nonzero);
         let key = (self.config.seed, site_stream(&site.path));
@@ -463,7 +463,7 @@ impl Run {
 
     fn started_work(&mut self) {
         self.position.seconds_before += self.started.elapsed().as_secs_f64();
-        self.started = web_time::Instant::now();
+        self.started = crate::clock::now();
     }
 
     /// One batch; the figures and the seconds since scoring began when it was the last.
@@ -511,7 +511,7 @@ impl Run {
             tensors = kinds.into_iter().map(|(kind, named)| (kind.to_owned(), named)).collect();
         }
         self.safe = RunCheckpoint { position, state: self.state.clone(), phase: tensors };
-        self.safe_since = web_time::Instant::now();
+        self.safe_since = crate::clock::now();
         Ok(())
     }
 

@@ -81,8 +81,8 @@ pub struct TuningPhase {
     trainer: Trainer,
     scorer: Scorer,
     epoch: Option<(u32, EpochOrder)>,
-    started: web_time::Instant,
-    reported: (web_time::Instant, usize),
+    started: crate::clock::Instant,
+    reported: (crate::clock::Instant, usize),
     tokens: usize,
 }
 
@@ -103,7 +103,7 @@ impl TuningPhase {
         };
         let Placed { device, model, parameters, inputs, .. } = placed;
         let trainer = Trainer::new(device, model.as_ref(), parameters, inputs, settings).await?;
-        let now = web_time::Instant::now();
+        let now = crate::clock::now();
         Ok(Self {
             scorer: Scorer::new(placed, validation).await?,
             trainer,
@@ -201,7 +201,7 @@ impl TuningPhase {
         let (since, tokens) = self.reported;
         let n_tokens = self.tokens - tokens;
         let tokens_per_second = n_tokens as f64 / since.elapsed().as_secs_f64().max(1e-9);
-        self.reported = (web_time::Instant::now(), self.tokens);
+        self.reported = (crate::clock::now(), self.tokens);
         let (step, total_steps) = (self.progress.step, self.plan.total_steps);
         let elapsed = self.seconds();
         Some(StepReport {
