@@ -388,6 +388,7 @@ impl WgpuDevice {
     }
 
     pub fn destroy(&self) {
+        keep(&self.error, GpuError::DeviceLost { detail: "it was destroyed".into() });
         self.device.destroy();
     }
 }
@@ -405,13 +406,17 @@ fn owned_place(slice: &Slice, layout: &Layout, blocks: &[Resident]) -> Place {
     (buffer.clone(), offset as u64 * 4)
 }
 
+/// Keeps the first error, or the loss of the device that explains a rejected command.
+fn keep(slot: &ErrorSlot, error: GpuError) {
+    let Ok(mut slot) = slot.lock() else { return };
+    let explains = matches!((&*slot, &error), (Some(GpuError::Validation { .. }), GpuError::DeviceLost { .. }));
+    if slot.is_none() || explains {
+        *slot = Some(error);
+    }
+}
+
 /// Turns what the device reports by callback into a typed error, found by the next call.
 fn watch(device: &wgpu::Device, slot: &ErrorSlot, allocated: Arc<AtomicU64>) {
-    let keep_first = |slot: &ErrorSlot, error: GpuError| {
-        if let Ok(mut slot) = slot.lock() {
-            slot.get_or_insert(error);
-        }
-    };
     let errors = slot.clone();
     device.on_uncaptured_error(Arc::new(move |error| {
         let detail = error.to_string();
@@ -421,10 +426,10 @@ fn watch(device: &wgpu::Device, slot: &ErrorSlot, allocated: Arc<AtomicU64>) {
             }
             _ => GpuError::Validation { detail },
         };
-        keep_first(&errors, error);
+        keep(&errors, error);
     }));
     let errors = slot.clone();
     device.set_device_lost_callback(move |_, detail| {
-        keep_first(&errors, GpuError::DeviceLost { detail });
+        keep(&errors, GpuError::DeviceLost { detail });
     });
 }
