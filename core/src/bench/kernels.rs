@@ -17,9 +17,9 @@ pub const COPY: &str = "probe/copy 64 MiB";
 /// Name of the probe of dispatches.
 pub const DISPATCH: &str = "probe/empty dispatch";
 
-/// Invocations and rounds of the probe of arithmetic: 0.27 GFLOP.
+/// Invocations and rounds of the probe of arithmetic: 0.54 GFLOP.
 const FMA_INVOCATIONS: usize = 16_384;
-const FMA_ROUNDS: usize = 256;
+const FMA_ROUNDS: usize = 128;
 /// Numbers the probe of memory copies: 64 MiB.
 const COPY_LEN: usize = 16 << 20;
 /// Operations that a submission of small products should hold at least.

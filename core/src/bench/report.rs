@@ -184,11 +184,12 @@ impl BenchReport {
         }
     }
 
-    /// How many times as long `above` takes as `below`, where both were measured.
+    /// How many times as long `above` takes as `below`, where both were measured, by their least rounds: other work on
+    /// the machine only ever adds to a round, and would have to add to every one of them to be seen.
     #[must_use]
     pub fn times(&self, above: &str, below: &str) -> Option<f64> {
-        let (above, below) = (self.find(above)?, self.find(below)?);
-        Some(ratio(self.basis.of(&above.samples), self.basis.of(&below.samples)))
+        let least = |name: &str| Some(minimum(self.basis.of(&self.find(name)?.samples)));
+        Some(least(above)? / least(below)?)
     }
 
     fn all_checks(&self) -> Vec<Check> {
@@ -196,7 +197,7 @@ impl BenchReport {
         let seconds = |name: &str| {
             // The bounds in seconds are of processor time on a software adapter.
             let found = self.find(name).filter(|_| self.basis == Basis::Cpu)?;
-            found.cpu.map(|cpu| cpu.median)
+            found.cpu.map(|cpu| cpu.min)
         };
         let product = |form: &str| self.find(&format!("product/{form} 4096x768x768"))?.share_of_peak;
         let first = self.first_step.map(|first| first.total_seconds);
@@ -246,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_checks_compare_round_by_round() {
+    fn shares_compare_round_by_round_and_checks_the_least_rounds() {
         // Every round of the machine is slower, yet the ratios stay.
         let measurements = vec![
             measured(kernels::FMA, 8e9, [1.0, 2.0, 4.0]),
             measured("product/nt 4096x768x768", 2e9, [0.5, 1.0, 2.0]),
-            measured(step_name::DSEE, 0.0, [1.2, 2.4, 4.8]),
+            measured(step_name::DSEE, 0.0, [1.2, 2.4, 9.9]),
             measured(step_name::LORA, 0.0, [1.0, 2.0, 4.0]),
         ];
         let adapter = Device::reference().report().clone();
@@ -264,7 +265,7 @@ mod tests {
             [
                 ("DSEE step / LoRA step", false),
                 ("product nt 4096x768x768 / peak", true),
-                ("DSEE step, processor seconds", false),
+                ("DSEE step, processor seconds", true),
             ]
         );
         assert!((report.checks[0].value - 1.2).abs() < 1e-12);

@@ -64,6 +64,8 @@ pub fn minimum(values: &[f64]) -> f64 {
 
 /// Wall seconds a contender should take in a round, so that the clocks' steps do not show.
 const ROUND_SECONDS: f64 = 0.05;
+/// A first run that takes this long is warm-up enough: a round will be one run anyway.
+const SLOW_SECONDS: f64 = 5.0;
 /// Most submissions of a contender in a round.
 const MAX_RUNS: f64 = 64.0;
 
@@ -130,9 +132,13 @@ pub async fn measure(
     let mut n_runs = Vec::with_capacity(contenders.len());
     for contender in contenders.iter_mut() {
         progress(&format!("warming up: {}", contender.name));
+        let mut start = clock.wall();
         contender.run(device, 1).await?;
-        let start = clock.wall();
-        contender.run(device, 1).await?;
+        if clock.wall() - start < SLOW_SECONDS {
+            // The first run may have compiled.
+            start = clock.wall();
+            contender.run(device, 1).await?;
+        }
         let seconds = (clock.wall() - start).max(1e-6);
         n_runs.push((ROUND_SECONDS / seconds).ceil().clamp(1.0, MAX_RUNS) as usize);
     }

@@ -36,8 +36,11 @@ pub static EMPTY: Kernel = Kernel {
     reference: reference::empty,
 };
 
-/// Floating-point operations of one round of one invocation of [`fma`]: 8 chains of 4 numbers, 2 operations each.
-pub const FMA_FLOP: usize = 8 * 4 * 2;
+/// Multiply-adds of each chain in a round.
+const FMA_DEPTH: usize = 16;
+
+/// Floating-point operations of one round of one invocation of [`fma`]: 8 chains, 2 operations to a multiply-add.
+pub const FMA_FLOP: usize = 8 * FMA_DEPTH * 2;
 
 /// `rounds` rounds of multiply-adds by every one of `invocations`; `out` (invocations, 4) keeps the results.
 pub fn fma(tape: &mut Tape, invocations: usize, rounds: usize, out: &Slice) {
@@ -63,12 +66,14 @@ mod reference {
 
     pub fn fma(call: &mut ReferenceCall<'_>) {
         let (len, rounds) = (call.uint("len"), call.uint("rounds"));
-        let chains = |i: usize, lane: usize| {
+        let steps = rounds * super::FMA_DEPTH;
+        let chain = |i: usize, c: usize| {
             let start = (i % 64) as f32 / 64.0;
-            let (a, b) = (0.5 + start / 4.0, 0.25 + lane as f32 / 8.0);
-            (0..8).map(|c| (0..rounds).fold(start + c as f32, |x, _| x.mul_add(a, b))).sum::<f32>()
+            (0..steps).fold(start + c as f32, |x, _| x.mul_add(0.5 + start / 4.0, 0.25))
         };
-        call.update("out", |out| (0..len * 4).for_each(|at| out[at] = chains(at / 4, at % 4)));
+        call.update("out", |out| {
+            (0..len * 4).for_each(|at| out[at] = chain(at / 4, at % 4) + chain(at / 4, at % 4 + 4));
+        });
     }
 
     pub fn copy(call: &mut ReferenceCall<'_>) {
