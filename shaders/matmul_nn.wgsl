@@ -4,12 +4,14 @@
 
 override ACCUMULATE: bool = false; // dx += instead of dx =
 override ACTIVATION: u32 = 0u; // the activation whose output was multiplied by w in the forward pass
+override HAS_BASE: bool = false; // dx = base + scale · product, with the base in place of pre: an effective weight
 
 struct Params {
     m: u32,
     n: u32,
     k: u32,
     row_start: u32, // the first row of this dispatch, when a product is split over several
+    scale: f32, // of the product, where it has a base
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -67,7 +69,7 @@ fn store_block(quad: u32, col: u32, block: mat4x4<f32>) {
     }
 }
 
-override HAS_FINISH: bool = ACTIVATION != 0u && !ACCUMULATE;
+override HAS_FINISH: bool = HAS_BASE || (ACTIVATION != 0u && !ACCUMULATE);
 
 // The epilogue, on what store_block wrote. A schedule calls it in a loop that stays a loop: epilogues unrolled over a register
 // block take a CPU adapter seconds to compile. The invocation reads back its own writes only.
@@ -76,7 +78,12 @@ fn finish_block(quad: u32, col: u32) {
     if (col < n4) {
         let end = min(4u * quad + 4u, params.m);
         for (var row = 4u * quad; row < end; row++) {
-            dx[row * n4 + col] *= activation_derivative4(ACTIVATION, pre[row * n4 + col]);
+            let at = row * n4 + col;
+            if (HAS_BASE) {
+                dx[at] = pre[at] + params.scale * dx[at];
+            } else {
+                dx[at] *= activation_derivative4(ACTIVATION, pre[at]);
+            }
         }
     }
 }

@@ -4,12 +4,14 @@
 
 override ACCUMULATE: bool = false; // dx += instead of dx =
 override ACTIVATION: u32 = 0u; // the activation whose output was multiplied by w in the forward pass
+override HAS_BASE: bool = false; // dx = base + scale · product, with the base in place of pre: an effective weight
 
 struct Params {
     m: u32,
     n: u32,
     k: u32,
     row_start: u32, // the first row of this dispatch, when a product is split over several
+    scale: f32, // of the product, where it has a base
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,6 +35,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = row * params.n + col;
     if (ACTIVATION != 0u) {
         value *= activation_derivative(ACTIVATION, pre[at]);
+    }
+    if (HAS_BASE) {
+        value = pre[at] + params.scale * value;
     }
     if (ACCUMULATE) {
         value += dx[at];

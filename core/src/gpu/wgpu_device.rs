@@ -409,7 +409,8 @@ fn owned_place(slice: &Slice, layout: &Layout, blocks: &[Resident]) -> Place {
 /// Keeps the first error, or the loss of the device that explains a rejected command.
 fn keep(slot: &ErrorSlot, error: GpuError) {
     let Ok(mut slot) = slot.lock() else { return };
-    let explains = matches!((&*slot, &error), (Some(GpuError::Validation { .. }), GpuError::DeviceLost { .. }));
+    let explains =
+        matches!((&*slot, &error), (Some(GpuError::Validation { .. }), GpuError::DeviceLost { .. }));
     if slot.is_none() || explains {
         *slot = Some(error);
     }

@@ -2,21 +2,13 @@
 //! optimizer step, so that forward and the gradient of the input cost what a frozen layer costs (`dsee-method` 1.1).
 
 use crate::gpu::kernel::{float, read, uint, write};
-use crate::gpu::{Extent, Kernel, ReferenceCall, Slice};
+use crate::gpu::{Dim, Extent, Kernel, ReferenceCall, Slice};
+use crate::ops::matmul::{Shape, nn_onto};
 use crate::tape::{Tape, Tensor};
 use crate::wgsl;
 
 /// All kernels of this op.
-pub const KERNELS: &[&Kernel] = &[&EFFECTIVE_WEIGHT, &SPARSE_ADD];
-
-/// `out = base + scale · B A`
-pub static EFFECTIVE_WEIGHT: Kernel = Kernel {
-    name: "effective_weight",
-    source: wgsl!("effective_weight", "common/grid"),
-    params: &[uint("rows"), uint("cols"), uint("rank"), float("scale")],
-    bindings: &[read("base"), read("a"), read("b"), write("out")],
-    reference: reference::effective_weight,
-};
+pub const KERNELS: &[&Kernel] = &[&SPARSE_ADD];
 
 /// `weight[indices[k]] += scale · values[k]`
 pub static SPARSE_ADD: Kernel = Kernel {
@@ -24,7 +16,7 @@ pub static SPARSE_ADD: Kernel = Kernel {
     source: wgsl!("sparse_add", "common/grid"),
     params: &[uint("len"), float("scale")],
     bindings: &[read("indices"), read("values"), write("weight")],
-    reference: reference::sparse_add,
+    reference,
 };
 
 /// The low-rank part of an update: A (R, d_in) and B (d_out, R).
@@ -54,15 +46,9 @@ pub fn refresh(
     scale: f32,
     out: &Slice,
 ) {
-    let rows = base.fixed_rows();
-    let params = [
-        ("rows", rows.into()),
-        ("cols", base.cols.into()),
-        ("rank", low_rank.b.cols.into()),
-        ("scale", scale.into()),
-    ];
-    let buffers = [&base.slice, &low_rank.a.slice, &low_rank.b.slice, out];
-    tape.dispatch(&EFFECTIVE_WEIGHT, &[], &params, &buffers, super::elementwise(base.len()));
+    let (a, b) = (&low_rank.a, &low_rank.b);
+    let shape = Shape { m: Dim::Fixed(base.fixed_rows()), n: base.cols, k: Dim::Fixed(b.cols) };
+    nn_onto(tape, shape, &b.slice, &a.slice, &base.slice, scale, out);
     if let Some(sparse) = sparse {
         let n = sparse.values.fixed_rows();
         let params = [("len", n.into()), ("scale", scale.into())];
@@ -71,36 +57,19 @@ pub fn refresh(
     }
 }
 
-mod reference {
-    use super::ReferenceCall;
-
-    pub fn effective_weight(call: &mut ReferenceCall<'_>) {
-        let (rows, cols, rank) = (call.uint("rows"), call.uint("cols"), call.uint("rank"));
-        let scale = call.float("scale");
-        let (base, a, b) = (call.floats("base"), call.floats("a"), call.floats("b"));
-        call.update("out", |out| {
-            for i in 0..rows * cols {
-                let (row, col) = (i / cols, i % cols);
-                let sum: f32 = (0..rank).map(|r| b[row * rank + r] * a[r * cols + col]).sum();
-                out[i] = base[i] + scale * sum;
-            }
-        });
-    }
-
-    pub fn sparse_add(call: &mut ReferenceCall<'_>) {
-        let (len, scale) = (call.uint("len"), call.float("scale"));
-        let (indices, values) = (call.uints("indices"), call.floats("values"));
-        call.update("weight", |weight| {
-            (0..len).for_each(|k| weight[indices[k] as usize] += scale * values[k]);
-        });
-    }
+fn reference(call: &mut ReferenceCall<'_>) {
+    let (len, scale) = (call.uint("len"), call.float("scale"));
+    let (indices, values) = (call.uints("indices"), call.floats("values"));
+    call.update("weight", |weight| {
+        (0..len).for_each(|k| weight[indices[k] as usize] += scale * values[k]);
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{assert_close, check_op_gpu, frozen, run};
     use super::*;
-    use crate::gpu::{Device, Dim, Sizes};
+    use crate::gpu::{Device, Sizes};
     use crate::tuning::state::SiteDelta;
 
     #[test]

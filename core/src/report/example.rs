@@ -171,22 +171,3 @@ fn ledger() -> Vec<LedgerRow> {
     });
     rows.collect()
 }
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-    /// Writes the example where a person can look at it: `cargo test -p dsee-core write_example_report -- --ignored`.
-    #[test]
-    #[ignore = "writes files for a person to look at"]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "half a file in the folder for temporary files harms nobody"
-    )]
-    fn write_example_report() {
-        let folder = std::env::temp_dir();
-        std::fs::write(folder.join("dsee-report.html"), super::full().to_html()).unwrap();
-        std::fs::write(folder.join("dsee-report-empty.html"), super::unpruned().to_html()).unwrap();
-        std::fs::write(folder.join("dsee-report.md"), super::full().to_markdown()).unwrap();
-    }
-}

@@ -34,7 +34,8 @@ const NT_PARAMS: &[Field] = &[
     uint("dropout_stream"),
     float("dropout_rate"),
 ];
-const NN_PARAMS: &[Field] = &[uint("m"), uint("n"), uint("k"), uint("row_start")];
+const NN_PARAMS: &[Field] = TN_PARAMS;
+const SKINNY_PARAMS: &[Field] = &[uint("m"), uint("n"), uint("k"), uint("row_start")];
 const TN_PARAMS: &[Field] = &[uint("m"), uint("n"), uint("k"), uint("row_start"), float("scale")];
 
 const NT_BINDINGS: &[Binding] =
@@ -83,7 +84,7 @@ kernel!(
 );
 kernel!(
     /// For GPUs: through workgroup memory.
-    SKINNY_TILED, "matmul_skinny_tiled", NN_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_tiled"]
+    SKINNY_TILED, "matmul_skinny_tiled", SKINNY_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_tiled"]
 );
 kernel!(
     /// For software adapters: register blocks, no workgroup memory.
@@ -99,7 +100,7 @@ kernel!(
 );
 kernel!(
     /// For software adapters: register blocks, no workgroup memory.
-    SKINNY_UNSTAGED, "matmul_skinny_unstaged", NN_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_unstaged"]
+    SKINNY_UNSTAGED, "matmul_skinny_unstaged", SKINNY_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_unstaged"]
 );
 kernel!(
     /// For software adapters with subgroups of exactly eight invocations.
@@ -115,7 +116,7 @@ kernel!(
 );
 kernel!(
     /// For software adapters with subgroups of exactly eight invocations.
-    SKINNY_SUBGROUP, "matmul_skinny_subgroup", NN_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_subgroup"]
+    SKINNY_SUBGROUP, "matmul_skinny_subgroup", SKINNY_PARAMS, SKINNY_BINDINGS, skinny, ["matmul_skinny", "matmul_subgroup"]
 );
 
 /// The four forms of a product with their designs.

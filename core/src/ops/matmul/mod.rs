@@ -14,7 +14,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::gpu::{AdapterKind, Dim, Slice};
+use crate::gpu::{AdapterKind, Constant, Dim, Slice};
 use crate::tape::Tape;
 
 pub use design::KERNELS;
@@ -96,10 +96,28 @@ pub fn nn(
     activation: Option<(u32, &Slice)>,
 ) {
     let (kind, pre) = activation.unwrap_or((activation::NONE, w));
-    let constants = [("ACCUMULATE", accumulate.into()), ("ACTIVATION", kind.into())];
+    let constants =
+        [("ACCUMULATE", accumulate.into()), ("ACTIVATION", kind.into()), ("HAS_BASE", false.into())];
+    record_nn(tape, shape, &constants, 1.0, [dy, w, pre, dx]);
+}
+
+/// `out = base + scale · x w`: x (M, K), w (K, N), base and out (M, N).
+pub fn nn_onto(tape: &mut Tape, shape: Shape, x: &Slice, w: &Slice, base: &Slice, scale: f32, out: &Slice) {
+    let constants =
+        [("ACCUMULATE", false.into()), ("ACTIVATION", activation::NONE.into()), ("HAS_BASE", true.into())];
+    record_nn(tape, shape, &constants, scale, [x, w, base, out]);
+}
+
+fn record_nn(
+    tape: &mut Tape,
+    shape: Shape,
+    constants: &[(&'static str, Constant)],
+    scale: f32,
+    buffers: [&Slice; 4],
+) {
     let design = design(tape.kind(), &NN, shape.m, shape.n.into(), fours(&[shape.n.into(), shape.k]));
     let tiles = [shape.m, shape.n.into()];
-    design.dispatch(tape, shape, tiles, &constants, &[], &[dy, w, pre, dx]);
+    design.dispatch(tape, shape, tiles, constants, &[("scale", scale.into())], &buffers);
 }
 
 /// `dw (+)= scale · dyᵀ x`: dy (K, M), x (K, N), dw (M, N).

@@ -79,12 +79,16 @@ pub fn nn(call: &mut ReferenceCall<'_>) {
     let (m, n, k) = sizes(call);
     let (dy, w, pre) = (call.floats("dy"), call.floats("w"), call.floats("pre"));
     let (kind, accumulate) = (call.constant("ACTIVATION"), call.flag("ACCUMULATE"));
+    let (has_base, scale) = (call.flag("HAS_BASE"), f64::from(call.float("scale")));
     call.update("dx", |dx| {
         for (at, dx) in dx[..m * n].iter_mut().enumerate() {
             let (row, col) = (at / n, at % n);
             let mut value: f64 = (0..k).map(|i| f64::from(dy[row * k + i]) * f64::from(w[i * n + col])).sum();
             if kind != activation::NONE {
                 value *= activate(kind, f64::from(pre[at])).1;
+            }
+            if has_base {
+                value = f64::from(pre[at]) + scale * value;
             }
             *dx = value as f32 + if accumulate { *dx } else { 0.0 };
         }

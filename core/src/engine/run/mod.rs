@@ -1,13 +1,14 @@
 //! One run: Ω, tune, prune, retune, evaluate, as a machine that is advanced one bounded piece of work at a time.
 
-use std::ops::ControlFlow;
+mod omega_stage;
+mod prune_stage;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
 use super::error::EngineError;
-use super::phase_row::{matrices, n_trainable, phase_row};
+use super::phase_row::{n_trainable, phase_row};
 use super::placed::Placed;
-use super::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
+use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
 use crate::config::{Method, Pruning, RunConfig};
 use crate::data::{DataSplits, EncodedDataset, LabelSet};
@@ -15,19 +16,12 @@ use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
 use crate::models::files::PretrainedModel;
 use crate::nn::plan::TuningPlan;
-use crate::nn::site::Site;
 use crate::omega::device::OmegaFinder;
-use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
-use crate::protocol::{
-    CheckpointReason, Evaluation, Event, Loaded, OmegaReport, Phase, PruneReport, RunSummary,
-};
+use crate::protocol::{CheckpointReason, Evaluation, Event, Loaded, Phase};
 use crate::tokenizer::Tokenizer;
 use crate::train::place::HostState;
 use crate::train::step::Objective;
 use crate::tuning;
-use crate::tuning::initial::initial_delta;
-use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
-use crate::tuning::scores::head_scores;
 
 /// Seconds after which the trained state is copied to the host, in case the device goes away.
 const SNAPSHOT_SECONDS: f64 = 30.0;
@@ -180,73 +174,6 @@ impl Run {
         events
     }
 
-    /// Numbers of the updates that are planned but do not exist yet.
-    fn n_planned(&self) -> usize {
-        let size = |site: &Site| {
-            self.plan.deltas.get(&site.path).map_or(0, |d| d.rank * (site.d_out + site.d_in) + d.n_nonzero)
-        };
-        if self.state.deltas.is_empty() { self.base.sites.iter().map(size).sum() } else { 0 }
-    }
-
-    fn create_deltas(&mut self, omegas: &[OmegaReport]) {
-        for site in &self.base.sites {
-            let Some(plan) = self.plan.deltas.get(&site.path) else { continue };
-            let omega = omegas.iter().find(|omega| omega.path == site.path);
-            let indices = omega.map(|omega| omega.indices.clone()).unwrap_or_default();
-            self.state.deltas.push(initial_delta(site, *plan, indices, self.config.seed));
-        }
-    }
-
-    async fn advance_omega(&mut self) -> Result<Vec<Event>, EngineError> {
-        let adapted: Vec<&Site> =
-            self.base.sites.iter().filter(|site| self.plan.deltas.contains_key(&site.path)).collect();
-        let (n_done, n_total) = (self.position.omegas.len(), adapted.len());
-        if let Some(site) = adapted.get(n_done).map(|&site| site.clone()) {
-            let mut report = self.select_omega(&site).await?;
-            (report.n_done, report.n_total) = (n_done + 1, n_total);
-            self.position.omegas.push(report.clone());
-            return Ok(vec![Event::OmegaSelected(report)]);
-        }
-        let omegas = std::mem::take(&mut self.position.omegas);
-        self.create_deltas(&omegas);
-        let seconds = omegas.iter().map(|omega| omega.seconds).sum();
-        self.position.stage = Stage::Tune;
-        Ok(vec![self.finish_row(Phase::SelectOmega, None, seconds)])
-    }
-
-    async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
-        let start = crate::clock::now();
-        let weight = self.base.parameters[&site.weight_name()].data.clone();
-        let (size, n) = ((site.d_out, site.d_in), self.plan.deltas[&site.path].n_nonzero);
-        let key = (self.config.seed, site_stream(&site.path));
-        let failed = |source| EngineError::Omega { path: site.path.clone(), source };
-        let (rank, method) = (self.config.rank, self.config.omega);
-        // On a software adapter the double precision search on the host is the quicker twin.
-        let omega = if self.device.kind() == crate::gpu::AdapterKind::Hardware {
-            self.finder
-                .find(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
-                .await
-                .map_err(failed)?
-        } else {
-            select_omega(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
-                .map_err(failed)?
-        };
-        let largest = select_omega(&weight, size, n, rank, OmegaMethod::Magnitude, key, &mut |_| {
-            ControlFlow::Continue(())
-        })
-        .map_err(failed)?;
-        Ok(OmegaReport {
-            path: site.path.clone(),
-            d_out: site.d_out,
-            d_in: site.d_in,
-            overlap_with_magnitude: overlap(&omega.indices, &largest.indices),
-            indices: omega.indices,
-            seconds: start.elapsed().as_secs_f64(),
-            n_done: 0,
-            n_total: 0,
-        })
-    }
-
     fn finish_row(&mut self, phase: Phase, figures: Option<&MetricSet>, seconds: f64) -> Event {
         let metric = figures.map(|figures| (self.metric(), figures));
         let row = phase_row(&self.base, &self.state, &self.plan, phase, metric, seconds);
@@ -381,118 +308,6 @@ impl Run {
         drop(placed);
         self.snapshot().await?;
         Ok(vec![last, row])
-    }
-
-    async fn advance_pruning(&mut self) -> Result<Vec<Event>, EngineError> {
-        if let Work::Scoring(_) = &self.work {
-            let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
-            let retune = self.config.retune_epochs > 0.0;
-            self.position.stage = if retune { Stage::Retune } else { Stage::Evaluate };
-            let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
-            self.snapshot().await?;
-            let step = self.step();
-            let checkpoint = Event::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
-            return Ok(vec![self.evaluated(Phase::Prune, &figures, seconds), row, checkpoint]);
-        }
-        let report = self.prune()?;
-        self.start_scoring().await?;
-        Ok(vec![Event::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, Event::Pruned(report)])
-    }
-
-    fn evaluated(&self, phase: Phase, figures: &MetricSet, seconds: f64) -> Event {
-        Event::Evaluated(Evaluation {
-            phase,
-            step: 0,
-            epoch: 0.0,
-            metrics: named(figures),
-            loss: figures.loss,
-            is_best: false,
-            n_examples: self.validation.len(),
-            seconds,
-        })
-    }
-
-    /// Chooses masks or heads from the tuned state and applies them to it.
-    fn prune(&mut self) -> Result<PruneReport, EngineError> {
-        let mut weights = self.base.parameters.clone();
-        weights.extend(self.state.trained.clone());
-        let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
-        let mut report = PruneReport::default();
-        let chosen = match config.prune {
-            Pruning::None => return Ok(report),
-            Pruning::Unstructured { sparsity } => {
-                let plan = Unstructured {
-                    adapted_ratio: sparsity,
-                    others_ratio: sparsity,
-                    criterion: config.prune_criterion,
-                    seed: config.seed,
-                };
-                unstructured_masks(sites, &weights, deltas, plan).map_err(EngineError::Prune)?
-            }
-            Pruning::Heads { n_heads } => {
-                let all = self.base.heads().n_heads;
-                let scores = head_scores(sites, &weights, deltas, all, config.prune_criterion, config.seed)
-                    .map_err(EngineError::Prune)?;
-                report.head_scores = scores.values().cloned().collect();
-                let chosen =
-                    lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
-                let layers = 0..self.base.config.num_hidden_layers;
-                report.removed_heads =
-                    layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect();
-                chosen
-            }
-        };
-        self.state.prune(&self.base.sites, self.base.heads(), chosen);
-        report.matrices = matrices(&self.base, &self.state);
-        Ok(report)
-    }
-
-    async fn start_scoring(&mut self) -> Result<(), EngineError> {
-        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
-        let capacity = Sizes {
-            tokens: longest.max(EVALUATION_TOKENS),
-            sequences: self.config.per_device_eval_batch_size,
-            targets: 0,
-        };
-        let placed = self.place(capacity).await?;
-        let scorer = Scorer::new(&placed, &self.validation).await?;
-        self.work = Work::Scoring(Box::new((placed, scorer, Scoring::default())));
-        self.started_work();
-        Ok(())
-    }
-
-    fn started_work(&mut self) {
-        self.position.seconds_before += self.started.elapsed().as_secs_f64();
-        self.started = crate::clock::now();
-    }
-
-    /// One batch; the figures and the seconds since scoring began when it was the last.
-    async fn advance_scoring(&mut self) -> Result<Option<(MetricSet, f64)>, EngineError> {
-        let Work::Scoring(work) = &mut self.work else { unreachable!("scoring was started") };
-        let (placed, scorer, scoring) = work.as_mut();
-        if !scorer.advance(placed, &self.validation, scoring).await? {
-            return Ok(None);
-        }
-        let figures = scoring.metrics(&self.validation, &self.labels);
-        self.work = Work::Nothing;
-        Ok(Some((figures, self.started.elapsed().as_secs_f64())))
-    }
-
-    async fn advance_evaluation(&mut self) -> Result<Vec<Event>, EngineError> {
-        if matches!(self.work, Work::Nothing) {
-            self.start_scoring().await?;
-            return Ok(vec![Event::PhaseStarted { phase: Phase::Evaluate, planned_steps: 0 }]);
-        }
-        let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
-        let row = self.finish_row(Phase::Evaluate, Some(&figures), seconds);
-        self.position.stage = Stage::Done;
-        let summary = RunSummary {
-            phases: self.position.rows.clone(),
-            metrics: named(&figures),
-            n_steps: self.position.steps_before,
-            seconds: self.seconds(),
-        };
-        Ok(vec![self.evaluated(Phase::Evaluate, &figures, seconds), row, Event::Finished(summary)])
     }
 
     /// Copies the state to the host, so that it survives the device.

@@ -1,0 +1,80 @@
+//! Stage 0: where the sparse entries of every adapted matrix go, and the updates before training.
+
+use std::ops::ControlFlow;
+
+use super::Run;
+use crate::engine::checkpoint::Stage;
+use crate::engine::error::EngineError;
+use crate::nn::site::Site;
+use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
+use crate::protocol::{Event, OmegaReport, Phase};
+use crate::tuning::initial::initial_delta;
+
+impl Run {
+    /// Numbers of the updates that are planned but do not exist yet.
+    pub(super) fn n_planned(&self) -> usize {
+        let size = |site: &Site| {
+            self.plan.deltas.get(&site.path).map_or(0, |d| d.rank * (site.d_out + site.d_in) + d.n_nonzero)
+        };
+        if self.state.deltas.is_empty() { self.base.sites.iter().map(size).sum() } else { 0 }
+    }
+
+    pub(super) fn create_deltas(&mut self, omegas: &[OmegaReport]) {
+        for site in &self.base.sites {
+            let Some(plan) = self.plan.deltas.get(&site.path) else { continue };
+            let omega = omegas.iter().find(|omega| omega.path == site.path);
+            let indices = omega.map(|omega| omega.indices.clone()).unwrap_or_default();
+            self.state.deltas.push(initial_delta(site, *plan, indices, self.config.seed));
+        }
+    }
+
+    pub(super) async fn advance_omega(&mut self) -> Result<Vec<Event>, EngineError> {
+        let adapted: Vec<&Site> =
+            self.base.sites.iter().filter(|site| self.plan.deltas.contains_key(&site.path)).collect();
+        let (n_done, n_total) = (self.position.omegas.len(), adapted.len());
+        if let Some(site) = adapted.get(n_done).map(|&site| site.clone()) {
+            let mut report = self.select_omega(&site).await?;
+            (report.n_done, report.n_total) = (n_done + 1, n_total);
+            self.position.omegas.push(report.clone());
+            return Ok(vec![Event::OmegaSelected(report)]);
+        }
+        let omegas = std::mem::take(&mut self.position.omegas);
+        self.create_deltas(&omegas);
+        let seconds = omegas.iter().map(|omega| omega.seconds).sum();
+        self.position.stage = Stage::Tune;
+        Ok(vec![self.finish_row(Phase::SelectOmega, None, seconds)])
+    }
+
+    pub(super) async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
+        let start = crate::clock::now();
+        let weight = self.base.parameters[&site.weight_name()].data.clone();
+        let (size, n) = ((site.d_out, site.d_in), self.plan.deltas[&site.path].n_nonzero);
+        let key = (self.config.seed, site_stream(&site.path));
+        let failed = |source| EngineError::Omega { path: site.path.clone(), source };
+        let (rank, method) = (self.config.rank, self.config.omega);
+        // On a software adapter the double precision search on the host is the quicker twin.
+        let omega = if self.device.kind() == crate::gpu::AdapterKind::Hardware {
+            self.finder
+                .find(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
+                .await
+                .map_err(failed)?
+        } else {
+            select_omega(&weight, size, n, rank, method, key, &mut |_| ControlFlow::Continue(()))
+                .map_err(failed)?
+        };
+        let largest = select_omega(&weight, size, n, rank, OmegaMethod::Magnitude, key, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map_err(failed)?;
+        Ok(OmegaReport {
+            path: site.path.clone(),
+            d_out: site.d_out,
+            d_in: site.d_in,
+            overlap_with_magnitude: overlap(&omega.indices, &largest.indices),
+            indices: omega.indices,
+            seconds: start.elapsed().as_secs_f64(),
+            n_done: 0,
+            n_total: 0,
+        })
+    }
+}

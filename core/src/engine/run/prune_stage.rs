@@ -1,0 +1,127 @@
+//! Stage 2, and the evaluations outside of tuning: masks or heads from the tuned state, and what they cost.
+
+use super::{Run, Work, named};
+use crate::config::Pruning;
+use crate::engine::checkpoint::Stage;
+use crate::engine::error::EngineError;
+use crate::engine::phase_row::matrices;
+use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
+use crate::gpu::Sizes;
+use crate::metrics::MetricSet;
+use crate::protocol::{CheckpointReason, Evaluation, Event, Phase, PruneReport, RunSummary};
+use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
+use crate::tuning::scores::head_scores;
+
+impl Run {
+    pub(super) async fn advance_pruning(&mut self) -> Result<Vec<Event>, EngineError> {
+        if let Work::Scoring(_) = &self.work {
+            let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
+            let retune = self.config.retune_epochs > 0.0;
+            self.position.stage = if retune { Stage::Retune } else { Stage::Evaluate };
+            let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
+            self.snapshot().await?;
+            let step = self.step();
+            let checkpoint = Event::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
+            return Ok(vec![self.evaluated(Phase::Prune, &figures, seconds), row, checkpoint]);
+        }
+        let report = self.prune()?;
+        self.start_scoring().await?;
+        Ok(vec![Event::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, Event::Pruned(report)])
+    }
+
+    pub(super) fn evaluated(&self, phase: Phase, figures: &MetricSet, seconds: f64) -> Event {
+        Event::Evaluated(Evaluation {
+            phase,
+            step: 0,
+            epoch: 0.0,
+            metrics: named(figures),
+            loss: figures.loss,
+            is_best: false,
+            n_examples: self.validation.len(),
+            seconds,
+        })
+    }
+
+    /// Chooses masks or heads from the tuned state and applies them to it.
+    pub(super) fn prune(&mut self) -> Result<PruneReport, EngineError> {
+        let mut weights = self.base.parameters.clone();
+        weights.extend(self.state.trained.clone());
+        let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
+        let mut report = PruneReport::default();
+        let chosen = match config.prune {
+            Pruning::None => return Ok(report),
+            Pruning::Unstructured { sparsity } => {
+                let plan = Unstructured {
+                    adapted_ratio: sparsity,
+                    others_ratio: sparsity,
+                    criterion: config.prune_criterion,
+                    seed: config.seed,
+                };
+                unstructured_masks(sites, &weights, deltas, plan).map_err(EngineError::Prune)?
+            }
+            Pruning::Heads { n_heads } => {
+                let all = self.base.heads().n_heads;
+                let scores = head_scores(sites, &weights, deltas, all, config.prune_criterion, config.seed)
+                    .map_err(EngineError::Prune)?;
+                report.head_scores = scores.values().cloned().collect();
+                let chosen =
+                    lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
+                let layers = 0..self.base.config.num_hidden_layers;
+                report.removed_heads =
+                    layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect();
+                chosen
+            }
+        };
+        self.state.prune(&self.base.sites, self.base.heads(), chosen);
+        report.matrices = matrices(&self.base, &self.state);
+        Ok(report)
+    }
+
+    pub(super) async fn start_scoring(&mut self) -> Result<(), EngineError> {
+        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
+        let capacity = Sizes {
+            tokens: longest.max(EVALUATION_TOKENS),
+            sequences: self.config.per_device_eval_batch_size,
+            targets: 0,
+        };
+        let placed = self.place(capacity).await?;
+        let scorer = Scorer::new(&placed, &self.validation).await?;
+        self.work = Work::Scoring(Box::new((placed, scorer, Scoring::default())));
+        self.started_work();
+        Ok(())
+    }
+
+    pub(super) fn started_work(&mut self) {
+        self.position.seconds_before += self.started.elapsed().as_secs_f64();
+        self.started = crate::clock::now();
+    }
+
+    /// One batch; the figures and the seconds since scoring began when it was the last.
+    pub(super) async fn advance_scoring(&mut self) -> Result<Option<(MetricSet, f64)>, EngineError> {
+        let Work::Scoring(work) = &mut self.work else { unreachable!("scoring was started") };
+        let (placed, scorer, scoring) = work.as_mut();
+        if !scorer.advance(placed, &self.validation, scoring).await? {
+            return Ok(None);
+        }
+        let figures = scoring.metrics(&self.validation, &self.labels);
+        self.work = Work::Nothing;
+        Ok(Some((figures, self.started.elapsed().as_secs_f64())))
+    }
+
+    pub(super) async fn advance_evaluation(&mut self) -> Result<Vec<Event>, EngineError> {
+        if matches!(self.work, Work::Nothing) {
+            self.start_scoring().await?;
+            return Ok(vec![Event::PhaseStarted { phase: Phase::Evaluate, planned_steps: 0 }]);
+        }
+        let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
+        let row = self.finish_row(Phase::Evaluate, Some(&figures), seconds);
+        self.position.stage = Stage::Done;
+        let summary = RunSummary {
+            phases: self.position.rows.clone(),
+            metrics: named(&figures),
+            n_steps: self.position.steps_before,
+            seconds: self.seconds(),
+        };
+        Ok(vec![self.evaluated(Phase::Evaluate, &figures, seconds), row, Event::Finished(summary)])
+    }
+}
