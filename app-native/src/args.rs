@@ -22,6 +22,12 @@ pub struct Cli {
 pub enum Verb {
     /// Tune a model, and if asked prune and retune it.
     Train(Box<commands::train::TrainArgs>),
+    /// Measure a finished run on labelled text.
+    Eval(commands::eval::EvalArgs),
+    /// Label texts with a finished run.
+    Predict(commands::predict::PredictArgs),
+    /// Prune a tuned run, and retune it.
+    Prune(Box<commands::prune::PruneArgs>),
     /// Write a run's result in a form that other tools load, and check it by reading it back.
     Export(commands::export::ExportArgs),
     /// Measure the adapter, the kernels and whole training steps.

@@ -31,6 +31,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.verb {
         Verb::Train(args) => commands::train::run(args, cli.json),
+        Verb::Eval(args) => commands::eval::run(args, cli.json),
+        Verb::Predict(args) => commands::predict::run(args, cli.json),
+        Verb::Prune(args) => commands::prune::run(args, cli.json),
         Verb::Export(args) => commands::export::run(args, cli.json),
         Verb::Bench(args) => commands::bench::run(args, cli.json),
         Verb::Env(args) => commands::env::run(args, cli.json),

@@ -116,8 +116,9 @@ impl Progress {
     }
 
     fn evaluated(&self, evaluation: &Evaluation) {
-        let metrics: Vec<String> =
-            evaluation.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        // The loss has a place of its own.
+        let metrics = evaluation.metrics.iter().filter(|(name, _)| *name != "loss");
+        let metrics: Vec<String> = metrics.map(|(name, value)| format!("{name} {value:.4}")).collect();
         let best = if evaluation.is_best { "  (best)" } else { "" };
         self.line(&format!(
             "evaluate  step {}: loss {:.4}  {}{best}",

@@ -54,7 +54,7 @@ impl RunRecorder {
             self.report =
                 serde_json::from_slice(bytes).with_context(|| format!("{REPORT_DATA_FILE} is damaged"))?;
         }
-        self.folder.cut_log(step)
+        self.folder.cut_log(self.log.n_entries())
     }
 
     /// The folder that is written.

@@ -49,6 +49,15 @@ impl RunFolder {
             format!("cannot make the run folder; choose another --output-dir: {}", path.display())
         })?;
         config.output_dir = Some(path.display().to_string());
+        // The run may be used again from another working folder.
+        for place in
+            [&mut config.model, &mut config.train_file, &mut config.validation_file].into_iter().flatten()
+        {
+            *place = std::path::absolute(&*place)
+                .with_context(|| format!("cannot use {place}"))?
+                .display()
+                .to_string();
+        }
         let folder = Self { path };
         folder.write(SETTINGS_FILE, config.to_toml().as_bytes())?;
         Ok(folder)
@@ -85,25 +94,18 @@ impl RunFolder {
         self.write(STATE_FILE, format!("{state:#}\n").as_bytes())
     }
 
-    /// The log of a resumed run, for which lines after `step` no longer count.
+    /// Cuts the log of a resumed run back to its first `n_lines` lines; the others no longer count.
     ///
     /// # Errors
     /// If the log is there and cannot be read or written.
-    pub fn cut_log(&self, step: usize) -> anyhow::Result<()> {
+    pub fn cut_log(&self, n_lines: usize) -> anyhow::Result<()> {
         let path = self.path.join(LOG_FILE);
         if !path.exists() {
             return Ok(());
         }
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read the log: {}", path.display()))?;
-        // A line cut off by a crash is no JSON; it goes, too.
-        let counts = |line: &&str| {
-            let entry: Option<serde_json::Value> = serde_json::from_str(line).ok();
-            entry
-                .and_then(|entry| entry["current_steps"].as_u64())
-                .is_some_and(|logged| logged <= step as u64)
-        };
-        let kept: String = text.lines().filter(counts).flat_map(|line| [line, "\n"]).collect();
+        let kept: String = text.lines().take(n_lines).flat_map(|line| [line, "\n"]).collect();
         Ok(self.write(LOG_FILE, kept.as_bytes())?)
     }
 
@@ -278,7 +280,7 @@ mod tests {
         for step in [10, 20, 30] {
             folder.append_log(&serde_json::json!({ "current_steps": step })).unwrap();
         }
-        folder.cut_log(20).unwrap();
+        folder.cut_log(2).unwrap();
         let text = fs::read_to_string(place.path().join(LOG_FILE)).unwrap();
         assert_eq!(text.lines().count(), 2, "{text}");
     }

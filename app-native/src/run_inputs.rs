@@ -4,7 +4,10 @@ use anyhow::{Context as _, bail};
 use dsee_core::{
     builtin,
     config::RunConfig,
-    data::{DataFile, DataSplits, Dataset, EncodedDataset, LengthHistogram, class_counts, load_splits},
+    data::{
+        ColumnChoice, DataFile, DataSplits, Dataset, EncodedDataset, LengthHistogram, class_counts,
+        load_splits,
+    },
     models::files::PretrainedModel,
     tokenizer::Tokenizer,
 };
@@ -18,6 +21,32 @@ pub struct Inputs {
     pub model: PretrainedModel,
     /// Training and validation data.
     pub data: DataSplits,
+}
+
+/// The columns of a data file beside those of the run. Flags of verbs that read one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ColumnArgs {
+    /// Column of the text, by name or number from 1 [default: as in the run].
+    #[arg(long, alias = "text_column", value_name = "TEXT")]
+    text_column: Option<String>,
+    /// Column of the second text.
+    #[arg(long, alias = "text_pair_column", value_name = "TEXT")]
+    text_pair_column: Option<String>,
+    /// Column of the label.
+    #[arg(long, alias = "label_column", value_name = "TEXT")]
+    label_column: Option<String>,
+}
+
+impl ColumnArgs {
+    /// These columns, and those of the run's settings where none is named.
+    pub fn over(&self, config: &RunConfig) -> ColumnChoice {
+        let either = |flag: &Option<String>, setting: &Option<String>| flag.clone().or(setting.clone());
+        ColumnChoice {
+            text: either(&self.text_column, &config.text_column),
+            text_pair: either(&self.text_pair_column, &config.text_pair_column),
+            label: either(&self.label_column, &config.label_column),
+        }
+    }
 }
 
 /// Reads model and data.
@@ -35,7 +64,11 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     }
 }
 
-fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
+/// Reads the pretrained encoder.
+///
+/// # Errors
+/// Everything that is wrong with its folder.
+pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
     let Some(path) = &config.model else {
         bail!("name the folder of a Hugging Face model with --model");
     };

@@ -2,16 +2,15 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    checkpoint::NamedTensors,
     config::RunConfig,
+    data::LabelSet,
+    engine::BaseModel,
     export::{
         ExportInput,
-        dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeState, read_dsee_state},
+        dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeConfig, DseeState, read_dsee_state},
     },
-    models::{
-        bert_load::load_bert,
-        files::{CONFIG_FILE, PretrainedModel},
-    },
+    tokenizer::Tokenizer,
+    train::place::HostState,
 };
 use std::{
     fs,
@@ -20,13 +19,34 @@ use std::{
 
 use crate::{
     failure::Failure,
-    model_folder,
     run_folder::{RunFolder, SETTINGS_FILE},
+    run_inputs::load_model,
     settings_args::read_draft,
 };
 
 /// Folders of a run that hold its state, the first one present is read.
 const STATE_FOLDERS: [&str; 2] = ["adapter", "dsee"];
+
+/// Which run, and where its base model is. Flags of every verb that begins with a finished run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    /// The run folder.
+    #[arg(long, value_name = "FOLDER")]
+    run: PathBuf,
+    /// The base model, if it is not where it was when the run began.
+    #[arg(long, value_name = "FOLDER")]
+    model: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Reads the run.
+    ///
+    /// # Errors
+    /// See [`SavedRun::open`].
+    pub fn open(&self) -> Result<SavedRun, Failure> {
+        SavedRun::open(&self.run, self.model.as_deref())
+    }
+}
 
 /// Everything that evaluation, prediction, pruning and exports start from.
 pub struct SavedRun {
@@ -34,12 +54,15 @@ pub struct SavedRun {
     pub folder: RunFolder,
     /// Its settings.
     pub config: RunConfig,
-    /// The base model's files; its weights have moved to `base`.
-    pub model: PretrainedModel,
-    /// Parameters of the base model in full size, the head included.
-    pub base: NamedTensors,
+    /// The base model in full size, the head included.
+    pub base: BaseModel,
     /// What was trained and removed.
-    pub state: DseeState,
+    pub state: HostState,
+    /// Labels and origin of the state.
+    pub description: DseeConfig,
+    /// The base model's tokenizer.
+    pub tokenizer: Tokenizer,
+    tokenizer_files: Vec<(String, Vec<u8>)>,
 }
 
 impl SavedRun {
@@ -49,37 +72,55 @@ impl SavedRun {
     /// If the folder is no run, its run has not finished, or the base model is not the one it was trained from.
     pub fn open(path: &Path, model: Option<&Path>) -> Result<Self, Failure> {
         let folder = RunFolder::open(path)?;
-        let config = read_draft(&path.join(SETTINGS_FILE))?.check().map_err(Failure::Settings)?;
-        let state = read_state(path)?;
-        let place = model.map(Path::to_path_buf).or(config.model.as_ref().map(PathBuf::from));
-        let mut model =
-            model_folder::read(&place.context("the base model is needed: name it with --model")?)?.parse()?;
-        if let Some(sha256) =
-            state.config.facts.base_sha256.as_ref().filter(|sha256| **sha256 != model.weights_sha256)
-        {
+        let mut config = read_draft(&path.join(SETTINGS_FILE))?.check().map_err(Failure::Settings)?;
+        if let Some(model) = model {
+            config.model = Some(model.display().to_string());
+        }
+        let DseeState { config: description, sites, pruned, trained } = read_state(path)?;
+        let model = load_model(&config)?;
+        let expected = description.facts.base_sha256.as_ref();
+        if let Some(sha256) = expected.filter(|sha256| **sha256 != model.weights_sha256) {
             let found = &model.weights_sha256;
             return Err(anyhow::anyhow!(
-                "{} is not the model this run was trained from: its weights have SHA-256 {found}, expected {sha256}",
+                "{} is not the model this run was trained from: its weights have SHA-256 {found}, expected {sha256}; \
+                 name the right one with --model",
                 model.name
             )
             .into());
         }
-        let base = base_parameters(&mut model, &state)?;
-        Ok(Self { folder, config, model, base, state })
+        let (tokenizer, tokenizer_files) = (model.tokenizer.clone(), model.tokenizer_files.clone());
+        let mut base = BaseModel::new(model, description.labels.len().max(1), config.seed)?;
+        // What the file lacks was random when the run began. The values kept with the state are the ones that count.
+        for name in &base.fresh {
+            let kept = trained.get(name);
+            let kept =
+                kept.with_context(|| format!("neither the base model nor the saved state has `{name}`"))?;
+            base.parameters.insert(name.clone(), kept.clone());
+        }
+        let state = HostState { deltas: sites, trained, pruned };
+        Ok(Self { folder, config, base, state, description, tokenizer, tokenizer_files })
+    }
+
+    /// The labels it was trained with.
+    pub fn labels(&self) -> LabelSet {
+        match self.description.labels.as_slice() {
+            [] => LabelSet::Scores,
+            names => LabelSet::Classes(names.to_vec()),
+        }
     }
 
     /// The same, as exports take it.
     pub fn export_input(&self) -> ExportInput<'_> {
         ExportInput {
-            config: &self.model.config,
-            base: &self.base,
-            sites: &self.state.sites,
+            config: &self.base.config,
+            base: &self.base.parameters,
+            sites: &self.state.deltas,
             pruned: &self.state.pruned,
             trained: &self.state.trained,
-            labels: &self.state.config.labels,
-            base_id: self.state.config.base_id.as_deref(),
-            tokenizer_files: &self.model.tokenizer_files,
-            facts: &self.state.config.facts,
+            labels: &self.description.labels,
+            base_id: self.description.base_id.as_deref(),
+            tokenizer_files: &self.tokenizer_files,
+            facts: &self.description.facts,
         }
     }
 }
@@ -99,20 +140,4 @@ fn read_state(run: &Path) -> anyhow::Result<DseeState> {
     };
     let state = read_dsee_state(&read(DSEE_CONFIG)?, &read(DSEE_STATE)?);
     state.with_context(|| format!("the saved state cannot be used: {}", folder.display()))
-}
-
-/// All parameters of the base model. What its file lacks was fresh when the run began; the trained values stand
-/// for it, which no export tells from the fresh ones.
-fn base_parameters(model: &mut PretrainedModel, state: &DseeState) -> anyhow::Result<NamedTensors> {
-    let n_labels = state.config.labels.len().max(1);
-    let checkpoint = std::mem::take(&mut model.checkpoint);
-    let matched = load_bert(&model.config, CONFIG_FILE, checkpoint, n_labels)?.matched;
-    let mut base = matched.params;
-    for name in matched.fresh {
-        let Some(trained) = state.trained.get(&name) else {
-            bail!("neither the base model nor the saved state has `{name}`");
-        };
-        base.insert(name, trained.clone());
-    }
-    Ok(base)
 }

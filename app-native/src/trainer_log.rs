@@ -78,6 +78,11 @@ impl TrainerLog {
         self.steps_before + self.step
     }
 
+    /// Entries so far: every one is a line of `trainer_log.jsonl`.
+    pub fn n_entries(&self) -> usize {
+        self.history.len()
+    }
+
     /// Step of the best evaluation of the current phase.
     pub fn best_step(&self) -> Option<usize> {
         self.best.map(|best| best.step)

@@ -24,8 +24,12 @@ use crate::{
 ///
 /// # Errors
 /// Everything that is wrong with settings, model, data and folder, and whatever stops the run.
-pub fn begin(mut config: RunConfig, from: Option<RunCheckpoint>, json: bool) -> Result<(), Failure> {
-    let inputs = run_inputs::read(&config)?;
+pub fn begin(
+    mut config: RunConfig,
+    inputs: Inputs,
+    from: Option<RunCheckpoint>,
+    json: bool,
+) -> Result<(), Failure> {
     let (run, origin) = open(&config, inputs, from)?;
     // Only now: settings that do not fit the model should leave no folder behind that blocks the next try.
     let folder = RunFolder::create(&mut config)?;

@@ -2,6 +2,9 @@
 
 pub mod bench;
 pub mod env;
+pub mod eval;
 pub mod export;
 pub mod inspect;
+pub mod predict;
+pub mod prune;
 pub mod train;

@@ -1,6 +1,6 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
-use crate::{failure::Failure, resume::ResumePoint, settings_args::SettingsArgs, training};
+use crate::{failure::Failure, resume::ResumePoint, run_inputs, settings_args::SettingsArgs, training};
 
 /// Flags of `dsee train`.
 #[derive(Debug, clap::Args)]
@@ -26,5 +26,6 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         println!("{}", settings.trim_end());
         return Ok(());
     }
-    training::begin(config, None, json)
+    let inputs = run_inputs::read(&config)?;
+    training::begin(config, inputs, None, json)
 }

@@ -62,6 +62,9 @@ pub struct Position {
     pub omegas: Vec<OmegaReport>,
     /// Rows of finished phases.
     pub rows: Vec<PhaseRow>,
+    /// Where a run that begins with a tuned state goes on after it has said what was loaded.
+    #[serde(default)]
+    pub begin_at: Option<Stage>,
     /// Progress of the phase under way.
     pub phase: Option<PhaseProgress>,
     /// Seconds of the run before the last start of the program.
@@ -91,6 +94,13 @@ struct SiteShape {
 const FORMAT: u32 = 1;
 
 impl RunCheckpoint {
+    /// The start of a run that prunes what another run has tuned.
+    #[must_use]
+    pub fn tuned(state: HostState) -> Self {
+        let position = Position { begin_at: Some(Stage::Prune), ..Position::default() };
+        Self { position, state, phase: BTreeMap::new() }
+    }
+
     /// Optimizer steps of the whole run so far.
     #[must_use]
     pub fn step(&self) -> usize {

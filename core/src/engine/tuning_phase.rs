@@ -67,6 +67,9 @@ pub struct PhaseProgress {
     pub best: Option<(usize, MetricSet)>,
     /// Whether the state after `step` has been evaluated.
     pub evaluated: bool,
+    /// Whether an evaluation was due or under way, to be done again from its start.
+    #[serde(default)]
+    pub evaluating: bool,
     /// Seconds spent in the phase before the last start of the program.
     pub seconds_before: f64,
 }
@@ -299,6 +302,7 @@ impl TuningPhase {
             }
         }
         self.best_values = tensors.remove(BEST);
+        self.scoring = progress.evaluating.then(Scoring::default);
         self.progress = progress;
         Ok(())
     }

@@ -33,10 +33,7 @@ impl RunReport {
         match event {
             Event::Adapter(adapter) => self.adapter = adapter_line(adapter),
             Event::Loaded(loaded) => self.note_loaded(loaded),
-            Event::PhaseStarted { phase, .. } => {
-                let step = self.last_step();
-                self.phases.push(Phase { name: phase.to_string(), first_step: step, last_step: step });
-            }
+            Event::PhaseStarted { phase, .. } => self.note_start(*phase),
             Event::OmegaSelected(omega) => self.omega.push(OmegaMatrix {
                 path: omega.path.clone(),
                 d_out: omega.d_out,
@@ -50,6 +47,15 @@ impl RunReport {
             Event::PhaseFinished(row) => self.phase_rows.push(phase_row(row)),
             Event::Warning { text } => self.warnings.push(text.clone()),
             Event::Checkpoint { .. } | Event::Finished(_) => {}
+        }
+    }
+
+    fn note_start(&mut self, phase: protocol::Phase) {
+        let step = self.last_step();
+        let phase = Phase { name: phase.to_string(), first_step: step, last_step: step };
+        // A phase that was interrupted before its first step begins again when the run goes on.
+        if self.phases.last() != Some(&phase) {
+            self.phases.push(phase);
         }
     }
 

@@ -164,6 +164,10 @@ impl Run {
             label_names: self.labels.names().to_vec(),
         }));
         events.extend(self.base.notes.iter().map(|text| Event::Warning { text: text.clone() }));
+        if let Some(stage) = self.position.begin_at.take() {
+            self.position.stage = stage;
+            return events;
+        }
         let sparse = self.plan.deltas.values().any(|delta| delta.n_nonzero > 0);
         self.position.stage = if sparse { Stage::SelectOmega } else { Stage::Tune };
         if sparse {
@@ -319,6 +323,7 @@ impl Run {
             phase.read_metrics().await?;
             let progress = super::tuning_phase::PhaseProgress {
                 seconds_before: phase.seconds(),
+                evaluating: phase.scoring.is_some(),
                 ..phase.progress.clone()
             };
             position.phase = Some(progress);
@@ -335,6 +340,10 @@ impl Run {
     /// # Errors
     /// Errors of the device other than its loss.
     pub async fn checkpoint(&mut self) -> Result<RunCheckpoint, EngineError> {
+        if matches!(self.work, Work::Scoring(_)) {
+            // Pruning and evaluation are done again as a whole: what was saved before them is the better start.
+            return Ok(self.safe.clone());
+        }
         match self.snapshot().await {
             Ok(()) | Err(EngineError::Gpu(GpuError::DeviceLost { .. }) | EngineError::NotFinite { .. }) => {
                 Ok(self.safe.clone())

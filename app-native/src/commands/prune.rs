@@ -1,0 +1,86 @@
+//! `dsee prune`: stages 2 and 3 on a run that was only tuned, as a run of its own.
+
+use dsee_core::{
+    config::{FieldError, Pruning, RunConfig},
+    engine::RunCheckpoint,
+};
+use std::path::PathBuf;
+
+use crate::{
+    failure::Failure,
+    run_folder::SETTINGS_FILE,
+    run_inputs,
+    saved_run::SavedRun,
+    settings_args::{SettingsArgs, as_flags, read_draft},
+    training,
+};
+
+/// What tuning has already decided.
+const TUNED: [&str; 7] = ["method", "rank", "alpha", "nnz", "omega", "target_modules", "num_train_epochs"];
+
+/// Flags of `dsee prune`.
+#[derive(Debug, clap::Args)]
+pub struct PruneArgs {
+    /// The folder of the tuned run. Its settings hold unless flags say otherwise.
+    #[arg(long, value_name = "FOLDER")]
+    run: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Prunes the tuned state in a new run folder, retunes it, and evaluates it.
+pub fn run(args: &PruneArgs, json: bool) -> Result<(), Failure> {
+    let config = settings(args)?;
+    let model = config.model.as_ref().map(PathBuf::from);
+    let saved = SavedRun::open(&args.run, model.as_deref())?;
+    let pruned = &saved.state.pruned;
+    if !pruned.masks.is_empty() || pruned.heads != saved.base.removed_heads {
+        return Err(anyhow::anyhow!(
+            "this run is pruned already; start from one that was tuned with --prune none: {}",
+            args.run.display()
+        )
+        .into());
+    }
+    let inputs = run_inputs::read(&config)?;
+    let labels = saved.labels();
+    if inputs.data.train.labels != labels {
+        return Err(anyhow::anyhow!(
+            "the training file has the labels {:?}, the run was tuned with {:?}; name its file with --train-file",
+            inputs.data.train.labels.names(),
+            labels.names()
+        )
+        .into());
+    }
+    training::begin(config, inputs, Some(RunCheckpoint::tuned(saved.state)), json)
+}
+
+/// The settings of the tuned run with those of the command line over them.
+fn settings(args: &PruneArgs) -> Result<RunConfig, Failure> {
+    let flags = &args.settings.flags;
+    let given = TUNED.iter().filter_map(|&name| Some((name, flags.text(name)?)));
+    let reason = "the run is tuned already";
+    let mut errors: Vec<FieldError> =
+        given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
+    let file = read_draft(&args.run.join(SETTINGS_FILE))?;
+    let file = match &args.settings.config {
+        Some(path) => file.overridden_by(&read_draft(path)?),
+        None => file,
+    };
+    let mut config = match file.overridden_by(flags).check() {
+        Ok(config) => config,
+        Err(wrong) => {
+            errors.extend(wrong);
+            return Err(Failure::Settings(as_flags(errors)));
+        }
+    };
+    if config.prune == Pruning::None {
+        let advice = "use unstructured:0.2 or heads:3, for example";
+        errors.push(FieldError::new("prune", config.prune, "there is nothing to remove", advice));
+    }
+    if !errors.is_empty() {
+        return Err(Failure::Settings(as_flags(errors)));
+    }
+    // The tuned run keeps its folder and its name.
+    (config.output_dir, config.run_name) = (flags.text("output_dir"), flags.text("run_name"));
+    Ok(config)
+}

@@ -1,0 +1,178 @@
+//! Bad input through the command line: every message names the file or the setting and says what to do, all
+//! problems come at once, and nothing is left behind.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod cli_support;
+
+use cli_support::{Workplace, fails, tiny_bert};
+use std::fs;
+
+/// The tiny model with one of its files changed, or taken away.
+fn changed_model(place: &Workplace, name: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
+    let folder = place.path("model");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        let bytes = fs::read(tiny_bert().join(file)).unwrap();
+        let bytes = if file == name { change(bytes) } else { Some(bytes) };
+        match bytes {
+            Some(bytes) => fs::write(folder.join(file), bytes).unwrap(),
+            None => fs::remove_file(folder.join(file)).unwrap_or_default(),
+        }
+    }
+    place.text("model")
+}
+
+fn refuses_model(place: &Workplace, model: &str, parts: &[&str]) {
+    fails(place.train("run", &["--model", model]), 1, parts);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn models_that_cannot_be() {
+    let place = Workplace::new();
+    refuses_model(&place, "no/such/model", &["no/such/model", "config.json"]);
+    let model = changed_model(&place, "model.safetensors", |_| None);
+    fs::write(place.path("model/pytorch_model.bin"), b"pickle").unwrap();
+    refuses_model(&place, &model, &["pickled", "save the model again as model.safetensors"]);
+    fs::remove_file(place.path("model/pytorch_model.bin")).unwrap();
+    refuses_model(&place, &model, &["no weights", "model.safetensors"]);
+
+    let cut = |mut bytes: Vec<u8>| {
+        bytes.truncate(bytes.len() - 100);
+        Some(bytes)
+    };
+    let model = changed_model(&place, "model.safetensors", cut);
+    refuses_model(&place, &model, &["model.safetensors", "cut off", "incomplete"]);
+    let model = changed_model(&place, "model.safetensors", |bytes| Some(bytes[..4].to_vec()));
+    refuses_model(&place, &model, &["model.safetensors", "only 4 bytes", "download"]);
+    let lying = |mut bytes: Vec<u8>| {
+        bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        Some(bytes)
+    };
+    let model = changed_model(&place, "model.safetensors", lying);
+    refuses_model(&place, &model, &["model.safetensors", "damaged"]);
+    let not_a_number = |mut bytes: Vec<u8>| {
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        Some(bytes)
+    };
+    let model = changed_model(&place, "model.safetensors", not_a_number);
+    refuses_model(&place, &model, &["model.safetensors", "not finite", "NaN"]);
+}
+
+#[test]
+fn configurations_that_contradict() {
+    let place = Workplace::new();
+    let replace = |from: &'static str, to: &'static str| {
+        move |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(text.contains(from), "{from} in\n{text}");
+            Some(text.replacen(from, to, 1).into_bytes())
+        }
+    };
+    let model = changed_model(&place, "config.json", replace("\"hidden_size\": 32", "\"hidden_size\": 64"));
+    refuses_model(&place, &model, &["has shape [120, 32], expected [120, 64]"]);
+    let layers = replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    let model = changed_model(&place, "config.json", layers);
+    refuses_model(&place, &model, &["encoder.layer.2", "is missing"]);
+    let model = changed_model(&place, "config.json", replace("\"vocab_size\": 120", "\"vocab_size\": 100"));
+    refuses_model(&place, &model, &["120 tokens", "at most 100", "another model"]);
+    let model = changed_model(&place, "config.json", replace("\"bert\"", "\"gpt2\""));
+    refuses_model(&place, &model, &["config.json", "model_type", "gpt2"]);
+    let model = changed_model(&place, "tokenizer.json", |_| Some(b"{".to_vec()));
+    refuses_model(&place, &model, &["tokenizer.json"]);
+}
+
+#[test]
+fn data_that_cannot_be() {
+    let place = Workplace::new();
+    let files: [(&str, &[u8], &[&str], &[&str]); 9] = [
+        ("empty.tsv", b"", &[], &["empty.tsv", "an empty file", "check"]),
+        ("one.tsv", b"text\tlabel\ngood\t1\n", &[], &["one.tsv", "at least two rows"]),
+        (
+            "columns.tsv",
+            b"a\tb\ngood\t1\nbad\t0\n",
+            &["--text-column", "review"],
+            &["columns.tsv", "review", "--text-column"],
+        ),
+        ("latin.tsv", b"text\tlabel\ncaf\xe9\t1\nbad\t0\n", &[], &["latin.tsv", "line 2", "0xe9", "UTF-8"]),
+        ("quotes.csv", b"text,label\n\"good,1\nbad,0\n", &[], &["quotes.csv", "line 2", "quote"]),
+        (
+            "floats.tsv",
+            b"text\tlabel\na\t0.25\nb\t1.5\nc\t2.75\n",
+            &["--task-type", "classification"],
+            &["floats.tsv", "label"],
+        ),
+        ("same.tsv", b"text\tlabel\na\t1\nb\t1\nc\t1\n", &[], &["same.tsv", "label"]),
+        (
+            "words.tsv",
+            b"text\tlabel\na\tx\nb\ty\n",
+            &["--task-type", "regression"],
+            &["words.tsv", "line 2", "number"],
+        ),
+        ("broken.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \n", &[], &["broken.jsonl", "line 2"]),
+    ];
+    for (name, bytes, flags, parts) in files {
+        fs::write(place.path(name), bytes).unwrap();
+        let path = place.text(name);
+        fails(place.train("run", &[&["--train-file", &path], flags].concat()), 1, parts);
+    }
+    fs::write(place.path("validation.tsv"), "sentence\tlabel\ngood\tpos\nbad\tneutral\n").unwrap();
+    let validation = place.text("validation.tsv");
+    let parts = ["validation.tsv", "line 3", "neutral", "neg"];
+    fails(place.train("run", &["--validation-file", &validation]), 1, &parts);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn model_and_data_are_reported_together() {
+    let place = Workplace::new();
+    let flags = ["--model", "no/such/model", "--train-file", "no/such.tsv"];
+    fails(place.train("run", &flags), 1, &["no/such/model", "no/such.tsv"]);
+}
+
+#[test]
+fn settings_that_no_model_can_have() {
+    let place = Workplace::new();
+    let flags = ["--rank", "0", "--per-device-train-batch-size", "0", "--prune", "unstructured:1.5"];
+    let parts = [
+        "error: 3 ",
+        "--rank = 0",
+        "--per-device-train-batch-size = 0",
+        "--prune = unstructured:1.5",
+        "[0, 1)",
+    ];
+    fails(place.train("run", &flags), 2, &parts);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn settings_that_this_model_cannot_have() {
+    let place = Workplace::new();
+    let flags = ["--rank", "33", "--nnz", "1025", "--prune", "heads:4", "--max-length", "41"];
+    let parts = [
+        "error: 4 ",
+        "--rank = 33",
+        "at most 32",
+        "--nnz = 1025",
+        "only 1024 entries",
+        "--prune = heads:4",
+        "use 3 or less",
+        "--max-length = 41",
+        "use 40 or less",
+    ];
+    fails(place.train("run", &flags), 2, &parts);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let place = Workplace::new();
+    // Below a file nobody can make a folder, not even who may write everywhere.
+    fails(
+        place.train("train.tsv/run", &[]),
+        1,
+        &["cannot make the run folder", "--output-dir", "train.tsv/run"],
+    );
+}
