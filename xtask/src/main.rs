@@ -1,6 +1,7 @@
 //! Set-up, tests, demo and maintenance of the repository: `cargo xtask <command>`.
 
 mod demo;
+mod pretrain;
 mod setup;
 mod shell;
 mod test;
@@ -32,6 +33,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// Make the embedded encoder again, with its model card; takes about a quarter of an hour.
+    Pretrain {
+        /// Flags of the pretraining program; `--text FILE…` is needed.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Make the golden files of the parity tests again; needs Python with the packages its script names.
     Golden {
         /// Flags of the script.
@@ -47,6 +54,7 @@ fn main() -> ExitCode {
         Task::Check => test::check(),
         Task::Setup => setup::adapter().and_then(|()| setup::web_target()),
         Task::Bench { flags } => setup::adapter().and_then(|()| demo::dsee("bench", &flags)),
+        Task::Pretrain { flags } => pretrain::pretrain(&flags),
         Task::Golden { flags } => shell::run(
             shell::command("python3", &["tests/golden/make_golden.py", "--out", "tests/golden"]).args(flags),
         ),

@@ -109,3 +109,14 @@ pub(super) const BAD_VERDICTS: [&str; 5] = [
     "one star from me",
     "we left with a sigh",
 ];
+
+/// Verdicts that differ in their last word alone: what they begin with, how praise ends and how blame ends. To fill
+/// that word in, a model has to have understood the review before it; counting helps no more than elsewhere.
+pub(super) const TWIN_VERDICTS: [(&str, &str, &str); 6] = [
+    ("it made us", "happy", "sad"),
+    ("I would call it a", "success", "failure"),
+    ("we felt", "lucky", "cheated"),
+    ("my answer is", "yes", "no"),
+    ("for me it is a", "hit", "miss"),
+    ("my thumb points", "up", "down"),
+];

@@ -1,10 +1,11 @@
-//! What is inside the program: the sentence set of the first run, made by a seeded generator.
+//! What is inside the program: the sentence set of the first run, made by a seeded generator, and a tiny encoder.
 //!
 //! Short reviews in plain English, two classes. Word counts do not decide them: negation, contrast, concession,
 //! comparison and word order do (`docs/builtin-data.md`). The same grammar makes the unlabeled text on which the
 //! embedded encoder is pretrained.
 
 mod construction;
+mod embedded;
 mod grammar;
 mod lexicon;
 mod pretraining;
@@ -12,8 +13,9 @@ mod pretraining;
 mod reader;
 mod sentences;
 
+pub use embedded::{MODEL_NAME, model_files};
 pub use grammar::LABEL_NAMES;
-pub use pretraining::pretraining_sentences;
+pub use pretraining::{SentencePair, pretraining_pairs, pretraining_sentences, telling_words};
 pub use sentences::{N_TRAIN, N_VALIDATION, train_examples, validation_examples};
 
 /// Seed of the sentence set that comes with the program.

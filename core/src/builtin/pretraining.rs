@@ -5,17 +5,52 @@
 
 use super::construction::draw_construction;
 use super::grammar::{draw_domain, pick, spell, spell_review, write};
-use super::lexicon::{BAD_VERDICTS, Domain, GOOD_VERDICTS, PEOPLE, TIMES};
+use super::lexicon::{BAD_VERDICTS, Domain, GOOD_VERDICTS, PEOPLE, TIMES, TWIN_VERDICTS};
 use super::sentences::{Side, side};
 use crate::random::Random;
 
 const PRETRAINING_STREAM: u64 = 0x7072_6574;
+const PAIR_STREAM: u64 = 0x7061_6972;
+
+/// Two sentences of unlabeled text, for next-sentence prediction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentencePair {
+    /// The sentence that comes first.
+    pub first: String,
+    /// The other sentence.
+    pub second: String,
+    /// Whether the second follows from the first.
+    pub follows: bool,
+}
 
 /// `n` lines of one to three sentences each. No line holds a sentence of any validation set; lines may repeat.
 #[must_use]
 pub fn pretraining_sentences(seed: u64, n: usize) -> Vec<String> {
     let mut random = Random::new(seed, PRETRAINING_STREAM);
     (0..n).map(|_| line(&mut random)).collect()
+}
+
+/// `n` pairs of a review and a verdict, in half of which the verdict belongs to a review that says the contrary.
+/// No review is a sentence of any validation set; pairs may repeat.
+#[must_use]
+pub fn pretraining_pairs(seed: u64, n: usize) -> Vec<SentencePair> {
+    let mut random = Random::new(seed, PAIR_STREAM);
+    (0..n).map(|_| pair(&mut random)).collect()
+}
+
+/// The words of [`pretraining_sentences`] that only a model can guess that has understood the review beside them.
+#[must_use]
+pub fn telling_words() -> Vec<&'static str> {
+    TWIN_VERDICTS.iter().flat_map(|&(_, praise, blame)| [praise, blame]).collect()
+}
+
+fn pair(random: &mut Random) -> SentencePair {
+    let (domain, is_good) = (draw_domain(random), random.below(2) == 0);
+    let follows = random.below(2) == 0;
+    let review = review(random, domain, is_good);
+    let verdict = verdict(random, is_good == follows);
+    let (first, second) = if random.below(4) == 0 { (verdict, review) } else { (review, verdict) };
+    SentencePair { first, second, follows }
 }
 
 /// Neutral lines, single reviews, reviews with their verdict in other words, and reviews that agree.
@@ -47,7 +82,11 @@ fn review(random: &mut Random, domain: &Domain, is_good: bool) -> String {
 }
 
 fn verdict(random: &mut Random, is_good: bool) -> String {
-    spell(if is_good { pick(random, &GOOD_VERDICTS) } else { pick(random, &BAD_VERDICTS) })
+    if random.below(3) == 0 {
+        return spell(if is_good { pick(random, &GOOD_VERDICTS) } else { pick(random, &BAD_VERDICTS) });
+    }
+    let (start, praise, blame) = pick(random, &TWIN_VERDICTS);
+    spell(&format!("{start} {}", if is_good { praise } else { blame }))
 }
 
 /// A sentence that judges nothing.
@@ -67,9 +106,10 @@ fn neutral(random: &mut Random, domain: &Domain) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use std::collections::BTreeSet;
 
-    use super::super::validation_examples;
+    use super::super::{reader, validation_examples};
     use super::*;
 
     #[test]
@@ -82,6 +122,39 @@ mod tests {
             lines.iter().flat_map(|l| l.trim_end_matches('.').split(". ")).collect();
         for (text, _) in validation_examples(1) {
             assert!(!sentences.contains(text.trim_end_matches('.')), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_pairs_contradict_each_other_and_none_is_a_validation_sentence() {
+        let pairs = pretraining_pairs(3, 4000);
+        assert_eq!(pairs, pretraining_pairs(3, 4000));
+        let n_following = pairs.iter().filter(|pair| pair.follows).count();
+        assert!(n_following.abs_diff(2000) < 150, "{n_following} of 4000 pairs belong together");
+        let is_praise = |verdict: &str| {
+            let text = verdict.trim_end_matches('.').to_lowercase();
+            let spoken = |list: &[&str]| list.iter().any(|v| v.to_lowercase() == text);
+            let twin = |end: fn(&(&str, &str, &str)) -> String| {
+                TWIN_VERDICTS.iter().any(|verdict| end(verdict).to_lowercase() == text)
+            };
+            match (
+                spoken(&GOOD_VERDICTS) || twin(|v| format!("{} {}", v.0, v.1)),
+                spoken(&BAD_VERDICTS) || twin(|v| format!("{} {}", v.0, v.2)),
+            ) {
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                _ => None,
+            }
+        };
+        let held_out: BTreeSet<String> =
+            validation_examples(1).into_iter().map(|example| example.0).collect();
+        for pair in pairs {
+            let (review, verdict) = match is_praise(&pair.second) {
+                Some(verdict) => (pair.first, verdict),
+                None => (pair.second, is_praise(&pair.first).unwrap()),
+            };
+            assert_eq!(reader::is_positive(&review) == verdict, pair.follows, "{review}");
+            assert!(!held_out.contains(&review), "{review}");
         }
     }
 

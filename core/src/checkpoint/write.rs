@@ -16,6 +16,8 @@ use super::dtype::Dtype;
 pub enum Values<'a> {
     /// Numbers as they are.
     F32(&'a [f32]),
+    /// Numbers rounded to the nearest of half precision.
+    F16(&'a [f32]),
     /// Indices.
     I32(&'a [i32]),
     /// Bytes, for example packed bits.
@@ -26,6 +28,7 @@ impl Values<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Self::F32(_) => Dtype::F32,
+            Self::F16(_) => Dtype::F16,
             Self::I32(_) => Dtype::I32,
             Self::U8(_) => Dtype::U8,
         }
@@ -34,6 +37,9 @@ impl Values<'_> {
     fn write(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::F32(values) => write_f32(bytes, values),
+            Self::F16(values) => {
+                values.iter().for_each(|&value| bytes.extend(half::f16::from_f32(value).to_le_bytes()));
+            }
             Self::I32(values) => {
                 values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()))
             }
@@ -141,6 +147,7 @@ mod tests {
         let bits = [1u8, 2, 3];
         let tensors = [
             TensorToWrite { name: "bits".into(), shape: vec![3], values: Values::U8(&bits) },
+            TensorToWrite { name: "h".into(), shape: vec![2], values: Values::F16(&[0.1, -1.0]) },
             TensorToWrite { name: "w".into(), shape: vec![2, 1], values: Values::F32(&[0.5, -1.0]) },
             TensorToWrite { name: "at".into(), shape: vec![2, 1], values: Values::I32(&[7, -8]) },
         ];
@@ -150,6 +157,8 @@ mod tests {
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         assert_eq!(file.tensor("w").unwrap().data(), [0, 0, 0, 63, 0, 0, 128, 191]);
         assert_eq!(file.tensor("at").unwrap().shape(), [2, 1]);
+        // 0.1 is nearest to 0x2e66 in half precision.
+        assert_eq!(file.tensor("h").unwrap().data(), [0x66, 0x2e, 0x00, 0xbc]);
         assert_eq!(file.tensor("bits").unwrap().data(), bits);
         let (_, read) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let map = read.metadata().clone().unwrap();

@@ -1,6 +1,8 @@
 //! Batches for masked-language-model pretraining: 15 % of the tokens of a text are hidden and have to be
 //! guessed (Devlin et al. 2019, section 3.1, task 1). Every epoch hides others.
 
+use std::collections::BTreeSet;
+
 use super::Chance;
 use super::batch::PackedBatch;
 use crate::random::Random;
@@ -34,7 +36,9 @@ pub struct MlmCorpus {
     mask: u32,
     /// Ids a hidden token may be replaced by: all that are not special.
     replacements: Vec<u32>,
-    special: std::collections::BTreeSet<u32>,
+    special: BTreeSet<u32>,
+    /// Tokens that are hidden alone, and in what share of their sequences.
+    favoured: (BTreeSet<u32>, f32),
 }
 
 /// A packed batch with hidden tokens. The batch has neither classes nor targets.
@@ -79,7 +83,21 @@ impl MlmCorpus {
         }
         let is_token = |id: &u32| !special.all.contains(id) && tokenizer.id_to_token(*id).is_some();
         let replacements = (0..tokenizer.vocab_size() as u32).filter(is_token).collect();
-        Ok(Self { sequences, mask, replacements, special: special.all })
+        Ok(Self { sequences, mask, replacements, special: special.all, favoured: (BTreeSet::new(), 0.0) })
+    }
+
+    /// In this share of the sequences that hold some of these tokens, hides all of those and nothing else. Meant for
+    /// words whose guess needs the rest of their text: among others they are hidden too seldom to be learned from.
+    #[must_use]
+    pub fn favour(mut self, tokens: impl IntoIterator<Item = u32>, share: f32) -> Self {
+        self.favoured = (tokens.into_iter().collect(), share);
+        self
+    }
+
+    /// Whether a token is one that is hidden alone.
+    #[must_use]
+    pub fn favours(&self, token: u32) -> bool {
+        self.favoured.0.contains(&token)
     }
 
     /// Number of sequences.
@@ -139,10 +157,15 @@ impl MlmCorpus {
         packed
     }
 
-    /// The positions to guess: each ordinary token with the same chance, and one at least.
+    /// The positions to guess: the favoured tokens, or each ordinary token with the same chance, and one at least.
     fn choose(&self, sequence: &[u32], random: &mut Random) -> Vec<usize> {
         let ordinary: Vec<usize> =
             (0..sequence.len()).filter(|&position| !self.special.contains(&sequence[position])).collect();
+        let favoured: Vec<usize> =
+            ordinary.iter().copied().filter(|&position| self.favours(sequence[position])).collect();
+        if !favoured.is_empty() && random.uniform() < self.favoured.1 {
+            return favoured;
+        }
         let chosen: Vec<usize> =
             ordinary.iter().copied().filter(|_| random.uniform() < MASKED_SHARE).collect();
         if chosen.is_empty() { vec![ordinary[random.below(ordinary.len() as u32) as usize]] } else { chosen }
@@ -241,6 +264,19 @@ mod tests {
         let all: Vec<u32> = (0..corpus.len() as u32).collect();
         assert_ne!(corpus.pack(&all, 1, 2), corpus.pack(&all, 1, 3));
         assert_ne!(corpus.pack(&all, 1, 2), corpus.pack(&all, 2, 2));
+    }
+
+    #[test]
+    fn favoured_tokens_are_hidden_alone() {
+        let corpus = corpus(128).favour([8], 0.75);
+        let n_alone = (0..40).flat_map(|epoch| (0..10).map(move |sequence| (sequence, epoch))).filter(
+            |&(sequence, epoch)| {
+                assert!(corpus.sequences[sequence as usize].contains(&8));
+                corpus.pack(&[sequence], 9, epoch).masked_labels.iter().all(|&id| corpus.favours(id))
+            },
+        );
+        let share = n_alone.count() as f64 / 400.0;
+        assert!((share - 0.75).abs() < 0.07, "{share} of the sequences hide their favoured tokens alone");
     }
 
     #[test]

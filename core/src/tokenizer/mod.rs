@@ -3,12 +3,14 @@
 //! The work is done by Hugging Face's own `tokenizers` package; this module builds it from the files of a
 //! model folder, takes padding and truncation out of its hands and names what can go wrong.
 
+mod train;
 mod vocab;
 
 use std::collections::BTreeSet;
 
 use tokenizers::{PostProcessor as _, TruncationDirection, TruncationParams, TruncationStrategy};
 
+pub use train::train_word_pieces;
 pub use vocab::CaseRule;
 
 /// What can go wrong between a tokenizer file and token ids.

@@ -26,7 +26,7 @@ impl CaseRule {
 }
 
 /// BERT's special tokens.
-const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+pub(super) const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// The `tokenizer.json` that transformers' own conversion of a BERT vocabulary gives.
 pub(super) fn tokenizer_json(file: &str, bytes: &[u8], case: CaseRule) -> Result<Value, TokenizerError> {

@@ -2,5 +2,7 @@
 
 pub mod evaluate;
 pub mod place;
+pub mod pretrain;
+pub mod pretrain_score;
 pub mod schedule;
 pub mod step;

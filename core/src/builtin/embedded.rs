@@ -1,0 +1,77 @@
+//! The tiny pretrained encoder inside the program; `model/README.md` is its card, `cargo xtask pretrain` its origin.
+
+use crate::models::files::{CONFIG_FILE, ModelFiles, TOKENIZER_FILE};
+
+/// Name of the embedded encoder, for messages and model cards.
+pub const MODEL_NAME: &str = "dsee-tiny-encoder";
+
+/// The files of the embedded encoder, as if read from a model folder.
+#[must_use]
+pub fn model_files() -> ModelFiles {
+    let files: [(&str, &[u8]); 3] = [
+        (CONFIG_FILE, include_bytes!("model/config.json")),
+        (TOKENIZER_FILE, include_bytes!("model/tokenizer.json")),
+        ("model.safetensors", include_bytes!("model/model.safetensors")),
+    ];
+    let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
+    ModelFiles { name: MODEL_NAME.to_owned(), files: files.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::super::{
+        DATA_SEED, pretraining_pairs, pretraining_sentences, telling_words, validation_examples,
+    };
+    use super::*;
+    use crate::data::{EncodedDataset, Label, mlm::MlmCorpus};
+    use crate::gpu::Device;
+    use crate::models::bert_load::load_bert;
+    use crate::train::pretrain_score::score;
+
+    #[test]
+    fn the_files_are_a_whole_encoder_of_small_size() {
+        let files = model_files();
+        let n_bytes: usize = files.files.values().map(Vec::len).sum();
+        assert!(n_bytes <= 2_500_000, "{n_bytes} bytes");
+        let model = files.parse().unwrap();
+        let loaded = load_bert(&model.config, CONFIG_FILE, model.checkpoint, 2).unwrap();
+        assert_eq!(loaded.matched.fresh, ["classifier.weight", "classifier.bias"]);
+        assert!(loaded.matched.notes.is_empty(), "{:?}", loaded.matched.notes);
+    }
+
+    #[test]
+    fn every_sentence_is_made_of_whole_words() {
+        let tokenizer = model_files().parse().unwrap().tokenizer;
+        for (text, _) in validation_examples(DATA_SEED) {
+            let tokens = tokenizer.tokens(&tokenizer.encode_plain(&text).unwrap());
+            assert_eq!(tokens.concat(), text.to_lowercase().replace(' ', ""));
+        }
+        let rare = tokenizer.tokens(&tokenizer.encode_plain("Zymurgy, naïvely").unwrap());
+        let joined: String = rare.iter().map(|token| token.trim_start_matches("##")).collect();
+        assert_eq!(joined, "zymurgy,naively");
+    }
+
+    /// Chance is 50 % for telling words, even if the frame around them is known, and for pairs.
+    #[test]
+    fn it_understands_text_of_the_generator_that_it_was_not_trained_on() {
+        let model = model_files().parse().unwrap();
+        let tokenizer = &model.tokenizer;
+        let lines = pretraining_sentences(0x7e57, 96);
+        let telling = telling_words().into_iter().filter_map(|word| tokenizer.token_to_id(word));
+        let words =
+            MlmCorpus::new(lines.iter().map(String::as_str), tokenizer, 48).unwrap().favour(telling, 0.6);
+        let mut pairs = EncodedDataset::default();
+        for pair in pretraining_pairs(0x7e57, 96) {
+            let encoding = tokenizer.encode(&pair.first, Some(&pair.second), 96).unwrap();
+            pairs.push(&encoding, Label::Class(u32::from(!pair.follows)));
+        }
+        let weights = &model.checkpoint.tensors;
+        let scoring = score(&Device::reference(), &model.config, weights, &words, &pairs, 1);
+        let found = pollster::block_on(scoring).unwrap();
+        println!("{found:?}");
+        assert!(found.favoured_words > 0.75 && found.pairs > 0.8, "{found:?}");
+        // A guess among all words would be right in one of two thousand cases and cost 7.6 nats.
+        assert!(found.words > 0.2 && found.word_loss < 5.0, "{found:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Pretrains an encoder from fresh weights by BERT's two objectives (Devlin et al. 2019, section 3.1): masked words, and
+//! whether a sentence follows another. It opens with masked words alone, on lines chosen by the caller; then the two
+//! objectives take turns, on the same weights and moments.
+
+use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::data::mlm::MlmCorpus;
+use crate::data::{BatchOrder, EncodedDataset};
+use crate::gpu::{Device, GpuError, Sizes, StepScalars};
+use crate::models::Model;
+use crate::models::bert::{BertForMaskedLm, BertForSequenceClassification, DropoutRates};
+use crate::models::bert_names::{bert_mlm_parameters, bert_parameters};
+use crate::models::config::BertConfig;
+use crate::nn::inputs::BatchInputs;
+use crate::nn::parameters::{ArenaPart, Parameters, Trained};
+use crate::nn::plan::TuningPlan;
+use crate::omega::site_stream;
+use crate::ops::adamw::AdamW;
+use crate::random::{Random, mix};
+use crate::train::schedule::Schedule;
+use crate::train::step::{Objective, StepSettings, Trainer};
+
+/// Outputs of the sentence-pair head: the second sentence follows, or does not.
+pub const N_PAIR_LABELS: usize = 2;
+/// Path of the sentence-pair head here, and in transformers' files.
+pub(super) const PAIR_HEAD: (&str, &str) = ("classifier", "cls.seq_relationship");
+
+/// How long and how fast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PretrainSettings {
+    /// Optimizer steps, of both objectives together.
+    pub n_steps: usize,
+    /// How many of them open the run.
+    pub n_opening_steps: usize,
+    /// B
+    pub batch_size: usize,
+    /// Peak of the learning rate.
+    pub schedule: Schedule,
+    /// The optimizer.
+    pub optimizer: AdamW,
+    /// Dropout everywhere.
+    pub dropout: f64,
+    /// Seed of weights, order, masks and dropout.
+    pub seed: u64,
+}
+
+/// The two objectives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Guess hidden words.
+    Words,
+    /// Tell whether the second sentence follows the first.
+    Pairs,
+}
+
+/// Mean training losses since they were last asked for; `None` for an objective that had no step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PretrainLosses {
+    /// Of masked words, in nats a word.
+    pub words: Option<f32>,
+    /// Of sentence pairs, in nats a pair.
+    pub pairs: Option<f32>,
+}
+
+/// What is read.
+#[derive(Clone, Debug)]
+pub struct PretrainText {
+    /// Sequences of the opening.
+    pub opening: MlmCorpus,
+    /// Sequences for masked words afterwards.
+    pub words: MlmCorpus,
+    /// Pairs; class 0 where the second sentence follows.
+    pub pairs: EncodedDataset,
+}
+
+impl PretrainText {
+    /// What step `step`, counted from 0, reads, and as the how manieth batch of that.
+    fn reading(&self, n_opening_steps: usize, step: usize) -> (Task, &MlmCorpus, usize) {
+        match step.checked_sub(n_opening_steps) {
+            None => (Task::Words, &self.opening, step),
+            Some(after) if after.is_multiple_of(2) => (Task::Pairs, &self.words, after / 2),
+            Some(after) => (Task::Words, &self.words, after / 2),
+        }
+    }
+}
+
+/// A pretraining run, one step at a time.
+pub struct Pretrainer {
+    settings: PretrainSettings,
+    parameters: Parameters,
+    text: PretrainText,
+    lessons: [Lesson; 2],
+    n_done: usize,
+}
+
+/// One objective on the device.
+struct Lesson {
+    inputs: BatchInputs,
+    trainer: Trainer,
+    /// Parameters that this objective does not reach: their gradients are those of the other one's last step.
+    unreached: Vec<(String, Vec<f32>)>,
+}
+
+impl Lesson {
+    /// Records the step of one task; `sizes` are names and lengths of all parameters.
+    async fn new(
+        (device, longest, parameters, optimizer): (&Device, usize, &Parameters, AdamW),
+        task: Task,
+        model: &dyn Model,
+        capacity: Sizes,
+        sizes: &[(String, usize)],
+    ) -> Result<Self, GpuError> {
+        let inputs = BatchInputs::new(device, capacity, longest)?;
+        let objective = match task {
+            Task::Words => Objective::MaskedWords,
+            Task::Pairs => Objective::Classification { label_smoothing: 0.0 },
+        };
+        let step = StepSettings { objective, optimizer, max_grad_norm: 1.0, accumulation: 1 };
+        let trainer = Trainer::new(device, model, parameters, &inputs, step).await?;
+        let unreached = sizes.iter().filter(|size| !task.reaches(&size.0));
+        let unreached = unreached.map(|(name, len)| (name.clone(), vec![0.0; *len])).collect();
+        Ok(Self { inputs, trainer, unreached })
+    }
+}
+
+impl Pretrainer {
+    /// Draws fresh weights and records both steps.
+    ///
+    /// # Errors
+    /// Memory errors of the device, or a kernel the driver refuses.
+    pub async fn new(
+        device: &Device,
+        config: &BertConfig,
+        text: PretrainText,
+        settings: PretrainSettings,
+    ) -> Result<Self, GpuError> {
+        let trained = fresh_parameters(config, settings.seed);
+        let sizes: Vec<(String, usize)> =
+            trained.iter().map(|parameter| (parameter.name.clone(), parameter.value.data.len())).collect();
+        let parameters = Parameters::new(device, &NamedTensors::new(), trained)?;
+        let plan = TuningPlan {
+            trained: sizes.iter().map(|size| size.0.clone()).collect(),
+            ..TuningPlan::default()
+        };
+        let rates = DropoutRates::of(config, Some(settings.dropout));
+        let word_model = BertForMaskedLm::find(config, &parameters, &plan, rates);
+        let pair_model = BertForSequenceClassification::find(config, &parameters, &plan, rates);
+        let batch_size = settings.batch_size;
+        let tokens = text.opening.max_tokens_bound(batch_size).max(text.words.max_tokens_bound(batch_size));
+        let word_capacity = Sizes { tokens, sequences: batch_size, targets: tokens };
+        let tokens = text.pairs.max_tokens_bound(batch_size);
+        let pair_capacity = Sizes { tokens, sequences: batch_size, targets: 0 };
+        let shared = (device, config.max_position_embeddings, &parameters, settings.optimizer);
+        let lessons = [
+            Lesson::new(shared, Task::Words, &word_model, word_capacity, &sizes).await?,
+            Lesson::new(shared, Task::Pairs, &pair_model, pair_capacity, &sizes).await?,
+        ];
+        Ok(Self { settings, parameters, text, lessons, n_done: 0 })
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn n_done(&self) -> usize {
+        self.n_done
+    }
+
+    /// Does one step.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device until then.
+    pub async fn step(&mut self) -> Result<(), GpuError> {
+        let PretrainSettings { schedule, optimizer, seed, batch_size, .. } = self.settings;
+        let (task, words, batch) = self.text.reading(self.settings.n_opening_steps, self.n_done);
+        let pairs = &self.text.pairs;
+        let n_examples = if task == Task::Words { words.len() } else { pairs.len() };
+        let order = BatchOrder { seed, n_examples, batch_size };
+        let epoch = (batch / order.n_batches()) as u32;
+        let epoch_order = order.epoch(epoch);
+        let examples = epoch_order.batch(batch % order.n_batches());
+        let Lesson { inputs, trainer, unreached } = &mut self.lessons[task as usize];
+        for (name, zeros) in unreached {
+            self.parameters.write(ArenaPart::Gradient, name, zeros);
+        }
+        let mut write = |_| match task {
+            Task::Pairs => inputs.write(&pairs.pack(examples), None),
+            Task::Words => {
+                let hidden = words.pack(examples, seed, epoch);
+                inputs.write(&hidden.batch, Some((&hidden.masked_positions, &hidden.masked_labels)))
+            }
+        };
+        let power = |beta: f32| 1.0 - f64::from(beta).powi(self.n_done as i32 + 1);
+        let scalars = StepScalars {
+            learning_rate: schedule.learning_rate(self.n_done) as f32,
+            bias_correction1: power(optimizer.beta1) as f32,
+            bias_correction2: power(optimizer.beta2) as f32,
+            dropout_seed: mix(mix(seed as u32).wrapping_add(self.n_done as u32)),
+            ..StepScalars::default()
+        };
+        trainer.step(scalars, &mut write).await?;
+        self.n_done += 1;
+        Ok(())
+    }
+
+    /// Mean losses of the steps since the last call, of which there may be at most [`RING_SLOTS`] for each objective.
+    ///
+    /// [`RING_SLOTS`]: super::step::RING_SLOTS
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device until then.
+    pub async fn losses(&mut self) -> Result<PretrainLosses, GpuError> {
+        let mut means = [None; 2];
+        for (lesson, mean) in self.lessons.iter_mut().zip(&mut means) {
+            let metrics = lesson.trainer.metrics().await?;
+            let sum: f32 = metrics.iter().map(|metrics| metrics.loss).sum();
+            *mean = (!metrics.is_empty()).then(|| sum / metrics.len() as f32);
+        }
+        let [words, pairs] = means;
+        Ok(PretrainLosses { words, pairs })
+    }
+
+    /// The weights as they are now, in transformers' names for `BertForPreTraining`.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device until then.
+    pub async fn weights(&self) -> Result<NamedTensors, GpuError> {
+        let values = self.parameters.read(ArenaPart::Value).await?;
+        let (ours, theirs) = PAIR_HEAD;
+        let rename =
+            |name: String| name.strip_prefix(ours).map_or(name.clone(), |rest| format!("{theirs}{rest}"));
+        Ok(values.into_iter().map(|(name, tensor)| (rename(name), tensor)).collect())
+    }
+}
+
+impl Task {
+    /// Whether this objective has a gradient for a parameter.
+    fn reaches(self, parameter: &str) -> bool {
+        match self {
+            Self::Words => !parameter.starts_with(PAIR_HEAD.0) && !parameter.starts_with("bert.pooler."),
+            Self::Pairs => !parameter.starts_with("cls.predictions."),
+        }
+    }
+}
+
+/// Encoder, pooler and both heads before training: weights normal, biases zero, layer norms one.
+fn fresh_parameters(config: &BertConfig, seed: u64) -> Vec<Trained> {
+    let mut specs = bert_parameters(config, N_PAIR_LABELS);
+    let heads = bert_mlm_parameters(config).into_iter().filter(|spec| spec.name.starts_with("cls."));
+    specs.extend(heads);
+    let fresh = |name: &str, shape: &[usize]| {
+        let mut random = Random::new(seed, site_stream(name));
+        let first = match (name.ends_with("LayerNorm.weight"), name.ends_with("bias")) {
+            (true, _) => |_: &mut Random, _| 1.0,
+            (_, true) => |_: &mut Random, _| 0.0,
+            _ => |random: &mut Random, deviation: f64| (random.normal() * deviation) as f32,
+        };
+        let n = shape.iter().product();
+        let data = (0..n).map(|_| first(&mut random, config.initializer_range)).collect();
+        HostTensor { shape: shape.to_vec(), data }
+    };
+    specs
+        .into_iter()
+        .map(|spec| Trained {
+            value: fresh(&spec.name, &spec.shape),
+            decays: spec.shape.len() > 1,
+            name: spec.name,
+        })
+        .collect()
+}
