@@ -17,6 +17,7 @@ pub fn model_card(
     corpus: &Corpus,
     score: PretrainScore,
     n_bytes: usize,
+    adapter: &str,
 ) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let names: Vec<String> = texts.iter().map(|text| format!("  - {}", text.name)).collect();
@@ -42,6 +43,7 @@ pub fn model_card(
         ("batch_size", args.batch_size.to_string()),
         ("learning_rate", args.learning_rate.to_string()),
         ("seed", args.seed.to_string()),
+        ("adapter", adapter.to_owned()),
         ("HELD_OUT", HELD_OUT.to_string()),
         ("word_loss", format!("{:.3}", score.word_loss)),
         ("chance_loss", format!("{:.3}", (config.vocab_size as f64).ln())),

@@ -29,9 +29,11 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<NamedTensors> {
 pub fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     for (name, bytes) in files {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let part = folder.join(format!(".{name}.part"));
+        let mut file = fs::File::create(&part)?;
         file.write_all(bytes)?;
-        file.persist(folder.join(name))?;
+        file.sync_all()?;
+        fs::rename(part, folder.join(name))?;
     }
     Ok(())
 }

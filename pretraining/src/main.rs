@@ -71,6 +71,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn pretrain(args: &Args) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.opening_steps < args.steps && args.batch_size > 0,
+        "expected fewer --opening-steps than --steps, and a --batch-size of at least 1"
+    );
     let texts = corpus::read_texts(&args.text)?;
     let corpus = corpus::Corpus::new(&texts, args)?;
     let json = config_json(args, corpus.tokenizer.vocab_size());
@@ -89,7 +93,8 @@ async fn pretrain(args: &Args) -> anyhow::Result<()> {
     let weights = files::half_precision(&run.weights().await?);
     let score = corpus.held_out(args.seed)?.score(&device, &config, &files::read(&weights)?).await?;
     println!("{score:?}");
-    let card = card::model_card(args, &config, &texts, &corpus, score, weights.len());
+    let adapter = &device.report().name;
+    let card = card::model_card(args, &config, &texts, &corpus, score, weights.len(), adapter);
     files::write(
         &args.out,
         &[

@@ -67,7 +67,8 @@ mod tests {
             pairs.push(&encoding, Label::Class(u32::from(!pair.follows)));
         }
         let weights = &model.checkpoint.tensors;
-        let scoring = score(&Device::reference(), &model.config, weights, &words, &pairs, 1);
+        let device = Device::reference();
+        let scoring = score(&device, &model.config, weights, &words, &pairs, 1);
         let found = pollster::block_on(scoring).unwrap();
         println!("{found:?}");
         assert!(found.favoured_words > 0.75 && found.pairs > 0.8, "{found:?}");

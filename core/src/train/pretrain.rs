@@ -265,3 +265,83 @@ fn fresh_parameters(config: &BertConfig, seed: u64) -> Vec<Trained> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::config::SchedulerType;
+    use crate::data::Label;
+    use crate::models::config::tests::tiny;
+    use crate::tokenizer::{CaseRule, Tokenizer};
+
+    const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\n";
+
+    fn pretrainer(device: &Device) -> Pretrainer {
+        let tokenizer = Tokenizer::from_vocab("vocab.txt", VOCABULARY.as_bytes(), CaseRule::Lower).unwrap();
+        let corpus = |lines: [&str; 2]| MlmCorpus::new(lines, &tokenizer, 6).unwrap();
+        let mut pairs = EncodedDataset::default();
+        for (second, label) in [("b", 0), ("c", 1)] {
+            pairs.push(&tokenizer.encode("a", Some(second), 6).unwrap(), Label::Class(label));
+        }
+        let text =
+            PretrainText { opening: corpus(["a b c", "b c d"]), words: corpus(["d e f", "e f a"]), pairs };
+        let schedule =
+            Schedule { kind: SchedulerType::Constant, peak: 0.01, warmup_steps: 0, total_steps: 40 };
+        let optimizer = AdamW { beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.0 };
+        let settings = PretrainSettings {
+            n_steps: 40,
+            n_opening_steps: 2,
+            batch_size: 2,
+            schedule,
+            optimizer,
+            dropout: 0.0,
+            seed: 3,
+        };
+        pollster::block_on(Pretrainer::new(device, &tiny(), text, settings)).unwrap()
+    }
+
+    fn values(run: &Pretrainer, part: ArenaPart, name: &str) -> Vec<f32> {
+        pollster::block_on(run.parameters.read(part)).unwrap()[name].data.clone()
+    }
+
+    #[test]
+    fn no_objective_moves_what_it_does_not_reach() {
+        let mut run = pretrainer(&Device::reference());
+        let pooler = "bert.pooler.dense.weight";
+        let fresh = values(&run, ArenaPart::Value, pooler);
+        pollster::block_on(async {
+            run.step().await.unwrap();
+            run.step().await.unwrap();
+        });
+        assert_eq!(values(&run, ArenaPart::Value, pooler), fresh, "the opening guesses words");
+        pollster::block_on(run.step()).unwrap();
+        assert_ne!(values(&run, ArenaPart::Value, pooler), fresh, "then pairs join in");
+        let of_words = values(&run, ArenaPart::Gradient, "cls.predictions.bias");
+        assert!(of_words.iter().all(|&gradient| gradient == 0.0), "{of_words:?}");
+        pollster::block_on(run.step()).unwrap();
+        let of_pairs = values(&run, ArenaPart::Gradient, pooler);
+        assert!(of_pairs.iter().all(|&gradient| gradient == 0.0), "{of_pairs:?}");
+        assert_eq!(run.n_done(), 4);
+    }
+
+    #[test]
+    fn both_losses_fall_and_the_file_has_both_heads() {
+        let mut run = pretrainer(&Device::reference());
+        let mut losses = Vec::new();
+        for _ in 0..4 {
+            for _ in 0..10 {
+                pollster::block_on(run.step()).unwrap();
+            }
+            losses.push(pollster::block_on(run.losses()).unwrap());
+        }
+        let (first, last) = (losses[0], losses[3]);
+        assert!(last.words.unwrap() < 0.8 * first.words.unwrap(), "{losses:?}");
+        assert!(last.pairs.unwrap() < 0.8 * first.pairs.unwrap(), "{losses:?}");
+        let weights = pollster::block_on(run.weights()).unwrap();
+        for name in ["cls.seq_relationship.weight", "cls.predictions.bias", "bert.pooler.dense.bias"] {
+            assert!(weights.contains_key(name), "{name}");
+        }
+        assert!(!weights.contains_key("classifier.weight"));
+    }
+}
