@@ -40,6 +40,7 @@ pub fn model_card(
         ("names", names.join("\n")),
         ("opening_steps", args.opening_steps.to_string()),
         ("n_after", (args.steps - args.opening_steps).to_string()),
+        ("n_read", ((args.steps - args.opening_steps) / 2 * args.batch_size).to_string()),
         ("batch_size", args.batch_size.to_string()),
         ("learning_rate", args.learning_rate.to_string()),
         ("seed", args.seed.to_string()),

@@ -19,7 +19,8 @@ use crate::Args;
 
 /// Longest sequence of masked words.
 const MAX_LENGTH: usize = 48;
-/// Of ten sequences, how many are the generator's.
+/// Lines of the generator for every ten sequences of masked words that are read after the opening. All paragraphs join
+/// them, so that about half of what is read is the generator's, and every line is read at most once.
 const GENERATED_OF_TEN: usize = 9;
 /// Lines of the generator from which the vocabulary is learned.
 const VOCABULARY_LINES: usize = 20_000;
