@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const VERBS: [&str; 4] = ["train", "export", "inspect", "env"];
+const VERBS: [&str; 8] = ["train", "eval", "predict", "prune", "export", "bench", "inspect", "env"];
 
 fn dsee(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dsee"));

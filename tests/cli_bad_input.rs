@@ -104,7 +104,7 @@ fn data_that_cannot_be() {
             &["--task-type", "classification"],
             &["floats.tsv", "label"],
         ),
-        ("same.tsv", b"text\tlabel\na\t1\nb\t1\nc\t1\n", &[], &["same.tsv", "label"]),
+        ("same.tsv", b"text\tlabel\na\tx\nb\tx\nc\tx\n", &[], &["same.tsv", "label"]),
         (
             "words.tsv",
             b"text\tlabel\na\tx\nb\ty\n",

@@ -133,7 +133,7 @@ fn a_tuned_run_is_pruned_into_a_new_one() {
 
 /// Starts a run, interrupts it once it has logged `n_lines`, and gives its exit code and stderr.
 fn interrupt_after(flags: &[String], log: &Path, n_lines: usize) -> (Option<i32>, String) {
-    let mut run = Command::new(env!("CARGO_BIN_EXE_dsee"))
+    let run = Command::new(env!("CARGO_BIN_EXE_dsee"))
         .args(flags)
         .stderr(Stdio::piped())
         .stdout(Stdio::null())

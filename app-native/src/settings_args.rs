@@ -52,7 +52,9 @@ impl Args for SettingsArgs {
             .value_name("RUN.TOML")
             .value_parser(clap::value_parser!(PathBuf))
             .help("Settings from a file; flags override it");
-        FIELDS.iter().fold(command.arg(config), |command, field| command.arg(flag(field)))
+        // Of a flag given twice the last one counts, so that scripts can put the user's flags behind their own.
+        let command = command.args_override_self(true).arg(config);
+        FIELDS.iter().fold(command, |command, field| command.arg(flag(field)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
