@@ -64,15 +64,16 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     }
 }
 
-/// Reads the pretrained encoder.
+/// Reads the pretrained encoder: the folder that the settings name, or the embedded one.
 ///
 /// # Errors
-/// Everything that is wrong with its folder.
+/// Everything that is wrong with the folder.
 pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
-    let Some(path) = &config.model else {
-        bail!("name the folder of a Hugging Face model with --model");
+    let files = match &config.model {
+        Some(path) => model_folder::read(Path::new(path))?,
+        None => builtin::model_files(),
     };
-    Ok(model_folder::read(Path::new(path))?.parse()?)
+    Ok(files.parse()?)
 }
 
 /// Reads training and validation data. `model_labels` are the class names in the model's settings.

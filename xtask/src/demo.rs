@@ -70,7 +70,7 @@ const REAL_RECIPE: &[&str] = &[
 ];
 /// What the tiny encoder learns its sentences with in under two minutes on two cores.
 const TINY_RECIPE: &[&str] =
-    &["--num-train-epochs=3", "--learning-rate=1e-3", "--prune=unstructured:0.3", "--retune-epochs=1"];
+    &["--num-train-epochs=3", "--learning-rate=2e-3", "--prune=unstructured:0.3", "--retune-epochs=1"];
 
 /// The files of a GLUE-style folder, or one file.
 fn data_flags(data: &Path) -> anyhow::Result<Vec<OsString>> {
