@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use assert_cmd::Command;
+mod cli_support;
+
+use cli_support::{dsee, put, tiny_bert};
 use dsee_core::{
     checkpoint::HostTensor,
     config::RunConfigDraft,
@@ -15,28 +17,9 @@ use dsee_core::{
     tuning::state::{PrunedState, SiteDelta},
 };
 use predicates::{prelude::PredicateBooleanExt, str::contains};
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 const VERBS: [&str; 8] = ["train", "eval", "predict", "prune", "export", "bench", "inspect", "env"];
-
-fn dsee(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dsee"));
-    command.args(args).env_remove("RUST_LOG");
-    command
-}
-
-fn tiny_bert() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny_bert")
-}
-
-fn put(path: &Path, bytes: &[u8]) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    File::create(path).unwrap().write_all(bytes).unwrap();
-}
 
 #[test]
 fn every_verb_explains_itself() {

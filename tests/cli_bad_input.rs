@@ -5,7 +5,7 @@
 
 mod cli_support;
 
-use cli_support::{Workplace, fails, tiny_bert};
+use cli_support::{Workplace, fails, put, tiny_bert};
 use std::fs;
 
 /// The tiny model with one of its files changed, or taken away.
@@ -16,7 +16,7 @@ fn changed_model(place: &Workplace, name: &str, change: impl Fn(Vec<u8>) -> Opti
         let bytes = fs::read(tiny_bert().join(file)).unwrap();
         let bytes = if file == name { change(bytes) } else { Some(bytes) };
         match bytes {
-            Some(bytes) => fs::write(folder.join(file), bytes).unwrap(),
+            Some(bytes) => put(&folder.join(file), &bytes),
             None => fs::remove_file(folder.join(file)).unwrap_or_default(),
         }
     }
@@ -33,7 +33,7 @@ fn models_that_cannot_be() {
     let place = Workplace::new();
     refuses_model(&place, "no/such/model", &["no/such/model", "config.json"]);
     let model = changed_model(&place, "model.safetensors", |_| None);
-    fs::write(place.path("model/pytorch_model.bin"), b"pickle").unwrap();
+    put(&place.path("model/pytorch_model.bin"), b"pickle");
     refuses_model(&place, &model, &["pickled", "save the model again as model.safetensors"]);
     fs::remove_file(place.path("model/pytorch_model.bin")).unwrap();
     refuses_model(&place, &model, &["no weights", "model.safetensors"]);
@@ -84,10 +84,13 @@ fn configurations_that_contradict() {
     refuses_model(&place, &model, &["tokenizer.json"]);
 }
 
+/// A data file: its name and bytes, more flags, and what the message says.
+type BadFile<'a> = (&'a str, &'a [u8], &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn data_that_cannot_be() {
     let place = Workplace::new();
-    let files: [(&str, &[u8], &[&str], &[&str]); 9] = [
+    let files: [BadFile<'_>; 9] = [
         ("empty.tsv", b"", &[], &["empty.tsv", "an empty file", "check"]),
         ("one.tsv", b"text\tlabel\ngood\t1\n", &[], &["one.tsv", "at least two rows"]),
         (
@@ -114,11 +117,11 @@ fn data_that_cannot_be() {
         ("broken.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \n", &[], &["broken.jsonl", "line 2"]),
     ];
     for (name, bytes, flags, parts) in files {
-        fs::write(place.path(name), bytes).unwrap();
+        put(&place.path(name), bytes);
         let path = place.text(name);
         fails(place.train("run", &[&["--train-file", &path], flags].concat()), 1, parts);
     }
-    fs::write(place.path("validation.tsv"), "sentence\tlabel\ngood\tpos\nbad\tneutral\n").unwrap();
+    put(&place.path("validation.tsv"), b"sentence\tlabel\ngood\tpos\nbad\tneutral\n");
     let validation = place.text("validation.tsv");
     let parts = ["validation.tsv", "line 3", "neutral", "neg"];
     fails(place.train("run", &["--validation-file", &validation]), 1, &parts);

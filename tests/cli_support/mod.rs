@@ -7,7 +7,8 @@
 
 use assert_cmd::Command;
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +22,12 @@ pub fn dsee(args: &[&str]) -> Command {
 /// The model folder: 2 layers of 4 heads, hidden size 32, 40 positions.
 pub fn tiny_bert() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny_bert")
+}
+
+/// Makes a file, and its folder.
+pub fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
 /// A folder of the test with a labelled file, and the flags of a run on both.
@@ -38,7 +45,7 @@ impl Workplace {
                 [("good", "pos"), ("bad", "neg"), ("great", "pos"), ("not good", "neg")][i % 4];
             text.push_str(&format!("the movie {} was {word}\t{label}\r\n", i * 7));
         }
-        fs::write(place.path("train.tsv"), text).unwrap();
+        put(&place.path("train.tsv"), text.as_bytes());
         place
     }
 
