@@ -25,7 +25,7 @@ pub fn run(_: &EnvArgs, json: bool) -> Result<(), Failure> {
     let features = if adapter.features.is_empty() { "none".to_owned() } else { adapter.features.join(", ") };
     println!("dsee      {}", env!("CARGO_PKG_VERSION"));
     println!("system    {} {}, {threads} threads", std::env::consts::OS, std::env::consts::ARCH);
-    println!("adapter   {} ({:?})", adapter.name, adapter.kind);
+    println!("adapter   {} ({})", adapter.name, adapter.kind);
     println!("driver    {} {}", adapter.backend, adapter.driver);
     println!(
         "buffers   up to {} MiB, {} MiB in one binding",

@@ -26,6 +26,16 @@ pub enum AdapterKind {
     Reference,
 }
 
+impl std::fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Hardware => "GPU",
+            Self::Software | Self::SoftwareOctets => "in software",
+            Self::Reference => "plain loops",
+        })
+    }
+}
+
 /// What is known of the adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdapterReport {

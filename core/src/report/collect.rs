@@ -5,7 +5,7 @@ use super::{
     Setting,
 };
 use crate::config::RunConfig;
-use crate::gpu::{AdapterKind, AdapterReport};
+use crate::gpu::AdapterReport;
 use crate::protocol::{self, Evaluation, Event, Loaded, PruneReport, StepReport};
 
 /// Settings that are paths.
@@ -125,12 +125,7 @@ fn last_part(path: &str) -> &str {
 }
 
 fn adapter_line(adapter: &AdapterReport) -> String {
-    let kind = match adapter.kind {
-        AdapterKind::Hardware => "",
-        AdapterKind::Software | AdapterKind::SoftwareOctets => ", in software",
-        AdapterKind::Reference => ", plain loops",
-    };
-    format!("{} ({}{kind})", adapter.name, adapter.backend)
+    format!("{} ({}, {})", adapter.name, adapter.backend, adapter.kind)
 }
 
 fn phase_row(row: &protocol::PhaseRow) -> PhaseRow {
