@@ -71,7 +71,7 @@ impl fmt::Display for DataWarning {
             }
             Self::ManyClasses { n_classes, n_examples } => write!(
                 f,
-                "{n_classes} classes for {n_examples} examples; if the labels are scores, choose regression"
+                "{n_classes} classes for {n_examples} examples; if the labels are scores, choose --task-type regression"
             ),
             Self::LabelMissing { label, split } => {
                 write!(f, "no example has the label {label:?} in the {split} set")

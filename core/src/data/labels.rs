@@ -163,7 +163,7 @@ fn report_fractions(cells: &[(usize, &str)], problems: &mut Problems) {
             DataProblem::of_file(
                 format!("the number {} as a label", cell.trim()),
                 "a word or a whole number, because the task is classification",
-                "choose regression, or pass --label-column",
+                "choose --task-type regression, or pass --label-column",
             )
             .at_line(*line),
         );
