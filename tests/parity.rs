@@ -20,6 +20,7 @@ use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::place::{HeadShape, HostState, Placement};
 use dsee_core::train::step::{Objective, StepSettings, Trainer, refresh_weights};
 use dsee_core::tuning::state::{Mask, PrunedState, SiteDelta};
+use dsee_tests::tiny_bert::config;
 use dsee_tests::{Golden, assert_close, device, golden, golden_tensors, read_checkpoint};
 
 const GRADIENT: (f32, f32) = (2e-6, 1e-4);
@@ -33,11 +34,6 @@ struct Case {
     plan: TuningPlan,
     objective: Objective,
     weight_decay: f32,
-}
-
-fn config(folder: &str) -> BertConfig {
-    let bytes = std::fs::read(golden(folder).join("config.json")).unwrap();
-    BertConfig::parse("config.json", &bytes).unwrap()
 }
 
 impl Case {
