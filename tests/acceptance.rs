@@ -11,7 +11,7 @@ use dsee_core::engine::{BaseModel, Run, Session};
 use dsee_core::export::adapter::export_adapter;
 use dsee_core::export::{ExportInput, RunFacts};
 use dsee_core::models::files::{ModelFiles, PretrainedModel};
-use dsee_core::protocol::{Event, Phase};
+use dsee_core::protocol::{Phase, RunEvent};
 use dsee_core::train::place::HostState;
 use dsee_core::tuning::masks::n_removed;
 use dsee_core::tuning::state::SiteDelta;
@@ -67,7 +67,7 @@ fn states(prune: &str) -> (BaseModel, Vec<(Phase, HostState)>) {
     let mut states = Vec::new();
     while !run.is_finished() {
         for event in pollster::block_on(run.advance()).unwrap() {
-            if let Event::PhaseFinished(row) = event {
+            if let RunEvent::PhaseFinished(row) = event {
                 states.push((row.phase, run.outcome().1.clone()));
             }
         }

@@ -7,7 +7,7 @@ use dsee_core::{
     engine::{Run, RunCheckpoint},
     gpu::Device,
     models::files::{ModelFiles, PretrainedModel},
-    protocol::{Event, Phase},
+    protocol::{Phase, RunEvent},
     train::place::HostState,
 };
 use dsee_tests::{device, golden};
@@ -61,11 +61,11 @@ struct Told {
 }
 
 impl Told {
-    fn note(&mut self, events: &[Event]) {
+    fn note(&mut self, events: &[RunEvent]) {
         for event in events {
             match event {
-                Event::Progress(step) => self.losses.push((step.phase, step.step, step.loss.to_bits())),
-                Event::Evaluated(e) => {
+                RunEvent::Progress(step) => self.losses.push((step.phase, step.step, step.loss.to_bits())),
+                RunEvent::Evaluated(e) => {
                     self.evaluations.push((e.phase, e.step, e.loss.to_bits(), e.is_best));
                 }
                 _ => {}

@@ -1,7 +1,9 @@
 //! A run as it is seen on a terminal, or as plain lines where there is none. Everything goes to stderr.
 
 use dsee_core::gpu::AdapterKind;
-use dsee_core::protocol::{Evaluation, Event, Loaded, OmegaReport, Phase, PhaseRow, PruneReport, StepReport};
+use dsee_core::protocol::{
+    Evaluation, Loaded, OmegaReport, Phase, PhaseRow, PruneReport, RunEvent, StepReport,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 
@@ -21,21 +23,21 @@ impl Progress {
     }
 
     /// Shows one event.
-    pub fn show(&mut self, event: &Event) {
+    pub fn show(&mut self, event: &RunEvent) {
         match event {
-            Event::Adapter(adapter) => {
+            RunEvent::Adapter(adapter) => {
                 let kind = if adapter.kind == AdapterKind::Software { ", in software" } else { "" };
                 self.line(&format!("adapter   {} ({}{kind})", adapter.name, adapter.backend));
             }
-            Event::Loaded(loaded) => self.loaded(loaded),
-            Event::PhaseStarted { phase, planned_steps } => self.start(*phase, *planned_steps),
-            Event::OmegaSelected(omega) => self.omega(omega),
-            Event::Progress(step) => self.step(step),
-            Event::Evaluated(evaluation) => self.evaluated(evaluation),
-            Event::Pruned(report) => self.pruned(report),
-            Event::PhaseFinished(row) => self.finish(row),
-            Event::Warning { text } => self.line(&format!("warning   {text}")),
-            Event::Checkpoint { .. } | Event::Finished(_) => {}
+            RunEvent::Loaded(loaded) => self.loaded(loaded),
+            RunEvent::PhaseStarted { phase, planned_steps } => self.start(*phase, *planned_steps),
+            RunEvent::OmegaSelected(omega) => self.omega(omega),
+            RunEvent::Progress(step) => self.step(step),
+            RunEvent::Evaluated(evaluation) => self.evaluated(evaluation),
+            RunEvent::Pruned(report) => self.pruned(report),
+            RunEvent::PhaseFinished(row) => self.finish(row),
+            RunEvent::Warning { text } => self.line(&format!("warning   {text}")),
+            RunEvent::Checkpoint { .. } | RunEvent::Finished(_) => {}
         }
     }
 

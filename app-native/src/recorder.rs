@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use dsee_core::config::RunConfig;
-use dsee_core::protocol::{Event, RunSummary};
+use dsee_core::protocol::{RunEvent, RunSummary};
 use dsee_core::report::RunReport;
 
 use crate::{
@@ -66,13 +66,13 @@ impl RunRecorder {
     ///
     /// # Errors
     /// If the log cannot be written.
-    pub fn note(&mut self, event: &Event) -> anyhow::Result<()> {
+    pub fn note(&mut self, event: &RunEvent) -> anyhow::Result<()> {
         self.progress.show(event);
         self.report.note(event);
         if let Some(line) = self.log.note(event) {
             self.folder.append_log(&line)?;
         }
-        if let Event::Finished(summary) = event {
+        if let RunEvent::Finished(summary) = event {
             self.summary = Some(summary.clone());
         }
         Ok(())
@@ -147,14 +147,14 @@ mod tests {
                 elapsed_seconds: 1.0,
                 remaining_seconds: 1.0,
             };
-            recorder.note(&Event::Progress(report)).unwrap();
+            recorder.note(&RunEvent::Progress(report)).unwrap();
         }
     }
 
     #[test]
     fn a_resumed_record_equals_an_unbroken_one() {
         let place = tempfile::tempdir().unwrap();
-        let start = Event::PhaseStarted { phase: Phase::Tune, planned_steps: 8 };
+        let start = RunEvent::PhaseStarted { phase: Phase::Tune, planned_steps: 8 };
         let mut unbroken = recorder(&place.path().join("unbroken"));
         unbroken.note(&start).unwrap();
         note_steps(&mut unbroken, 1..=8);

@@ -1,7 +1,7 @@
 //! The log in the names other tools plot: transformers' `trainer_state.json`, LLaMA-Factory's `trainer_log.jsonl`.
 
 use dsee_core::config::RunConfig;
-use dsee_core::protocol::{Evaluation, Event, StepReport};
+use dsee_core::protocol::{Evaluation, RunEvent, StepReport};
 use serde_json::{Value, json};
 
 /// Gathers what the two files hold. Steps count on through all phases of a run.
@@ -56,9 +56,9 @@ impl TrainerLog {
     }
 
     /// Notes an event. Gives the line for `trainer_log.jsonl`, if the event makes one.
-    pub fn note(&mut self, event: &Event) -> Option<Value> {
+    pub fn note(&mut self, event: &RunEvent) -> Option<Value> {
         match event {
-            Event::PhaseStarted { planned_steps, .. } => {
+            RunEvent::PhaseStarted { planned_steps, .. } => {
                 self.steps_before += std::mem::take(&mut self.step);
                 self.planned_steps = *planned_steps;
                 // Phases with steps begin a contest of their own.
@@ -67,8 +67,8 @@ impl TrainerLog {
                 }
                 None
             }
-            Event::Progress(step) => Some(self.progress(step)),
-            Event::Evaluated(evaluation) => Some(self.evaluated(evaluation)),
+            RunEvent::Progress(step) => Some(self.progress(step)),
+            RunEvent::Evaluated(evaluation) => Some(self.evaluated(evaluation)),
             _ => None,
         }
     }
@@ -153,8 +153,8 @@ mod tests {
         TrainerLog::new(&RunConfigDraft::default().check().unwrap())
     }
 
-    fn step(phase: Phase, step: usize) -> Event {
-        Event::Progress(StepReport {
+    fn step(phase: Phase, step: usize) -> RunEvent {
+        RunEvent::Progress(StepReport {
             phase,
             step,
             total_steps: 20,
@@ -169,8 +169,8 @@ mod tests {
         })
     }
 
-    fn evaluation(step: usize, accuracy: f64) -> Event {
-        Event::Evaluated(Evaluation {
+    fn evaluation(step: usize, accuracy: f64) -> RunEvent {
+        RunEvent::Evaluated(Evaluation {
             phase: Phase::Tune,
             step,
             epoch: 0.5,
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn entries_have_the_names_of_transformers() {
         let mut log = log();
-        log.note(&Event::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
+        log.note(&RunEvent::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
         let line = log.note(&step(Phase::Tune, 10)).unwrap();
         assert_eq!((&line["current_steps"], &line["percentage"]), (&json!(10), &json!(50.0)));
         log.note(&evaluation(10, 0.8)).unwrap();
@@ -200,10 +200,10 @@ mod tests {
     #[test]
     fn steps_count_on_through_the_phases() {
         let mut log = log();
-        log.note(&Event::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
+        log.note(&RunEvent::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
         log.note(&step(Phase::Tune, 20));
-        log.note(&Event::PhaseStarted { phase: Phase::Prune, planned_steps: 0 });
-        log.note(&Event::PhaseStarted { phase: Phase::Retune, planned_steps: 20 });
+        log.note(&RunEvent::PhaseStarted { phase: Phase::Prune, planned_steps: 0 });
+        log.note(&RunEvent::PhaseStarted { phase: Phase::Retune, planned_steps: 20 });
         let line = log.note(&step(Phase::Retune, 5)).unwrap();
         assert_eq!((&line["current_steps"], &line["total_steps"]), (&json!(25), &json!(40)));
     }
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_resumed_log_forgets_what_came_after_the_checkpoint() {
         let mut first = log();
-        first.note(&Event::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
+        first.note(&RunEvent::PhaseStarted { phase: Phase::Tune, planned_steps: 20 });
         first.note(&step(Phase::Tune, 5));
         first.note(&step(Phase::Tune, 10));
         let mut second = log();

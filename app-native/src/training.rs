@@ -6,7 +6,7 @@ use dsee_core::{
     config::RunConfig,
     engine::{EngineError, Run, RunCheckpoint},
     gpu::Device,
-    protocol::{CheckpointReason, Event},
+    protocol::{CheckpointReason, RunEvent},
 };
 
 use crate::{
@@ -98,10 +98,10 @@ fn drive(run: &mut Run, recorder: &mut RunRecorder) -> Result<(), Failure> {
 }
 
 /// Notes all events before it saves, so that a checkpoint holds everything that was told up to it.
-fn record(events: &[Event], run: &Run, recorder: &mut RunRecorder) -> anyhow::Result<()> {
+fn record(events: &[RunEvent], run: &Run, recorder: &mut RunRecorder) -> anyhow::Result<()> {
     events.iter().try_for_each(|event| recorder.note(event))?;
     let due = events.iter().find_map(|event| match event {
-        Event::Checkpoint { step, .. } => Some(*step),
+        RunEvent::Checkpoint { step, .. } => Some(*step),
         _ => None,
     });
     due.map_or(Ok(()), |step| recorder.save_checkpoint(step, run.last_checkpoint().to_files()))
@@ -111,7 +111,7 @@ fn record(events: &[Event], run: &Run, recorder: &mut RunRecorder) -> anyhow::Re
 fn save_now(run: &mut Run, recorder: &mut RunRecorder) -> anyhow::Result<String> {
     let checkpoint = pollster::block_on(run.checkpoint())?;
     let step = checkpoint.step();
-    recorder.note(&Event::Checkpoint { step, reason: CheckpointReason::Interrupted })?;
+    recorder.note(&RunEvent::Checkpoint { step, reason: CheckpointReason::Interrupted })?;
     recorder.save_checkpoint(step, checkpoint.to_files())?;
     Ok(recorder.folder().resume_command(step))
 }

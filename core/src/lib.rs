@@ -20,6 +20,7 @@ pub mod ops;
 pub mod protocol;
 pub mod random;
 pub mod report;
+pub mod source;
 pub mod tape;
 pub mod tokenizer;
 pub mod train;

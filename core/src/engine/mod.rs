@@ -7,6 +7,7 @@ mod phase_row;
 mod placed;
 pub mod run;
 mod scorer;
+pub mod service;
 pub mod session;
 mod tuning_phase;
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::config::RunConfig;
 use crate::gpu::AdapterReport;
-use crate::protocol::{self, Evaluation, Event, Loaded, PruneReport, StepReport};
+use crate::protocol::{self, Evaluation, Loaded, PruneReport, RunEvent, StepReport};
 
 /// Settings that are paths.
 const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"];
@@ -29,24 +29,24 @@ impl RunReport {
     }
 
     /// Takes in what an event tells.
-    pub fn note(&mut self, event: &Event) {
+    pub fn note(&mut self, event: &RunEvent) {
         match event {
-            Event::Adapter(adapter) => self.adapter = adapter_line(adapter),
-            Event::Loaded(loaded) => self.note_loaded(loaded),
-            Event::PhaseStarted { phase, .. } => self.note_start(*phase),
-            Event::OmegaSelected(omega) => self.omega.push(OmegaMatrix {
+            RunEvent::Adapter(adapter) => self.adapter = adapter_line(adapter),
+            RunEvent::Loaded(loaded) => self.note_loaded(loaded),
+            RunEvent::PhaseStarted { phase, .. } => self.note_start(*phase),
+            RunEvent::OmegaSelected(omega) => self.omega.push(OmegaMatrix {
                 path: omega.path.clone(),
                 d_out: omega.d_out,
                 d_in: omega.d_in,
                 indices: omega.indices.clone(),
                 overlap_with_magnitude: Some(omega.overlap_with_magnitude),
             }),
-            Event::Progress(step) => self.note_step(step),
-            Event::Evaluated(evaluation) => self.note_evaluation(evaluation),
-            Event::Pruned(pruned) => self.note_pruned(pruned),
-            Event::PhaseFinished(row) => self.phase_rows.push(phase_row(row)),
-            Event::Warning { text } => self.warnings.push(text.clone()),
-            Event::Checkpoint { .. } | Event::Finished(_) => {}
+            RunEvent::Progress(step) => self.note_step(step),
+            RunEvent::Evaluated(evaluation) => self.note_evaluation(evaluation),
+            RunEvent::Pruned(pruned) => self.note_pruned(pruned),
+            RunEvent::PhaseFinished(row) => self.phase_rows.push(phase_row(row)),
+            RunEvent::Warning { text } => self.warnings.push(text.clone()),
+            RunEvent::Checkpoint { .. } | RunEvent::Finished(_) => {}
         }
     }
 
@@ -149,8 +149,8 @@ mod tests {
     use crate::config::RunConfigDraft;
     use crate::protocol::Phase as Stage;
 
-    fn step(phase: Stage, step: usize, loss: f64) -> Event {
-        Event::Progress(StepReport {
+    fn step(phase: Stage, step: usize, loss: f64) -> RunEvent {
+        RunEvent::Progress(StepReport {
             phase,
             step,
             total_steps: 10,
@@ -184,12 +184,12 @@ mod tests {
             matrices: vec![protocol::MatrixSparsity { name: "w".to_owned(), n_entries: 8, n_zeros: 4 }],
         };
         for event in [
-            Event::PhaseStarted { phase: Stage::Tune, planned_steps: 10 },
+            RunEvent::PhaseStarted { phase: Stage::Tune, planned_steps: 10 },
             step(Stage::Tune, 10, 0.7),
-            Event::Evaluated(evaluation),
-            Event::PhaseStarted { phase: Stage::Prune, planned_steps: 0 },
-            Event::Pruned(pruned),
-            Event::PhaseStarted { phase: Stage::Retune, planned_steps: 10 },
+            RunEvent::Evaluated(evaluation),
+            RunEvent::PhaseStarted { phase: Stage::Prune, planned_steps: 0 },
+            RunEvent::Pruned(pruned),
+            RunEvent::PhaseStarted { phase: Stage::Retune, planned_steps: 10 },
             step(Stage::Retune, 5, 0.6),
         ] {
             report.note(&event);

@@ -17,7 +17,7 @@ use crate::metrics::{Metric, MetricSet};
 use crate::models::files::PretrainedModel;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
-use crate::protocol::{CheckpointReason, Evaluation, Event, Loaded, Phase};
+use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, RunEvent};
 use crate::tokenizer::Tokenizer;
 use crate::train::place::HostState;
 use crate::train::step::Objective;
@@ -140,7 +140,7 @@ impl Run {
     ///
     /// # Errors
     /// Whatever makes the run impossible to go on with; [`Run::checkpoint`] still gives its last good state.
-    pub async fn advance(&mut self) -> Result<Vec<Event>, EngineError> {
+    pub async fn advance(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         match self.position.stage {
             Stage::Begin => Ok(self.begin()),
             Stage::SelectOmega => self.advance_omega().await,
@@ -151,10 +151,10 @@ impl Run {
         }
     }
 
-    fn begin(&mut self) -> Vec<Event> {
+    fn begin(&mut self) -> Vec<RunEvent> {
         let count = |tensor: &crate::checkpoint::HostTensor| tensor.data.len();
-        let mut events = vec![Event::Adapter(self.device.report().clone())];
-        events.push(Event::Loaded(Loaded {
+        let mut events = vec![RunEvent::Adapter(self.device.report().clone())];
+        events.push(RunEvent::Loaded(Loaded {
             family: self.base.family().to_owned(),
             n_parameters: self.base.parameters.values().map(count).sum(),
             n_trainable: n_trainable(&self.base, &self.state, &self.plan) + self.n_planned(),
@@ -163,7 +163,7 @@ impl Run {
             n_validation_examples: self.validation.len(),
             label_names: self.labels.names().to_vec(),
         }));
-        events.extend(self.base.notes.iter().map(|text| Event::Warning { text: text.clone() }));
+        events.extend(self.base.notes.iter().map(|text| RunEvent::Warning { text: text.clone() }));
         if let Some(stage) = self.position.begin_at.take() {
             self.position.stage = stage;
             return events;
@@ -171,18 +171,18 @@ impl Run {
         let sparse = self.plan.deltas.values().any(|delta| delta.n_nonzero > 0);
         self.position.stage = if sparse { Stage::SelectOmega } else { Stage::Tune };
         if sparse {
-            events.push(Event::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 });
+            events.push(RunEvent::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 });
         } else {
             self.create_deltas(&[]);
         }
         events
     }
 
-    fn finish_row(&mut self, phase: Phase, figures: Option<&MetricSet>, seconds: f64) -> Event {
+    fn finish_row(&mut self, phase: Phase, figures: Option<&MetricSet>, seconds: f64) -> RunEvent {
         let metric = figures.map(|figures| (self.metric(), figures));
         let row = phase_row(&self.base, &self.state, &self.plan, phase, metric, seconds);
         self.position.rows.push(row.clone());
-        Event::PhaseFinished(row)
+        RunEvent::PhaseFinished(row)
     }
 
     fn capacity(&self, plan: &PhasePlan) -> Sizes {
@@ -199,7 +199,7 @@ impl Run {
         Placed::new(&self.device, base, state, plan, self.config.dropout, capacity).await
     }
 
-    async fn start_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+    async fn start_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
         let plan = PhasePlan::new(&self.config, phase, self.train.len());
         let placed = self.place(self.capacity(&plan)).await?;
@@ -216,14 +216,14 @@ impl Run {
                 tuning.resume(&placed, progress, phase)?;
                 crate::train::step::refresh_weights(&self.device, placed.model.as_ref()).await?;
             }
-            _ => events.push(Event::PhaseStarted { phase, planned_steps: plan.total_steps }),
+            _ => events.push(RunEvent::PhaseStarted { phase, planned_steps: plan.total_steps }),
         }
         self.work = Work::Tuning(Box::new((placed, tuning)));
         self.snapshot().await?;
         Ok(events)
     }
 
-    async fn advance_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+    async fn advance_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let Work::Tuning(work) = &mut self.work else { return self.start_tuning().await };
         let (placed, phase) = work.as_mut();
         if phase.scoring.is_some() {
@@ -241,7 +241,7 @@ impl Run {
         let config = &self.config;
         if phase.is_report_due(config) {
             phase.read_metrics().await?;
-            events.extend(phase.report(config, self.device.allocated_bytes()).map(Event::Progress));
+            events.extend(phase.report(config, self.device.allocated_bytes()).map(RunEvent::Progress));
         }
         if phase.is_due(config, config.eval_strategy, config.eval_steps) {
             phase.read_metrics().await?;
@@ -252,12 +252,12 @@ impl Run {
             self.snapshot().await?;
         }
         if due {
-            events.push(Event::Checkpoint { step: self.step(), reason: CheckpointReason::Scheduled });
+            events.push(RunEvent::Checkpoint { step: self.step(), reason: CheckpointReason::Scheduled });
         }
         Ok(events)
     }
 
-    async fn advance_phase_scoring(&mut self) -> Result<Vec<Event>, EngineError> {
+    async fn advance_phase_scoring(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let metric = self.metric();
         let Work::Tuning(work) = &mut self.work else { unreachable!("only phases score") };
         let (placed, phase) = work.as_mut();
@@ -277,17 +277,17 @@ impl Run {
             n_examples: self.validation.len(),
             seconds: phase.seconds(),
         };
-        let mut events = vec![Event::Evaluated(evaluation)];
+        let mut events = vec![RunEvent::Evaluated(evaluation)];
         self.snapshot().await?;
         if is_best {
-            events.push(Event::Checkpoint { step: self.step(), reason: CheckpointReason::Best });
+            events.push(RunEvent::Checkpoint { step: self.step(), reason: CheckpointReason::Best });
         }
         Ok(events)
     }
 
-    async fn finish_tuning(&mut self) -> Result<Vec<Event>, EngineError> {
+    async fn finish_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         // The last state is a checkpoint of its own, whatever the phase ends with.
-        let last = Event::Checkpoint { step: self.step(), reason: CheckpointReason::PhaseEnd };
+        let last = RunEvent::Checkpoint { step: self.step(), reason: CheckpointReason::PhaseEnd };
         let Work::Tuning(work) = std::mem::replace(&mut self.work, Work::Nothing) else {
             unreachable!("only a phase under way finishes")
         };
@@ -352,7 +352,7 @@ impl Run {
         }
     }
 
-    /// The state after the last event, as [`Event::Checkpoint`] asks to save it.
+    /// The state after the last event, as [`RunEvent::Checkpoint`] asks to save it.
     #[must_use]
     pub fn last_checkpoint(&self) -> &RunCheckpoint {
         &self.safe

@@ -7,7 +7,7 @@ use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
 use crate::nn::site::Site;
 use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
-use crate::protocol::{Event, OmegaReport, Phase};
+use crate::protocol::{OmegaReport, Phase, RunEvent};
 use crate::tuning::initial::initial_delta;
 
 impl Run {
@@ -28,7 +28,7 @@ impl Run {
         }
     }
 
-    pub(super) async fn advance_omega(&mut self) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn advance_omega(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let adapted: Vec<&Site> =
             self.base.sites.iter().filter(|site| self.plan.deltas.contains_key(&site.path)).collect();
         let (n_done, n_total) = (self.position.omegas.len(), adapted.len());
@@ -36,7 +36,7 @@ impl Run {
             let mut report = self.select_omega(&site).await?;
             (report.n_done, report.n_total) = (n_done + 1, n_total);
             self.position.omegas.push(report.clone());
-            return Ok(vec![Event::OmegaSelected(report)]);
+            return Ok(vec![RunEvent::OmegaSelected(report)]);
         }
         let omegas = std::mem::take(&mut self.position.omegas);
         self.create_deltas(&omegas);

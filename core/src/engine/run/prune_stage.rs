@@ -8,12 +8,12 @@ use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
 use crate::gpu::Sizes;
 use crate::metrics::MetricSet;
-use crate::protocol::{CheckpointReason, Evaluation, Event, Phase, PruneReport, RunSummary};
+use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::head_scores;
 
 impl Run {
-    pub(super) async fn advance_pruning(&mut self) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn advance_pruning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         if let Work::Scoring(_) = &self.work {
             let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
             let retune = self.config.retune_epochs > 0.0;
@@ -21,16 +21,16 @@ impl Run {
             let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
             self.snapshot().await?;
             let step = self.step();
-            let checkpoint = Event::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
+            let checkpoint = RunEvent::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
             return Ok(vec![self.evaluated(Phase::Prune, &figures, seconds), row, checkpoint]);
         }
         let report = self.prune()?;
         self.start_scoring().await?;
-        Ok(vec![Event::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, Event::Pruned(report)])
+        Ok(vec![RunEvent::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, RunEvent::Pruned(report)])
     }
 
-    pub(super) fn evaluated(&self, phase: Phase, figures: &MetricSet, seconds: f64) -> Event {
-        Event::Evaluated(Evaluation {
+    pub(super) fn evaluated(&self, phase: Phase, figures: &MetricSet, seconds: f64) -> RunEvent {
+        RunEvent::Evaluated(Evaluation {
             phase,
             step: 0,
             epoch: 0.0,
@@ -108,10 +108,10 @@ impl Run {
         Ok(Some((figures, self.started.elapsed().as_secs_f64())))
     }
 
-    pub(super) async fn advance_evaluation(&mut self) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn advance_evaluation(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         if matches!(self.work, Work::Nothing) {
             self.start_scoring().await?;
-            return Ok(vec![Event::PhaseStarted { phase: Phase::Evaluate, planned_steps: 0 }]);
+            return Ok(vec![RunEvent::PhaseStarted { phase: Phase::Evaluate, planned_steps: 0 }]);
         }
         let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
         let row = self.finish_row(Phase::Evaluate, Some(&figures), seconds);
@@ -122,6 +122,6 @@ impl Run {
             n_steps: self.position.steps_before,
             seconds: self.seconds(),
         };
-        Ok(vec![self.evaluated(Phase::Evaluate, &figures, seconds), row, Event::Finished(summary)])
+        Ok(vec![self.evaluated(Phase::Evaluate, &figures, seconds), row, RunEvent::Finished(summary)])
     }
 }

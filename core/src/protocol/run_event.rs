@@ -8,7 +8,7 @@ use crate::gpu::AdapterReport;
 /// One report of the engine. Serialised as `{"event": "progress", …}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
+pub enum RunEvent {
     /// The adapter that computes.
     Adapter(AdapterReport),
     /// Model and data are on the adapter.
@@ -242,15 +242,18 @@ mod tests {
     #[test]
     fn events_carry_their_name_and_come_back() {
         let events = [
-            Event::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 },
-            Event::Checkpoint { step: 7, reason: CheckpointReason::PhaseEnd },
-            Event::Pruned(PruneReport { removed_heads: vec![vec![], vec![0, 3]], ..PruneReport::default() }),
+            RunEvent::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 },
+            RunEvent::Checkpoint { step: 7, reason: CheckpointReason::PhaseEnd },
+            RunEvent::Pruned(PruneReport {
+                removed_heads: vec![vec![], vec![0, 3]],
+                ..PruneReport::default()
+            }),
         ];
         let names = ["phase_started", "checkpoint", "pruned"];
         for (event, name) in events.iter().zip(names) {
             let json = serde_json::to_value(event).unwrap();
             assert_eq!(json["event"], name);
-            assert_eq!(&serde_json::from_value::<Event>(json).unwrap(), event);
+            assert_eq!(&serde_json::from_value::<RunEvent>(json).unwrap(), event);
         }
     }
 }
