@@ -73,7 +73,7 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
         Some(path) => model_folder::read(Path::new(path))?,
         None => builtin::model_files(),
     };
-    Ok(files.parse()?)
+    Ok(pollster::block_on(files.open(&mut |_| ()))?)
 }
 
 /// Reads training and validation data. `model_labels` are the class names in the model's settings.

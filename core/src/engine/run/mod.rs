@@ -10,6 +10,7 @@ use super::phase_row::{n_trainable, phase_row};
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
+use crate::checkpoint::weights::StoredTensor;
 use crate::config::{Method, Pruning, RunConfig};
 use crate::data::{DataSplits, EncodedDataset, LabelSet};
 use crate::gpu::{Device, GpuError, Sizes};
@@ -58,7 +59,7 @@ impl Run {
     ///
     /// # Errors
     /// Everything in which settings, model and checkpoint disagree.
-    pub fn new(
+    pub async fn new(
         device: &Device,
         config: RunConfig,
         model: PretrainedModel,
@@ -70,9 +71,9 @@ impl Run {
             |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
         let (train, validation) =
             (encode(&data.train, &model.tokenizer)?, encode(&data.validation, &model.tokenizer)?);
-        let base = BaseModel::new(model, labels.n_outputs(), config.seed)?;
+        let base = BaseModel::new(model, labels.n_outputs(), config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
-        let names: Vec<String> = base.parameters.keys().cloned().collect();
+        let names: Vec<String> = base.parameters.0.keys().cloned().collect();
         let plan = tuning::plan(&config, &base.sites, &names);
         let mut state = HostState::default();
         state.pruned.heads.clone_from(&base.removed_heads);
@@ -152,11 +153,10 @@ impl Run {
     }
 
     fn begin(&mut self) -> Vec<RunEvent> {
-        let count = |tensor: &crate::checkpoint::HostTensor| tensor.data.len();
         let mut events = vec![RunEvent::Adapter(self.device.report().clone())];
         events.push(RunEvent::Loaded(Loaded {
             family: self.base.family().to_owned(),
-            n_parameters: self.base.parameters.values().map(count).sum(),
+            n_parameters: self.base.parameters.0.values().map(StoredTensor::n_values).sum(),
             n_trainable: n_trainable(&self.base, &self.state, &self.plan) + self.n_planned(),
             fresh: self.base.fresh.clone(),
             n_train_examples: self.train.len(),
