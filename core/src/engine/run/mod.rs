@@ -43,8 +43,16 @@ pub struct Run {
     safe: RunCheckpoint,
     safe_since: crate::clock::Instant,
     resumed_phase: Option<RunCheckpoint>,
+    asked: Asked,
     started: crate::clock::Instant,
     finder: OmegaFinder,
+}
+
+/// What was asked of the phase under way, until it is done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    evaluation: bool,
+    end: bool,
 }
 
 /// What lies on the device.
@@ -93,6 +101,7 @@ impl Run {
             safe: RunCheckpoint::default(),
             safe_since: now,
             resumed_phase: None,
+            asked: Asked::default(),
             started: now,
         };
         if let Some(checkpoint) = resume {
@@ -120,6 +129,67 @@ impl Run {
     #[must_use]
     pub fn outcome(&self) -> (&BaseModel, &HostState, &LabelSet) {
         (&self.base, &self.state, &self.labels)
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.position.stage
+    }
+
+    /// Whether a tuning phase is under way, so that [`Run::present_state`] is ahead of [`Run::outcome`].
+    #[must_use]
+    pub fn is_in_phase(&self) -> bool {
+        self.phase().is_some()
+    }
+
+    /// The validation data as it is evaluated.
+    #[must_use]
+    pub fn validation(&self) -> &EncodedDataset {
+        &self.validation
+    }
+
+    /// Evaluates before the next step, whatever the strategy says. False if there is nothing trained to evaluate: the
+    /// run is before its first phase, or over.
+    pub fn evaluate_soon(&mut self) -> bool {
+        // Pruning and the last stage evaluate anyway.
+        self.asked.evaluation = matches!(self.position.stage, Stage::Tune | Stage::Retune);
+        self.asked.evaluation || matches!(self.position.stage, Stage::Prune | Stage::Evaluate)
+    }
+
+    /// Ends the tuning phase before its next step and goes on with pruning. False if the run is not tuning, or the
+    /// settings prune nothing.
+    pub fn prune_soon(&mut self) -> bool {
+        self.asked.end = self.position.stage == Stage::Tune && self.config.prune != Pruning::None;
+        self.asked.end
+    }
+
+    /// The figures of the steps that no report has shown yet.
+    ///
+    /// # Errors
+    /// Errors of the device, or a loss that is not finite.
+    pub async fn report_now(&mut self) -> Result<Option<RunEvent>, EngineError> {
+        let Work::Tuning(work) = &mut self.work else { return Ok(None) };
+        work.1.read_metrics().await?;
+        let report = work.1.report(&self.config, self.device.allocated_bytes());
+        Ok(report.map(RunEvent::Progress))
+    }
+
+    /// What is trained and removed up to now, inside a phase as well.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub async fn present_state(&self) -> Result<HostState, EngineError> {
+        let mut state = self.state.clone();
+        if let Work::Tuning(work) = &self.work {
+            work.0.read_into(&mut state).await?;
+        }
+        Ok(state)
+    }
+
+    /// Gives the memory of the device back. The run does not go on after that.
+    pub fn release(&mut self) {
+        self.work = Work::Nothing;
     }
 
     fn phase(&self) -> Option<&TuningPhase> {
@@ -228,6 +298,16 @@ impl Run {
         let (placed, phase) = work.as_mut();
         if phase.scoring.is_some() {
             return self.advance_phase_scoring().await;
+        }
+        let asked = std::mem::take(&mut self.asked);
+        if asked.end {
+            phase.progress.ended = true;
+            return Ok(self.report_now().await?.into_iter().collect());
+        }
+        if asked.evaluation {
+            phase.read_metrics().await?;
+            phase.scoring = Some(Scoring::default());
+            return Ok(Vec::new());
         }
         if phase.is_done() {
             if !phase.progress.evaluated {
