@@ -11,7 +11,7 @@ use super::config_fields::{ConfigError, FieldProblem};
 use super::head_layout::{HEAD_ROWS, HeadLayout, head_axis};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters};
+use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters, plan_match};
 
 /// Parameters of a classifier.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,17 +44,46 @@ pub fn load_bert(
     n_labels: usize,
 ) -> Result<LoadedBert, LoadError> {
     let shapes = checkpoint.shapes();
-    let fields = contradictions(config, &shapes);
-    let compact = is_compact(config, &shapes);
-    let mut specs = bert_parameters(config, n_labels);
-    if compact {
-        specs.iter_mut().for_each(|spec| shrink_spec(config, spec));
-    }
-    let config_error = (!fields.is_empty()).then(|| ConfigError { file: config_file.to_owned(), fields });
+    let (specs, compact) = expected_parameters(config, &shapes, n_labels);
+    let config_error = contradiction(config, config_file, &shapes);
     match match_parameters(&specs, checkpoint, &bert_name_rules()) {
         Ok(matched) if config_error.is_none() => Ok(finish(config, matched, compact)),
         result => Err(LoadError { config: config_error, checkpoint: result.err() }),
     }
+}
+
+/// Checks types and shapes alone, as [`load_bert`] would, before any value was read.
+///
+/// # Errors
+/// As [`load_bert`].
+pub fn check_shapes(
+    config: &BertConfig,
+    config_file: &str,
+    found: &FoundShapes,
+    weights_file: &str,
+) -> Result<(), LoadError> {
+    // Heads may be absent or of another size, so their number of labels does not matter here.
+    let (specs, _) = expected_parameters(config, found, 1);
+    let checkpoint = plan_match(&specs, found, &bert_name_rules(), weights_file).err();
+    match (contradiction(config, config_file, found), checkpoint) {
+        (None, None) => Ok(()),
+        (config, checkpoint) => Err(LoadError { config, checkpoint }),
+    }
+}
+
+/// The parameters as this file should hold them, and whether those of removed heads are left out.
+fn expected_parameters(config: &BertConfig, found: &FoundShapes, n_labels: usize) -> (Vec<ParamSpec>, bool) {
+    let compact = is_compact(config, found);
+    let mut specs = bert_parameters(config, n_labels);
+    if compact {
+        specs.iter_mut().for_each(|spec| shrink_spec(config, spec));
+    }
+    (specs, compact)
+}
+
+fn contradiction(config: &BertConfig, config_file: &str, found: &FoundShapes) -> Option<ConfigError> {
+    let fields = contradictions(config, found);
+    (!fields.is_empty()).then(|| ConfigError { file: config_file.to_owned(), fields })
 }
 
 /// Fields of the configuration that the shapes of the weights contradict.
