@@ -1,5 +1,6 @@
 //! What the window knows. It changes only by [`AppState::apply`] and [`AppState::notice`], and by the user's own settings.
 
+pub mod presets;
 mod run_view;
 
 pub use run_view::{Activity, RunView};

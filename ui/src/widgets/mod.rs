@@ -1,5 +1,8 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
+pub mod form;
+pub mod numbers;
+
 use egui::{Frame, Response, RichText, Ui};
 
 use crate::theme::{SPACE, TARGET, colours};
