@@ -1,5 +1,6 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
+pub mod form;
 pub mod numbers;
 
 use egui::{Button, Color32, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
