@@ -12,6 +12,7 @@ pub mod data;
 pub mod engine;
 pub mod export;
 pub mod gpu;
+pub mod lessons;
 pub mod metrics;
 pub mod models;
 pub mod nn;

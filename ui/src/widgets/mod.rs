@@ -1,5 +1,7 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
+pub mod heat_map;
+
 use egui::{Frame, Response, RichText, Ui};
 
 use crate::theme::{SPACE, TARGET, colours};
