@@ -32,7 +32,7 @@ impl Kind {
     /// Waves and spikes of a matrix with side [`Planted::SIDE`].
     const fn recipe(self) -> (usize, usize) {
         match self {
-            Self::Smooth => (12, 0),
+            Self::Smooth => (5, 0),
             Self::Spiky => (1, 160),
             Self::Mixed => (3, 48),
         }
@@ -50,7 +50,7 @@ pub struct Planted {
     pub spikes: Vec<u32>,
 }
 
-/// Standard deviation of the noise on every entry; waves have entries around 1.
+/// Standard deviation of the noise on every entry.
 const NOISE: f64 = 0.03;
 
 impl Planted {
@@ -60,26 +60,27 @@ impl Planted {
     /// The matrix of the first lesson: three waves and twelve spikes.
     #[must_use]
     pub fn outliers(seed: u64) -> Self {
-        Self::new(Self::SIDE, 3, 12, seed)
+        Self::new((Self::SIDE, 3), 12, 1.2, seed)
     }
 
     /// The matrix of the second lesson: its rank is reached in three levels, and its spikes are modest, so that a
     /// first guess at their positions is partly wrong.
     #[must_use]
     pub fn hidden(seed: u64) -> Self {
-        Self::new(32, 10, 16, seed)
+        Self::new((32, 10), 16, 0.5, seed)
     }
 
     /// The matrix of the budget game.
     #[must_use]
     pub fn of_kind(kind: Kind, seed: u64) -> Self {
         let (n_waves, n_spikes) = kind.recipe();
-        Self::new(Self::SIDE, n_waves, n_spikes, seed)
+        Self::new((Self::SIDE, n_waves), n_spikes, 1.2, seed)
     }
 
-    /// `n_waves` products of two waves, each weaker than the one before, noise, and `n_spikes` spikes of random sign.
+    /// `n_waves` products of two waves, each weaker than the one before, noise, and `n_spikes` spikes of random sign,
+    /// `strength` to twice that in size. The waves together have entries of standard deviation 0.6.
     #[must_use]
-    pub fn new(side: usize, n_waves: usize, n_spikes: usize, seed: u64) -> Self {
+    pub fn new((side, n_waves): (usize, usize), n_spikes: usize, strength: f64, seed: u64) -> Self {
         let mut random = Random::new(seed, (side * 1000 + n_waves * 10) as u64);
         let mut left = waves(n_waves, side, &mut random);
         let right = waves(n_waves, side, &mut random);
@@ -93,7 +94,7 @@ impl Planted {
         spikes.truncate(n_spikes);
         spikes.sort_unstable();
         for &i in &spikes {
-            let size = 1.2 + 1.3 * f64::from(random.uniform());
+            let size = strength * (1.0 + f64::from(random.uniform()));
             w.data[i as usize] += if random.below(2) == 0 { size } else { -size };
         }
         Self { w, n_waves, spikes }
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn spikes_are_where_they_are_said_to_be() {
         let with = Planted::outliers(1);
-        let without = Planted::new(Planted::SIDE, 3, 0, 1);
+        let without = Planted::new((Planted::SIDE, 3), 0, 1.2, 1);
         for i in 0..with.w.data.len() {
             let is_spike = with.spikes.binary_search(&(i as u32)).is_ok();
             let change = (with.w.data[i] - without.w.data[i]).abs();
