@@ -2,6 +2,7 @@
 
 pub mod heat_map;
 pub mod numbers;
+pub mod page;
 
 use egui::{Button, Color32, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
 

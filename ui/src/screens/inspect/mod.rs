@@ -11,7 +11,7 @@ use dsee_core::{
     protocol::{Command, Event, Phase, SiteCard},
     source::NamedBytes,
 };
-use egui::{ComboBox, DragValue, ScrollArea, Ui, vec2};
+use egui::{ComboBox, DragValue, Ui, vec2};
 
 use crate::{
     shell::Action,
@@ -20,6 +20,7 @@ use crate::{
     widgets::{
         card, empty_state, error_line,
         heat_map::{HeatMap, colour_bar},
+        page::page,
         stat,
     },
 };
@@ -84,12 +85,10 @@ impl InspectScreen {
             self.pending = None;
         }
         self.keep_up(ui, state, &model.sites, actions);
-        ScrollArea::vertical().id_salt("inspect").auto_shrink(false).show(ui, |ui| {
+        page(ui, "inspect", |ui| {
             self.chooser(ui, state, &model.sites, actions);
-            ui.add_space(SPACE[2]);
             if let Some(matrix) = &mut self.matrix {
                 pictures(ui, matrix, &mut self.entry);
-                ui.add_space(SPACE[2]);
             }
             self.figures(ui, state);
         });
@@ -202,7 +201,6 @@ impl InspectScreen {
     fn figures(&self, ui: &mut Ui, state: &AppState) {
         if let Some(matrix) = self.matrix.as_ref().filter(|m| !m.view.weight_singular_values.is_empty()) {
             card(ui, "Singular values", |ui| spectrum::show(ui, matrix));
-            ui.add_space(SPACE[2]);
         }
         let Some(run) = state.run() else {
             card(ui, "Heads and zeros", |ui| {
@@ -217,7 +215,6 @@ impl InspectScreen {
                 drop(ui.label("Heads are scored by a run that prunes heads, for example \"DSEE 3 heads\"."))
             }
         });
-        ui.add_space(SPACE[2]);
         card(ui, "Zeros in every matrix", |ui| match pruned.filter(|pruned| !pruned.matrices.is_empty()) {
             Some(pruned) => ledger::show(ui, &pruned.matrices),
             None => drop(ui.label("Nothing has been pruned yet: every weight is still there.")),
@@ -253,7 +250,6 @@ fn pictures(ui: &mut Ui, matrix: &mut Matrix, entry: &mut (usize, usize)) {
             }
         });
     });
-    ui.add_space(SPACE[2]);
     card(ui, "One entry", |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().interact_size.y = TARGET;

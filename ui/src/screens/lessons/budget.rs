@@ -91,6 +91,7 @@ impl Lesson for BudgetGame {
         }
         scene.slider(ui, "rank", &mut self.rank, MAX_RANK, "rank");
         let of = (self.seed, self.kind, self.rank);
+        let old = self.parts.take().filter(|parts| parts.0 == of);
         let (_, planted, budget) = self.spend();
         let point = budget.points[of.2];
         ui.horizontal_wrapped(|ui| {
@@ -100,11 +101,9 @@ impl Lesson for BudgetGame {
             stat(ui, "together", &N_PARAMETERS.to_string());
             stat(ui, "error", &percent(point.error));
         });
-        let fresh = || (of, Parts::new(&planted.w, &Split::new(&planted.w, point.rank, point.n_entries)));
-        let mut parts = match self.parts.take() {
-            Some(parts) if parts.0 == of => parts,
-            _ => fresh(),
-        };
+        let mut parts = old.unwrap_or_else(|| {
+            (of, Parts::new(&planted.w, &Split::new(&planted.w, point.rank, point.n_entries)))
+        });
         ui.add_space(SPACE[0]);
         parts.1.show(ui, &[]);
         self.parts = Some(parts);

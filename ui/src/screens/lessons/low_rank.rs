@@ -9,7 +9,7 @@ use super::{
     pictures::{Parts, name_plot, percent, plot},
     texts::{LOW_RANK, Text},
 };
-use crate::{theme::colours, theme::SPACE, widgets::stat};
+use crate::{theme::SPACE, theme::colours, widgets::stat};
 
 /// Largest rank and most entries that can be chosen.
 const MAX: (usize, usize) = (12, 24);

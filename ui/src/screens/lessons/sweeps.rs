@@ -86,6 +86,7 @@ impl Lesson for SweepBySweep {
             }
         });
         let (sweep, seed) = (self.sweep, self.seed);
+        let old = self.parts.take().filter(|parts| parts.0 == (seed, sweep));
         let (_, planted, sweeps) = self.record();
         let Some(picture) = sweeps.pictures.get(sweep) else { return };
         let (found, wrong): (Vec<u32>, Vec<u32>) =
@@ -98,11 +99,7 @@ impl Lesson for SweepBySweep {
             stat(ui, "new in Ω", &picture.n_new.to_string());
             stat(ui, "error", &percent(picture.split.error));
         });
-        let fresh = || ((seed, sweep), Parts::new(&planted.w, &picture.split));
-        let mut parts = match self.parts.take() {
-            Some(parts) if parts.0 == (seed, sweep) => parts,
-            _ => fresh(),
-        };
+        let mut parts = old.unwrap_or_else(|| ((seed, sweep), Parts::new(&planted.w, &picture.split)));
         let colours = colours(ui);
         let rings: [(Vec<u32>, Color32); 2] = [(found, colours.good), (wrong, colours.error)];
         ui.add_space(SPACE[0]);

@@ -11,21 +11,21 @@ use dsee_core::{
     protocol::{Command, DataCard, Event, ModelCard, Predicted, TextInput},
     source::NamedBytes,
 };
-use egui::{Button, CollapsingHeader, Key, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Button, CollapsingHeader, Key, RichText, TextEdit, Ui, vec2};
 
 use crate::{
     shell::Action,
     state::{AppState, Screen},
     theme::{NARROW, SPACE, TARGET},
-    widgets::{card, empty_state, error_line, primary},
+    widgets::{card, empty_state, error_line, page::page, primary},
 };
 
 /// Sentences for the built-in data: small words that turn the meaning round.
 const EXAMPLES: [&str; 6] = [
     "The soup was anything but bland.",
     "The plot was dull, but the acting saved it.",
-    "Nobody could say that the room was not clean.",
-    "The old phone was better than this one.",
+    "Nobody could say that the room was not spotless.",
+    "The old one was better than this phone.",
     "Neither the bread nor the coffee was stale.",
     "My brother said that the clerk was rude, and that was wrong.",
 ];
@@ -86,11 +86,9 @@ impl TryItScreen {
         if state.engine_gone {
             (self.pending, self.judging) = (None, false);
         }
-        ScrollArea::vertical().id_salt("try it").auto_shrink(false).show(ui, |ui| {
+        page(ui, "try it", |ui| {
             self.ask(ui, &model, state, actions);
-            ui.add_space(SPACE[2]);
             self.verdicts(ui, state);
-            ui.add_space(SPACE[2]);
             self.quality(ui, state, actions);
         });
     }
@@ -229,7 +227,7 @@ fn text_field(ui: &mut Ui, text: &mut String, hint: &str) -> bool {
         .hint_text(hint)
         .desired_width(f32::INFINITY)
         .min_size(vec2(0.0, TARGET))
-        .vertical_align(egui::Align::Center);
+        .align(egui::Align2::LEFT_CENTER);
     let response = ui.add(field);
     response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter))
 }
