@@ -5,7 +5,7 @@
 
 import { Engine } from './engine.js';
 import * as files from './files.js';
-import { Hub } from './hub.js';
+import { HubStore } from './hub.js';
 import { Runs } from './runs.js';
 
 /** What each purpose may be chosen from. */
@@ -16,12 +16,13 @@ const PICKS = {
   settings: { folder: false, accept: '.toml' },
 };
 const TITLE = 'DSEE Studio';
+/** Time between two saved states of a run that goes on. */
+const AUTOSAVE_MS = 15_000;
 
 export class PageHost {
   #page = null;
   #engine;
   #runs;
-  #hub;
   #facts;
   #status = '';
   #unsaved = false;
@@ -30,6 +31,8 @@ export class PageHost {
   /** Run id → key of the saved run it goes on with. */
   #resumed = new Map();
   #early = [];
+  /** When a state was last asked for or saved. */
+  #savedAt = 0;
 
   /**
    * @param module the compiled wasm file
@@ -38,7 +41,8 @@ export class PageHost {
   constructor(module, facts) {
     this.#facts = facts;
     this.#runs = new Runs((text) => this.#problem(text));
-    this.#hub = new Hub((notice) => this.#notice(notice));
+    facts.settled = () => this.#runs.settled();
+    this.store = new HubStore((text) => this.#problem(text));
     this.#engine = new Engine(module, {
       event: (message) => this.#event(message),
       gone: (reason) => this.#gone(reason),
@@ -93,13 +97,17 @@ export class PageHost {
     history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
   }
 
-  download(id, revision, token) { return this.#told(this.#hub.download(id, revision, token), (found) => this.#found(found)); }
-  cancelDownload() { this.#hub.cancel(); }
-  listStorage() { return this.#told(this.#hub.storage()); }
-  openCached(id) { return this.#told(this.#hub.open(id), (found) => this.#found(found)); }
-  deleteCached(id) { return this.#told(this.#hub.remove(id).then(() => this.#hub.storage())); }
+  // Models that are kept. Downloads are driven by `app-web/src/hub`, through `store`.
 
-  #found({ name, list }) { return this.#files('model', name, list); }
+  listStorage() { return this.#told(this.#listStorage()); }
+  openCached(id) { return this.#told(this.store.files(id), (list) => this.#files('model', id, list)); }
+  deleteCached(id) { return this.#told(this.store.remove(id).then(() => this.#listStorage())); }
+
+  async #listStorage() {
+    this.#notice({ notice: 'storage', ...await this.store.storage() });
+  }
+
+  // Saved runs.
 
   listRuns() { return this.#told(this.#listRuns()); }
   deleteRun(key) { return this.#told(this.#runs.remove(key).then(() => this.#listRuns())); }
@@ -130,6 +138,9 @@ export class PageHost {
     await this.#told(this.#runs.adopt(list[0].name.split('/')[0], await report.blob.text()).then(() => this.#listRuns()));
   }
 
+  /** The user wants nothing of this run to stay. */
+  discardRun(run) { return this.#told(this.#runs.discard(run).then(() => this.#listRuns())); }
+
   restartEngine() { this.#engine.restart(); }
   setUnsaved(unsaved) { this.#unsaved = unsaved; }
 
@@ -147,7 +158,6 @@ export class PageHost {
   /** The newest state of a run as text: its report. */
   saveReport(run, report, finished) {
     this.#runs.saveReport(run, report, finished);
-    this.#facts.settled = () => this.#runs.settled();
   }
 
   /** The line that says how things stand: read out, and shown in the title of the tab. */
@@ -167,10 +177,19 @@ export class PageHost {
   // What happens.
 
   #event({ event, checkpoint, heap, attachments }) {
-    this.#facts.note(event, heap);
+    this.#autosave(this.#facts.note(event, heap));
     if (checkpoint) this.#runs.saveCheckpoint(checkpoint.run, checkpoint.step, attachments);
     // The state of a run goes to the disk, not through the window's memory.
     this.#page.engineEvent(event, checkpoint ? [] : attachments);
+  }
+
+  /** Asks for the state of a run every now and then, so that a reload or a crash costs little. */
+  #autosave(event) {
+    if (event.type === 'checkpoint_saved') this.#savedAt = performance.now();
+    if (event.type !== 'run' || event.event.event !== 'progress') return;
+    if (performance.now() - this.#savedAt < AUTOSAVE_MS) return;
+    this.#savedAt = performance.now();
+    this.#engine.send(JSON.stringify({ command: 'save_checkpoint', run: event.run }), []);
   }
 
   #gone(reason) {

@@ -19,6 +19,12 @@ extern "C" {
     pub fn save(this: &PageHost, name: &str, bytes: &[u8]);
     #[wasm_bindgen(method, js_name = setLink)]
     pub fn set_link(this: &PageHost, text: &str);
+    #[wasm_bindgen(method, js_name = listStorage)]
+    pub fn list_storage(this: &PageHost);
+    #[wasm_bindgen(method, js_name = openCached)]
+    pub fn open_cached(this: &PageHost, id: &str);
+    #[wasm_bindgen(method, js_name = deleteCached)]
+    pub fn delete_cached(this: &PageHost, id: &str);
     #[wasm_bindgen(method, js_name = listRuns)]
     pub fn list_runs(this: &PageHost);
     #[wasm_bindgen(method, js_name = deleteRun)]

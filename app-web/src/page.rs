@@ -1,9 +1,12 @@
 //! The window on the page: drawn into a canvas, told what engine and page say, and what it asks for carried out.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use dsee_core::protocol::{Event, FailureKind, FailureReport, RunEvent, RunId};
-use dsee_ui::{Action, Notice, Studio};
+use dsee_ui::{Action, Notice, Studio, shell::Download};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
@@ -11,7 +14,7 @@ use web_sys::HtmlCanvasElement;
 use crate::{
     archive,
     bridge::PageHost,
-    crash,
+    crash, hub,
     messages::{incoming_bytes, outgoing_files},
     notices::{PageNotice, purpose_name},
 };
@@ -21,12 +24,16 @@ use crate::{
 /// # Errors
 /// If the canvas cannot be drawn on.
 #[wasm_bindgen(js_name = startPage)]
-pub async fn start_page(canvas: HtmlCanvasElement, host: PageHost) -> Result<Page, JsValue> {
+pub async fn start_page(
+    canvas: HtmlCanvasElement,
+    host: PageHost,
+    store: hub::HubStore,
+) -> Result<Page, JsValue> {
     let on_panic = host.clone();
     crash::on_panic(move |reason| on_panic.crashed(reason));
     eframe::WebLogger::init(log::LevelFilter::Warn).ok();
     let shared = Rc::new(RefCell::new(Shared { studio: Studio::default(), context: None }));
-    let window = Window { shared: shared.clone(), host: host.clone() };
+    let window = Window { shared: shared.clone(), host: host.clone(), store, downloading: Rc::default() };
     let runner = eframe::WebRunner::new();
     let create = move |creation: &eframe::CreationContext<'_>| {
         window.shared.borrow_mut().context = Some(creation.egui_ctx.clone());
@@ -90,13 +97,18 @@ impl Page {
     }
 }
 
+/// Tells the window something, and lets it be drawn.
+fn tell(shared: &RefCell<Shared>, what: impl FnOnce(&mut Studio)) {
+    let mut shared = shared.borrow_mut();
+    what(&mut shared.studio);
+    if let Some(context) = &shared.context {
+        context.request_repaint();
+    }
+}
+
 impl Page {
     fn tell(&self, what: impl FnOnce(&mut Studio)) {
-        let mut shared = self.shared.borrow_mut();
-        what(&mut shared.studio);
-        if let Some(context) = &shared.context {
-            context.request_repaint();
-        }
+        tell(&self.shared, what);
     }
 
     /// Hands what a run has told to the page for keeping, when its state was saved and when it ends.
@@ -123,6 +135,9 @@ impl Page {
 struct Window {
     shared: Rc<RefCell<Shared>>,
     host: PageHost,
+    store: hub::HubStore,
+    /// Whether a download is wanted; it ends itself when not.
+    downloading: Rc<Cell<bool>>,
 }
 
 impl eframe::App for Window {
@@ -148,6 +163,14 @@ impl Window {
             Action::Pick(purpose) => host.pick(purpose_name(purpose)),
             Action::Save { name, files } => self.save(&name, &files),
             Action::SetLink(text) => host.set_link(&text),
+            Action::Download { id, revision, token } => self.download(id, revision, token),
+            Action::CancelDownload => {
+                self.downloading.set(false);
+                self.store.cancel();
+            }
+            Action::ListStorage => host.list_storage(),
+            Action::OpenCached(id) => host.open_cached(&id),
+            Action::DeleteCached(id) => host.delete_cached(&id),
             Action::ListRuns => host.list_runs(),
             Action::DeleteRun(key) => host.delete_run(&key),
             Action::ResumeRun { key, run } => host.resume_run(&key, run as f64),
@@ -156,6 +179,34 @@ impl Window {
             Action::SetUnsaved(unsaved) => host.set_unsaved(unsaved),
             Action::KeepAwake(awake) => host.keep_awake(awake),
         }
+    }
+
+    /// Gets a model from the hub in the background; its files come as a notice when they are all here.
+    fn download(&self, id: String, revision: String, token: Option<String>) {
+        // One at a time: the window shows one.
+        if self.downloading.replace(true) {
+            return;
+        }
+        let (shared, wanted) = (self.shared.clone(), self.downloading.clone());
+        let progress: hub::Progress = Rc::new(move |download| {
+            let download = Notice::Download(Box::new(download.clone()));
+            tell(&shared, |studio| studio.notice(download));
+            wanted.get()
+        });
+        let (shared, wanted, host, store) =
+            (self.shared.clone(), self.downloading.clone(), self.host.clone(), self.store.clone());
+        wasm_bindgen_futures::spawn_local(async move {
+            let fetched = hub::fetch(store, &id, &revision, token.as_deref(), progress).await;
+            wanted.set(false);
+            let newest = shared.borrow().studio.state.download.clone().unwrap_or_default();
+            let problem = fetched.as_ref().err().map(ToString::to_string);
+            let ended = Download { id: id.clone(), problem, finished: fetched.is_ok(), rate: 0.0, ..newest };
+            tell(&shared, |studio| studio.notice(Notice::Download(Box::new(ended))));
+            if fetched.is_ok() {
+                host.open_cached(&id);
+                host.list_storage();
+            }
+        });
     }
 
     /// One file as it is, several as a zip.
