@@ -146,6 +146,11 @@ impl eframe::App for Window {
         self.host.set_status(&status);
     }
 
+    /// What shows before the first frame and between panels: the ground of the theme.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let actions = self.shared.borrow_mut().studio.show(ui);
         actions.into_iter().for_each(|action| self.carry_out(action));

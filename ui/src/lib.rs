@@ -36,6 +36,9 @@ impl Studio {
         self.state.notice(notice);
     }
 
+    /// stub
+    pub fn status_line(&self) -> String { "Ready".to_owned() }
+
     /// Draws the window into `ui` and returns what the user asked for.
     pub fn show(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
         let mut actions = Vec::new();
