@@ -15,7 +15,6 @@ const PICKS = {
   validation_data: { folder: false, accept: '.csv,.tsv,.json,.jsonl,.txt' },
   settings: { folder: false, accept: '.toml' },
 };
-const TITLE = 'DSEE Studio';
 /** Time between two saved states of a run that goes on. */
 const AUTOSAVE_MS = 15_000;
 
@@ -69,15 +68,11 @@ export class PageHost {
   send(text, attachments) {
     const command = JSON.parse(text);
     const blobs = attachments.map(({ name, id, bytes }) => ({ name, blob: bytes ? new Blob([bytes]) : files.blobOf(id) }));
-    this.#sendBlobs(command, blobs);
-  }
-
-  #sendBlobs(command, blobs) {
     if (command.command === 'start' || command.command === 'restore') {
       const inputs = { model: this.#engine.input('load_model'), data: this.#engine.input('load_data') };
       this.#runs.begin(command.run, command.settings, inputs, this.#resumed.get(command.run));
     }
-    this.#engine.send(JSON.stringify(command), blobs);
+    this.#engine.send(text, blobs);
   }
 
   /** Lets the user choose files for a purpose. */
@@ -118,9 +113,12 @@ export class PageHost {
     try {
       const saved = await this.#runs.open(key, present);
       this.#resumed.set(run, key);
-      this.#sendBlobs(saved.model.command, saved.model.attachments);
-      this.#sendBlobs(saved.data.command, saved.data.attachments);
-      this.#sendBlobs({ command: 'restore', run, settings: saved.settings, paused: false }, saved.checkpoint);
+      const held = async ({ command, attachments }) => ({ command, files: await files.hold(attachments) });
+      this.#page.resume(JSON.stringify({
+        model: await held(saved.model),
+        data: await held(saved.data),
+        state: await held({ command: { command: 'restore', run, settings: saved.settings, paused: false }, attachments: saved.checkpoint }),
+      }));
     } catch (error) {
       this.#problem(error.message);
     }
@@ -141,7 +139,8 @@ export class PageHost {
   /** The user wants nothing of this run to stay. */
   discardRun(run) { return this.#told(this.#runs.discard(run).then(() => this.#listRuns())); }
 
-  restartEngine() { this.#engine.restart(); }
+  /** The window gives a new engine its model and data again, as soon as it is ready. */
+  restartEngine() { this.#engine.start(); }
   setUnsaved(unsaved) { this.#unsaved = unsaved; }
 
   /** Keeps the screen on while the page is looked at. */
@@ -160,13 +159,13 @@ export class PageHost {
     this.#runs.saveReport(run, report, finished);
   }
 
-  /** The line that says how things stand: read out, and shown in the title of the tab. */
-  setStatus(text) {
+  /** The line that says how things stand: read out, and the title of the tab. */
+  setStatus(text, title) {
+    if (document.title !== title) document.title = title;
     if (text === this.#status) return;
     this.#status = text;
     this.#facts.status = text;
     document.getElementById('status').textContent = text;
-    document.title = text ? `${text} · ${TITLE}` : TITLE;
   }
 
   /** A panic of the page. */

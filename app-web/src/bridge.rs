@@ -45,7 +45,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = discardRun)]
     pub fn discard_run(this: &PageHost, run: f64);
     #[wasm_bindgen(method, js_name = setStatus)]
-    pub fn set_status(this: &PageHost, text: &str);
+    pub fn set_status(this: &PageHost, text: &str, title: &str);
     #[wasm_bindgen(method)]
     pub fn crashed(this: &PageHost, reason: &str);
 

@@ -16,7 +16,7 @@ use crate::{
     bridge::PageHost,
     crash, hub,
     messages::{incoming_bytes, outgoing_files},
-    notices::{PageNotice, purpose_name},
+    notices::{PageNotice, SavedInputs, purpose_name},
 };
 
 /// Opens the window in `canvas`. Called by `www/boot.js`.
@@ -36,6 +36,7 @@ pub async fn start_page(
     let window = Window { shared: shared.clone(), host: host.clone(), store, downloading: Rc::default() };
     let runner = eframe::WebRunner::new();
     let create = move |creation: &eframe::CreationContext<'_>| {
+        Studio::install(&creation.egui_ctx);
         window.shared.borrow_mut().context = Some(creation.egui_ctx.clone());
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
@@ -88,12 +89,35 @@ impl Page {
         self.tell(|studio| studio.notice(Notice::EngineGone(report)));
     }
 
+    /// Goes on with a saved run from the files that were found, as JSON.
+    pub fn resume(&self, inputs: &str) {
+        let actions = match serde_json::from_str::<SavedInputs>(inputs) {
+            Ok(inputs) => inputs.into_actions(),
+            Err(error) => {
+                let text = format!("The run was saved by another version of the app: {error}");
+                return self.tell(|studio| studio.notice(Notice::Problem(text)));
+            }
+        };
+        // The window gives model and data to every new engine: from now on, these.
+        self.tell(|studio| actions.iter().for_each(|action| studio.state.sources.note(action)));
+        actions.iter().for_each(|action| send(&self.host, action));
+    }
+
     /// Something happened around the window, as JSON.
     pub fn notice(&self, notice: &str) {
         match serde_json::from_str::<PageNotice>(notice) {
             Ok(notice) => self.tell(|studio| studio.notice(notice.into())),
             Err(error) => log::error!("a notice of the page is not understood: {error}"),
         }
+    }
+}
+
+/// Sends what is a command to the engine.
+fn send(host: &PageHost, action: &Action) {
+    let Action::Send { command, files } = action else { return };
+    match serde_json::to_string(command) {
+        Ok(command) => host.send(&command, outgoing_files(files)),
+        Err(error) => log::error!("a command cannot be written: {error}"),
     }
 }
 
@@ -142,8 +166,11 @@ struct Window {
 
 impl eframe::App for Window {
     fn logic(&mut self, _context: &egui::Context, _frame: &mut eframe::Frame) {
-        let status = self.shared.borrow().studio.status_line();
-        self.host.set_status(&status);
+        let (status, title) = {
+            let studio = &self.shared.borrow().studio;
+            (studio.status_line(), studio.window_title())
+        };
+        self.host.set_status(&status, &title);
     }
 
     /// What shows before the first frame and between panels: the ground of the theme.
@@ -161,10 +188,7 @@ impl Window {
     fn carry_out(&self, action: Action) {
         let host = &self.host;
         match action {
-            Action::Send { command, files } => match serde_json::to_string(&command) {
-                Ok(command) => host.send(&command, outgoing_files(&files)),
-                Err(error) => log::error!("a command cannot be written: {error}"),
-            },
+            Action::Send { .. } => send(host, &action),
             Action::Pick(purpose) => host.pick(purpose_name(purpose)),
             Action::Save { name, files } => self.save(&name, &files),
             Action::SetLink(text) => host.set_link(&text),

@@ -7,7 +7,7 @@ import { launch, openApp, quiet } from './support/browser.mjs';
 import { lossesOf } from './support/native.mjs';
 import { serve } from './support/server.mjs';
 
-const SETTINGS = { logging_steps: '1', max_steps: '20', eval_strategy: 'no', save_strategy: 'no', max_train_samples: '400', max_validation_samples: '40' };
+const SETTINGS = { logging_steps: '1', max_steps: '20', eval_strategy: 'no', save_strategy: 'no', max_train_samples: '400' };
 /** How far a loss in the browser may be from the native one: two compilers, and another order of sums. */
 const MOST_DIFFERENCE = 1e-3;
 

@@ -52,9 +52,6 @@ impl Studio {
         self.state.notice(notice);
     }
 
-    /// stub
-    pub fn status_line(&self) -> String { "Ready".to_owned() }
-
     /// Draws the window into `ui` and returns what the user asked for.
     pub fn show(&mut self, ui: &mut egui::Ui) -> Vec<Action> {
         let mut actions = std::mem::take(&mut self.pending);
