@@ -1,10 +1,12 @@
 //! Reads a Hugging Face model folder from disk; the engine says what it means.
 
 use anyhow::{Context as _, bail};
-use dsee_core::models::files::ModelFiles;
-use std::{fs, path::Path};
+use dsee_core::{models::files::ModelFiles, source::ByteSource};
+use std::{fs, path::Path, rc::Rc};
 
-/// The files of a model folder. Only those of use are read; the others are listed, so that messages can name them.
+use crate::file_source::FileSource;
+
+/// The files of a model folder. Only those of use are opened; the others are listed, so that messages can name them.
 ///
 /// # Errors
 /// If the path is no folder, or a file cannot be read.
@@ -23,12 +25,13 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let bytes = if ModelFiles::is_wanted(&name) {
-            fs::read(entry.path()).with_context(|| format!("cannot read: {}", entry.path().display()))?
+        let source: Rc<dyn ByteSource> = if ModelFiles::is_wanted(&name) {
+            let opened = FileSource::open(&entry.path());
+            Rc::new(opened.with_context(|| format!("cannot read: {}", entry.path().display()))?)
         } else {
-            Vec::new()
+            Rc::new(Vec::new())
         };
-        model.files.insert(name, bytes);
+        model.files.insert(name, source);
     }
     Ok(model)
 }
@@ -46,20 +49,20 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn useless_files_are_listed_but_not_read() {
+    fn useless_files_are_listed_but_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["config.json", "pytorch_model.bin"] {
             fs::File::create(folder.path().join(name)).unwrap().write_all(b"{}").unwrap();
         }
         let model = read(folder.path()).unwrap();
-        assert_eq!(model.files["config.json"], b"{}");
+        assert_eq!(model.files["config.json"].len(), 2);
         assert!(model.files["pytorch_model.bin"].is_empty());
         assert!(!model.name.contains('/'));
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let error = read(Path::new("no/such/model")).unwrap_err().to_string();
+        let error = read(Path::new("no/such/model")).err().unwrap().to_string();
         assert!(error.contains("no/such/model") && error.contains("config.json"), "{error}");
     }
 }

@@ -86,11 +86,13 @@ fn phase_facts(row: &PhaseRow) -> PhaseFacts {
 pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool) -> Result<(), Failure> {
     let summary = recorder.summary().cloned().context("the run told no summary")?;
     let (base, state, labels) = run.outcome();
-    let trained = trained_and_fresh(base, state);
+    let weights =
+        pollster::block_on(base.parameters.read_where(|_| true)).context("cannot read the base model")?;
+    let trained = trained_and_fresh(base, &weights, state);
     let facts = origin.with_results(&summary);
     let input = ExportInput {
         config: &base.config,
-        base: &base.parameters,
+        base: &weights,
         sites: &state.deltas,
         pruned: &state.pruned,
         trained: &trained,
@@ -113,10 +115,10 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
 }
 
 /// Everything that differs from the base model's file: what was trained, and what started at random and stayed so.
-fn trained_and_fresh(base: &BaseModel, state: &HostState) -> NamedTensors {
+fn trained_and_fresh(base: &BaseModel, weights: &NamedTensors, state: &HostState) -> NamedTensors {
     let mut trained = state.trained.clone();
     for name in &base.fresh {
-        trained.entry(name.clone()).or_insert_with(|| base.parameters[name].clone());
+        trained.entry(name.clone()).or_insert_with(|| weights[name].clone());
     }
     trained
 }

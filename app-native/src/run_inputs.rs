@@ -79,7 +79,7 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
         }
         None => builtin::model_files(),
     };
-    Ok(files.parse()?)
+    Ok(pollster::block_on(files.open(&mut |_| ()))?)
 }
 
 /// Reads training and validation data. `model_labels` are the class names in the model's settings.
@@ -88,27 +88,18 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
 /// If a file cannot be read, or for everything that is wrong with both.
 pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
     let embedded = config.train_file.is_none();
+    let [train, validation] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
     let train = match &config.train_file {
-        Some(path) => read_file(path)?,
-        None => builtin::as_tsv(&builtin::train_examples(builtin::DATA_SEED)).into_bytes(),
+        Some(path) => (path.clone(), read_file(path)?),
+        None => train,
     };
     let validation = match &config.validation_file {
-        Some(path) => Some(read_file(path)?),
-        None if embedded => {
-            Some(builtin::as_tsv(&builtin::validation_examples(builtin::DATA_SEED)).into_bytes())
-        }
-        None => None,
+        Some(path) => Some((path.clone(), read_file(path)?)),
+        None => embedded.then_some(validation),
     };
-    let name = |path: &Option<String>, embedded: &str| path.clone().unwrap_or_else(|| embedded.to_owned());
-    let train_name = name(&config.train_file, "embedded-train.tsv");
-    let validation_name = name(&config.validation_file, "embedded-validation.tsv");
-    let validation = validation.as_deref().map(|bytes| DataFile { name: &validation_name, bytes });
-    let train = DataFile { name: &train_name, bytes: &train };
-    let mut splits = load_splits(train, validation, &config.data_options(model_labels))?;
-    if let Some(n) = config.max_eval_samples {
-        splits.validation.examples.truncate(n);
-    }
-    Ok(splits)
+    let file = |(name, bytes)| DataFile { name, bytes };
+    let validation = validation.as_ref().map(|(name, bytes)| file((name.as_str(), bytes.as_slice())));
+    Ok(load_splits(file((&train.0, &train.1)), validation, &config.data_options(model_labels))?)
 }
 
 /// What was read, in lines for people: columns, classes, lengths.

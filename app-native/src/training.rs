@@ -59,7 +59,8 @@ fn open(config: &RunConfig, inputs: Inputs, from: Option<RunCheckpoint>) -> Resu
     data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
     let origin = Origin::new(config, &model)?;
     let device = pollster::block_on(Device::open())?;
-    let run = Run::new(&device, config.clone(), model, &data, from).map_err(settings_or_failed)?;
+    let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
+        .map_err(settings_or_failed)?;
     Ok((run, origin))
 }
 

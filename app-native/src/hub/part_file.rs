@@ -9,21 +9,18 @@ use std::{
 
 use crate::atomic;
 
-/// A file on its way.
+/// A file on its way. Nothing is written before its first bytes or notes come.
 pub struct PartFile {
     path: PathBuf,
     part: PathBuf,
     notes: PathBuf,
-    file: File,
+    file: Option<File>,
     n_have: u64,
 }
 
 impl PartFile {
-    /// Goes on with what is there of `path`, or begins. Gives what is known of the file from an earlier try, too.
-    ///
-    /// # Errors
-    /// If the folder takes no files.
-    pub fn open(path: &Path) -> Result<(Self, Identity), HubError> {
+    /// Looks for what is there of `path`. Gives what is known of the file from an earlier try, too.
+    pub fn find(path: &Path) -> (Self, Identity) {
         let beside = |ending: &str| {
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(ending);
@@ -31,19 +28,10 @@ impl PartFile {
         };
         let (part, notes) = (beside(".part"), beside(".part.json"));
         let kept = fs::read(&notes).ok().and_then(|bytes| serde_json::from_slice::<Identity>(&bytes).ok());
-        let file = File::options().create(true).append(true).open(&part).map_err(|error| storage(&error))?;
-        let mut this = Self { path: path.to_path_buf(), part, notes, file, n_have: 0 };
-        match kept {
-            Some(kept) => {
-                this.n_have = this.file.metadata().map_err(|error| storage(&error))?.len();
-                Ok((this, kept))
-            }
-            // Of bytes without notes nobody knows what they belong to.
-            None => {
-                this.clear()?;
-                Ok((this, Identity::default()))
-            }
-        }
+        // Of bytes without notes nobody knows what they belong to.
+        let n_have = kept.as_ref().and_then(|_| fs::metadata(&part).ok()).map_or(0, |found| found.len());
+        let this = Self { path: path.to_path_buf(), part, notes, file: None, n_have };
+        (this, kept.unwrap_or_default())
     }
 
     /// Bytes that are there.
@@ -57,7 +45,18 @@ impl PartFile {
     /// If the disk does not let us.
     pub fn clear(&mut self) -> Result<(), HubError> {
         self.n_have = 0;
-        self.file.set_len(0).map_err(|error| storage(&error))
+        self.file()?.set_len(0).map_err(|error| storage(&error))
+    }
+
+    fn file(&mut self) -> Result<&mut File, HubError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let opened = File::options().create(true).append(true).open(&self.part);
+                opened.map_err(|error| storage(&error))?
+            }
+        };
+        Ok(self.file.insert(file))
     }
 
     /// Notes what file this is, before its first byte.
@@ -75,7 +74,7 @@ impl PartFile {
     /// # Errors
     /// If the disk is full.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), HubError> {
-        self.file.write_all(bytes).map_err(|error| storage(&error))?;
+        self.file()?.write_all(bytes).map_err(|error| storage(&error))?;
         self.n_have += bytes.len() as u64;
         Ok(())
     }
@@ -84,9 +83,9 @@ impl PartFile {
     ///
     /// # Errors
     /// If the disk does not take it.
-    pub fn finish(self) -> Result<(), HubError> {
-        self.file.sync_all().map_err(|error| storage(&error))?;
-        drop(self.file);
+    pub fn finish(mut self) -> Result<(), HubError> {
+        self.file()?.sync_all().map_err(|error| storage(&error))?;
+        self.file = None;
         fs::rename(&self.part, &self.path).map_err(|error| storage(&error))?;
         // Notes without a file say nothing to anybody.
         fs::remove_file(&self.notes).ok();
