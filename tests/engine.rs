@@ -51,7 +51,7 @@ fn request(command: Command) -> Request {
 fn with_files(command: Command, files: &[(&str, &[u8])]) -> Request {
     let attachment = |(name, bytes): &(&str, &[u8])| Attachment {
         name: (*name).to_owned(),
-        source: Box::new(bytes.to_vec()),
+        source: std::rc::Rc::new(bytes.to_vec()),
     };
     Request { command, attachments: files.iter().map(attachment).collect() }
 }
@@ -105,14 +105,14 @@ fn direct_run(changes: &[(&str, &str)]) -> Vec<RunEvent> {
     let mut draft = RunConfigDraft::default();
     settings(changes).iter().for_each(|(name, value)| draft.set(name, value));
     let config = draft.check().unwrap();
-    let model = builtin::model_files().parse().unwrap();
+    let model = pollster::block_on(builtin::model_files().open(&mut |_| ())).unwrap();
     let files = builtin::data_files();
     let [train, validation] = files.each_ref().map(|(name, bytes)| DataFile { name, bytes });
     let options = config.data_options(model.config.id2label.clone());
     let data = load_splits(train, Some(validation), &options).unwrap();
     pollster::block_on(async {
         let device = Device::open().await.unwrap();
-        let mut run = Run::new(&device, config, model, &data, None).unwrap();
+        let mut run = Run::new(&device, config, model, &data, None).await.unwrap();
         let mut events = Vec::new();
         while !run.is_finished() {
             events.extend(run.advance().await.unwrap());

@@ -42,11 +42,12 @@ mod tests {
 
     fn embedded() -> (Vec<u8>, Header) {
         let files = builtin::model_files().files;
-        let bytes = &files[WEIGHTS_FILE];
+        let read = |name: &str| pollster::block_on(files[name].read(0..files[name].len())).unwrap();
+        let bytes = read(WEIGHTS_FILE);
         let n_total = bytes.len() as u64;
         let rest = header_range(WEIGHTS_FILE, &bytes[..8], n_total).unwrap().unwrap();
         let header = Header::parse(WEIGHTS_FILE, &bytes[..rest.end as usize], n_total).unwrap();
-        (files[CONFIG_FILE].clone(), header)
+        (read(CONFIG_FILE), header)
     }
 
     #[test]

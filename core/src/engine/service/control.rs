@@ -27,7 +27,7 @@ impl Engine {
         let is_restored = checkpoint.is_some();
         let data = files.with(&config.data_options(model.pretrained.config.id2label.clone()))?;
         let device = self.device(host).await?;
-        let run = Run::new(&device, config.clone(), model.pretrained.clone(), &data, checkpoint)?;
+        let run = Run::new(&device, config.clone(), model.pretrained.clone(), &data, checkpoint).await?;
         let mut current = CurrentRun {
             id,
             run,

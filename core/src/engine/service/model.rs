@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::reading::{Progress, file_name};
+use super::reading::file_name;
 use super::{Engine, Host, Refusal, say};
 use crate::builtin;
+use crate::checkpoint::weights::StoredTensor;
 use crate::engine::BaseModel;
 use crate::models::files::{ModelFiles, PretrainedModel};
 use crate::nn::site::Role;
@@ -31,12 +32,13 @@ impl Engine {
         host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let embedded = attachments.is_empty();
-        let files = if embedded { builtin::model_files() } else { read(name, attachments, host).await? };
-        say(host, Event::Working { what: format!("Opening {}", files.name), share: None });
+        let files = if embedded { builtin::model_files() } else { choose(name, attachments)? };
+        let what = format!("Checking {}", files.name);
+        say(host, Event::Working { what: what.clone(), share: None });
         host.breathe().await;
-        let pretrained = files.parse()?;
-        drop(files);
-        let card = card(&pretrained, embedded)?;
+        let mut on_progress = |share| say(host, Event::Working { what: what.clone(), share: Some(share) });
+        let pretrained = files.open(&mut on_progress).await?;
+        let card = card(&pretrained, embedded).await?;
         self.model = Some(Rc::new(LoadedModel { pretrained, card: card.clone() }));
         say(host, Event::ModelLoaded(card));
         Ok(())
@@ -44,7 +46,7 @@ impl Engine {
 }
 
 /// The files of a model among those given. Where a folder has subfolders with models of their own, the outer one counts.
-async fn read(name: &str, attachments: &[Attachment], host: &mut impl Host) -> Result<ModelFiles, Refusal> {
+fn choose(name: &str, attachments: &[Attachment]) -> Result<ModelFiles, Refusal> {
     let depth = |file: &&Attachment| file.name.matches(['/', '\\']).count();
     let mut chosen: BTreeMap<&str, &Attachment> = BTreeMap::new();
     for file in attachments {
@@ -60,16 +62,10 @@ async fn read(name: &str, attachments: &[Attachment], host: &mut impl Host) -> R
             "a model is a folder with config.json, model.safetensors and tokenizer.json; these {are} of them: {names}"
         )));
     }
-    let wanted = chosen.iter().filter(|(name, _)| ModelFiles::is_wanted(name));
-    let mut progress = Progress::new("Reading the model", wanted.map(|(_, file)| file.source.len()).sum());
     let name = if name.is_empty() { "model" } else { name };
     let mut files = ModelFiles { name: name.to_owned(), ..ModelFiles::default() };
-    for (name, file) in chosen {
-        // The others are listed without their bytes, so that messages can name them.
-        let wanted = ModelFiles::is_wanted(name);
-        let bytes = if wanted { progress.read(file, host).await? } else { Vec::new() };
-        files.files.insert(name.to_owned(), bytes);
-    }
+    // The useless ones are listed, too, so that messages can name them.
+    files.files = chosen.into_iter().map(|(name, file)| (name.to_owned(), file.source.clone())).collect();
     Ok(files)
 }
 
@@ -79,18 +75,18 @@ pub fn own_labels(model: &PretrainedModel) -> usize {
     named.or(model.config.num_labels).unwrap_or(DEFAULT_LABELS).max(1)
 }
 
-fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refusal> {
+async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refusal> {
     // The whole model is put together once, so that bad weights are found now and not when a run starts.
-    let base = BaseModel::new(model.clone(), own_labels(model), 0)?;
+    let base = BaseModel::new(model.clone(), own_labels(model), 0).await?;
     let is_head = |name: &str| {
         let mut heads = base.sites.iter().filter(|site| site.role == Role::Head);
         heads.any(|site| name == site.weight_name() || name == site.bias_name())
     };
     let count = |suffix: &str| -> usize {
-        let counted = base.parameters.iter().filter(|(name, _)| !is_head(name) && name.ends_with(suffix));
-        counted.map(|(_, tensor)| tensor.data.len()).sum()
+        let counted = base.parameters.0.iter().filter(|(name, _)| !is_head(name) && name.ends_with(suffix));
+        counted.map(|(_, tensor)| tensor.n_values()).sum()
     };
-    let all: usize = base.parameters.values().map(|tensor| tensor.data.len()).sum();
+    let all: usize = base.parameters.0.values().map(StoredTensor::n_values).sum();
     let head = if base.fresh.iter().any(|name| is_head(name)) {
         HeadOrigin::Fresh
     } else {
