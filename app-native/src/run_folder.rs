@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::atomic::{self, NamedBytes, WriteError};
+use crate::{
+    atomic::{self, NamedBytes, WriteError},
+    hub,
+};
 
 /// Settings of the run, checked and complete.
 pub const SETTINGS_FILE: &str = "run.toml";
@@ -49,10 +52,10 @@ impl RunFolder {
             format!("cannot make the run folder; choose another --output-dir: {}", path.display())
         })?;
         config.output_dir = Some(path.display().to_string());
-        // The run may be used again from another working folder.
-        for place in
-            [&mut config.model, &mut config.train_file, &mut config.validation_file].into_iter().flatten()
-        {
+        // The run may be used again from another working folder. A model of the hub is the same from everywhere.
+        let model = config.model.as_mut().filter(|model| hub::id_of(model).is_none());
+        let files = [&mut config.train_file, &mut config.validation_file].into_iter().flatten();
+        for place in model.into_iter().chain(files) {
             *place = std::path::absolute(&*place)
                 .with_context(|| format!("cannot use {place}"))?
                 .display()
