@@ -1,7 +1,14 @@
 //! Reads a Hugging Face model folder from disk; the engine says what it means.
 
 use anyhow::{Context as _, bail};
-use dsee_core::models::files::ModelFiles;
+use dsee_core::{
+    gpu::Device,
+    models::{
+        config::BertConfig,
+        files::{CONFIG_FILE, ModelFiles},
+        fit,
+    },
+};
 use std::{fs, path::Path};
 
 /// The files of a model folder. Only those of use are read; the others are listed, so that messages can name them.
@@ -16,6 +23,7 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
         );
     }
     let mut model = ModelFiles { name: name_of(path), ..ModelFiles::default() };
+    let mut weights = Vec::new();
     for entry in fs::read_dir(path).with_context(|| format!("cannot read the folder: {}", path.display()))? {
         let entry = entry.with_context(|| format!("cannot read the folder: {}", path.display()))?;
         // Links are followed: the hub's cache is made of them.
@@ -23,14 +31,39 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let bytes = if ModelFiles::is_wanted(&name) {
-            fs::read(entry.path()).with_context(|| format!("cannot read: {}", entry.path().display()))?
-        } else {
-            Vec::new()
-        };
+        if ModelFiles::is_wanted(&name) && name.ends_with(".safetensors") {
+            let n_bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+            weights.push((name, entry.path(), n_bytes));
+            continue;
+        }
+        let bytes = if ModelFiles::is_wanted(&name) { read_file(&entry.path())? } else { Vec::new() };
         model.files.insert(name, bytes);
     }
+    check_fit(&model, weights.iter().map(|(_, _, n_bytes)| n_bytes).sum())?;
+    for (name, path, _) in weights {
+        model.files.insert(name, read_file(&path)?);
+    }
     Ok(model)
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read: {}", path.display()))
+}
+
+/// Refuses a model that no buffer of this adapter can hold, before its weights are read. Settings that the size of the
+/// weights already contradicts are reported with them, and what fits everywhere needs no question.
+fn check_fit(model: &ModelFiles, n_weight_bytes: u64) -> anyhow::Result<()> {
+    let Some(Ok(config)) = model.files.get(CONFIG_FILE).map(|bytes| BertConfig::parse(CONFIG_FILE, bytes))
+    else {
+        return Ok(());
+    };
+    let (_, needed) = fit::largest_matrix(&config);
+    // Weights may be stored in 16 bits.
+    if needed <= fit::GUARANTEED_BYTES || n_weight_bytes < needed / 2 {
+        return Ok(());
+    }
+    let device = pollster::block_on(Device::open())?;
+    Ok(fit::check(&config, device.report())?)
 }
 
 /// The last part of the path, never the path: that is nobody's business but this machine's.
