@@ -337,23 +337,19 @@ fn a_waiting_run_evaluates_and_waits_again_and_pruning_can_come_early() {
     let mut first = load();
     let changes = [("max_steps", "500"), ("prune", "unstructured:0.3"), ("retune_epochs", "0")];
     first.push(request(Command::Start { run: 1, settings: settings(&changes), paused: true }));
-    let mut n_evaluations = 0;
+    let mut has_evaluated = false;
     let replies = play(first, |reply| match &reply.event {
         Event::Paused { step: 0, .. } => vec![request(Command::Step { run: 1 })],
         Event::Paused { step: 1, .. } => vec![request(Command::Evaluate { run: 1 })],
-        Event::Run { event: RunEvent::Evaluated(evaluation), .. } => {
-            n_evaluations += 1;
-            match n_evaluations {
-                1 => {
-                    assert_eq!(evaluation.step, 1);
-                    vec![request(Command::PruneNow { run: 1 })]
-                }
-                2 => vec![request(Command::Resume { run: 1 })],
-                _ => Vec::new(),
-            }
+        Event::Run { event: RunEvent::Evaluated(evaluation), .. } if !has_evaluated => {
+            has_evaluated = true;
+            assert_eq!(evaluation.step, 1);
+            vec![request(Command::PruneNow { run: 1 })]
         }
+        Event::Run { event: RunEvent::Pruned(_), .. } => vec![request(Command::Resume { run: 1 })],
         _ => Vec::new(),
     });
+    assert!(has_evaluated);
     let events = run_events(&replies);
     assert_eq!(losses(events.iter().copied()).len(), 1);
     assert!(events.iter().any(|event| matches!(event, RunEvent::Pruned(_))));
@@ -401,7 +397,7 @@ fn a_restored_run_goes_on_bit_for_bit() {
 
 fn predict(request_id: u64, heads_off: &[(usize, &[usize])]) -> Request {
     let input = |text: &str| TextInput { text: text.to_owned(), text_pair: None };
-    let texts = ["The food was not good.", "A warm and friendly place."].map(input).to_vec();
+    let texts = ["It was not good.", "A warm and friendly place."].map(input).to_vec();
     let heads_off = heads_off.iter().map(|(layer, heads)| (*layer, heads.to_vec())).collect();
     request(Command::Predict { request: request_id, texts, heads_off })
 }
@@ -455,7 +451,7 @@ fn every_state_of_a_run_can_be_asked_inspected_and_exported() {
     let last = predicted(&replies, 2);
     assert_eq!(variants(last), [Base, Tuned, Pruned, Retuned]);
     assert_eq!(last.label_names, builtin::LABEL_NAMES);
-    assert!(last.predictions[0].tokens.contains(&"food".to_owned()), "{:?}", last.predictions[0].tokens);
+    assert!(last.predictions[0].tokens.contains(&"good".to_owned()), "{:?}", last.predictions[0].tokens);
     assert_eq!(predicted(&replies, 1).predictions[0].scores[0], last.predictions[0].scores[0]);
     let values = |predicted: &Predicted| predicted.predictions[0].scores[1].values.clone();
     assert_ne!(values(last), values(predicted(&replies, 3)), "a head that is off makes a difference");
