@@ -1,6 +1,9 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
+pub mod form;
+pub mod heat_map;
 pub mod numbers;
+pub mod page;
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
