@@ -8,6 +8,7 @@ mod commands;
 mod exports;
 mod failure;
 mod file_source;
+mod hub;
 mod interrupt;
 mod model_folder;
 mod outcome;

@@ -17,7 +17,7 @@ use std::{fs, path::Path};
 use crate::{
     exports::{self, Format, Written},
     failure::Failure,
-    phase_table,
+    hub, phase_table,
     recorder::RunRecorder,
 };
 
@@ -25,6 +25,8 @@ use crate::{
 pub struct Origin {
     tokenizer_files: Vec<(String, Vec<u8>)>,
     facts: RunFacts,
+    /// The hub's name for the base model, if it came from there.
+    base_id: Option<String>,
 }
 
 impl Origin {
@@ -45,7 +47,8 @@ impl Origin {
             facts.dataset_sha256 = Some(sha256_hex(&bytes));
             facts.dataset = Path::new(path).file_stem().map(|name| name.to_string_lossy().into_owned());
         }
-        Ok(Self { tokenizer_files: model.tokenizer_files.clone(), facts })
+        let base_id = config.model.as_deref().and_then(hub::id_of).map(|id| id.to_string());
+        Ok(Self { tokenizer_files: model.tokenizer_files.clone(), facts, base_id })
     }
 
     /// The same with the run's results.
@@ -94,7 +97,7 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
         pruned: &state.pruned,
         trained: &trained,
         labels: labels.names(),
-        base_id: None,
+        base_id: origin.base_id.as_deref(),
         tokenizer_files: &origin.tokenizer_files,
         facts: &facts,
     };

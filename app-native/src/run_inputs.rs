@@ -13,7 +13,7 @@ use dsee_core::{
 };
 use std::{fs, path::Path};
 
-use crate::model_folder;
+use crate::{hub, model_folder};
 
 /// The model and the data of a run.
 pub struct Inputs {
@@ -64,13 +64,19 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     }
 }
 
-/// Reads the pretrained encoder: the folder that the settings name, or the embedded one.
+/// Reads the pretrained encoder: the folder that the settings name, a model of the hub, or the embedded one.
 ///
 /// # Errors
-/// Everything that is wrong with the folder.
+/// Everything that is wrong with the folder, and whatever keeps a model of the hub from being fetched.
 pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
     let files = match &config.model {
-        Some(path) => model_folder::read(Path::new(path))?,
+        Some(model) => {
+            let mut files = model_folder::read(&hub::folder_of(model)?)?;
+            if let Some(id) = hub::id_of(model) {
+                files.name = id.to_string();
+            }
+            files
+        }
         None => builtin::model_files(),
     };
     Ok(pollster::block_on(files.open(&mut |_| ()))?)

@@ -1,7 +1,9 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
 pub mod form;
+pub mod heat_map;
 pub mod numbers;
+pub mod page;
 
 use egui::{Button, Color32, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
 
