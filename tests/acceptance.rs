@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use dsee_core::checkpoint::safetensors_read::read_safetensors;
+use dsee_core::checkpoint::{NamedTensors, safetensors_read::read_safetensors, weights::StoredTensor};
 use dsee_core::config::{RunConfig, RunConfigDraft};
 use dsee_core::data::{DataFile, DataSplits, EncodedDataset, load_splits};
 use dsee_core::engine::{BaseModel, Run, Session};
 use dsee_core::export::adapter::export_adapter;
 use dsee_core::export::{ExportInput, RunFacts};
-use dsee_core::models::files::{ModelFiles, PretrainedModel};
+use dsee_core::models::files::{ModelFiles, PretrainedModel, in_memory};
 use dsee_core::protocol::{Phase, RunEvent};
 use dsee_core::train::place::HostState;
 use dsee_core::tuning::masks::n_removed;
@@ -20,7 +20,12 @@ use dsee_tests::{assert_close, device, golden, golden_tensors};
 fn model() -> PretrainedModel {
     let names = ["config.json", "model.safetensors", "tokenizer.json"];
     let read = |name: &str| (name.to_owned(), std::fs::read(golden("tiny_bert").join(name)).unwrap());
-    ModelFiles { name: "tiny".to_owned(), files: names.map(read).into() }.parse().unwrap()
+    let files = ModelFiles { name: "tiny".to_owned(), files: in_memory(names.map(read)) };
+    pollster::block_on(files.open(&mut |_| ())).unwrap()
+}
+
+fn weights(base: &BaseModel) -> NamedTensors {
+    pollster::block_on(base.parameters.read_where(|_| true)).unwrap()
 }
 
 fn data(config: &RunConfig) -> DataSplits {
@@ -63,7 +68,8 @@ fn logits(base: &BaseModel, state: &HostState) -> Vec<f32> {
 /// Advances a run; gives its state at the end of every phase.
 fn states(prune: &str) -> (BaseModel, Vec<(Phase, HostState)>) {
     let config = config(prune);
-    let mut run = Run::new(&device(), config.clone(), model(), &data(&config), None).unwrap();
+    let mut run =
+        pollster::block_on(Run::new(&device(), config.clone(), model(), &data(&config), None)).unwrap();
     let mut states = Vec::new();
     while !run.is_finished() {
         for event in pollster::block_on(run.advance()).unwrap() {
@@ -104,8 +110,8 @@ fn retuning_changes_neither_weights_nor_masks_nor_places() {
         assert_eq!(before.s_indices, after.s_indices, "Ω is fixed");
         assert_ne!(before.b, after.b, "{} was retuned", before.path);
     }
-    let untouched = BaseModel::new(model(), 3, 42).unwrap();
-    assert_eq!(base.parameters, untouched.parameters, "W is never altered");
+    let untouched = pollster::block_on(BaseModel::new(model(), 3, 42)).unwrap();
+    assert_eq!(weights(&base), weights(&untouched), "W is never altered");
     let zeros = |adapted: bool| {
         let names = retuned
             .pruned
@@ -129,10 +135,11 @@ fn removed_heads_equal_zeroed_ones() {
     let head_size = base.config.head_size();
     for (layer, heads) in &shrunk.pruned.heads {
         let name = format!("bert.encoder.layer.{layer}.attention.output.dense.weight");
-        let weight = dense.parameters.get_mut(&name).unwrap();
+        let mut weight = pollster::block_on(dense.parameters.read(&name)).unwrap();
         for row in weight.data.chunks_exact_mut(base.config.hidden_size) {
             heads.iter().for_each(|head| row[head * head_size..(head + 1) * head_size].fill(0.0));
         }
+        dense.parameters.0.insert(name, StoredTensor::Memory(weight));
     }
     let mut full = shrunk.clone();
     full.pruned = dsee_core::tuning::state::PrunedState::default();
@@ -141,7 +148,7 @@ fn removed_heads_equal_zeroed_ones() {
 
 #[test]
 fn exported_adapters_are_what_peft_writes() {
-    let base = BaseModel::new(model(), 3, 42).unwrap();
+    let base = pollster::block_on(BaseModel::new(model(), 3, 42)).unwrap();
     let lora = golden_tensors("bert_lora.safetensors");
     let peft = std::fs::read(golden("peft/adapter_model.safetensors")).unwrap();
     let peft = read_safetensors("peft", &peft).unwrap();
@@ -167,7 +174,7 @@ fn exported_adapters_are_what_peft_writes() {
     let (labels, facts) = (["a", "b", "c"].map(str::to_owned), RunFacts::default());
     let input = ExportInput {
         config: &base.config,
-        base: &base.parameters,
+        base: &weights(&base),
         sites: &sites,
         pruned: &dsee_core::tuning::state::PrunedState::default(),
         trained: &trained,

@@ -7,12 +7,12 @@ mod cli_support;
 
 use cli_support::{dsee, put, tiny_bert};
 use dsee_core::{
-    checkpoint::HostTensor,
+    checkpoint::{HostTensor, weights::Weights},
     config::RunConfigDraft,
     export::{ExportInput, RunFacts, dsee_state::export_dsee_state},
     models::{
-        bert_load::load_bert,
-        files::{CONFIG_FILE, ModelFiles},
+        bert_load::match_bert,
+        files::{CONFIG_FILE, ModelFiles, in_memory},
     },
     tuning::state::{PrunedState, SiteDelta},
 };
@@ -115,11 +115,12 @@ fn env_names_adapter_and_version() {
 /// A finished run of the golden tiny BERT with one update, as files.
 fn finished_run(folder: &Path, base_sha256: Option<&str>) {
     let names = ["config.json", "model.safetensors", "tokenizer.json"];
-    let files = names.map(|name| (name.to_owned(), fs::read(tiny_bert().join(name)).unwrap())).into();
-    let model = ModelFiles { name: "tiny".to_owned(), files }.parse().unwrap();
+    let files = in_memory(names.map(|name| (name.to_owned(), fs::read(tiny_bert().join(name)).unwrap())));
+    let model = ModelFiles { name: "tiny".to_owned(), files };
+    let model = pollster::block_on(model.open(&mut |_| ())).unwrap();
     let labels: Vec<String> = (0..model.config.n_labels()).map(|i| format!("class-{i}")).collect();
-    let mut base =
-        load_bert(&model.config, CONFIG_FILE, model.checkpoint, labels.len()).unwrap().matched.params;
+    let matched = match_bert(&model.config, CONFIG_FILE, model.checkpoint, labels.len()).unwrap().matched;
+    let mut base = pollster::block_on(Weights(matched.params).read_where(|_| true)).unwrap();
     let path = "bert.encoder.layer.0.attention.self.query";
     let [d_out, d_in]: [usize; 2] = base[&format!("{path}.weight")].shape.as_slice().try_into().unwrap();
     let site = SiteDelta {

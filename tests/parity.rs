@@ -167,7 +167,8 @@ impl Case {
     }
 
     async fn check(&self, device: &Device) {
-        let parameters = self.placement().place(device, &self.base, &self.state, &self.plan).unwrap();
+        let placement = self.placement();
+        let parameters = placement.place(device, &self.base, &self.state, &self.plan).await.unwrap();
         let model: Box<dyn Model> = match self.objective {
             Objective::MaskedWords => {
                 Box::new(BertForMaskedLm::find(&self.config, &parameters, &self.plan, NO_DROPOUT))
@@ -318,6 +319,8 @@ fn masked_words() {
 fn the_encoder_alone_is_found_too() {
     let case = Case::new("bert_full");
     let device = Device::reference();
-    let parameters = case.placement().place(&device, &case.base, &case.state, &case.plan).unwrap();
+    let placement = case.placement();
+    let parameters = placement.place(&device, &case.base, &case.state, &case.plan);
+    let parameters = pollster::block_on(parameters).unwrap();
     let _: Bert = Bert::find(&case.config, &parameters, &case.plan, NO_DROPOUT);
 }

@@ -6,7 +6,7 @@ use dsee_core::{
     data::{DataFile, DataSplits, load_splits},
     engine::{Run, RunCheckpoint},
     gpu::Device,
-    models::files::{ModelFiles, PretrainedModel},
+    models::files::{ModelFiles, PretrainedModel, in_memory},
     protocol::{Phase, RunEvent},
     train::place::HostState,
 };
@@ -17,7 +17,8 @@ const N_EXAMPLES: usize = 48;
 fn model() -> PretrainedModel {
     let names = ["config.json", "model.safetensors", "tokenizer.json"];
     let read = |name: &str| (name.to_owned(), std::fs::read(golden("tiny_bert").join(name)).unwrap());
-    ModelFiles { name: "tiny".to_owned(), files: names.map(read).into() }.parse().unwrap()
+    let files = ModelFiles { name: "tiny".to_owned(), files: in_memory(names.map(read)) };
+    pollster::block_on(files.open(&mut |_| ())).unwrap()
 }
 
 fn data(config: &RunConfig) -> DataSplits {
@@ -75,7 +76,7 @@ impl Told {
 }
 
 fn start(device: &Device, config: &RunConfig, resume: Option<RunCheckpoint>) -> Run {
-    Run::new(device, config.clone(), model(), &data(config), resume).unwrap()
+    pollster::block_on(Run::new(device, config.clone(), model(), &data(config), resume)).unwrap()
 }
 
 /// Runs to the end; at each of the steps in `stops`, right after that many pieces of work, everything is thrown away

@@ -7,6 +7,8 @@ mod atomic;
 mod commands;
 mod exports;
 mod failure;
+mod file_source;
+mod hub;
 mod interrupt;
 mod model_folder;
 mod outcome;

@@ -1,10 +1,20 @@
 //! Reads a Hugging Face model folder from disk; the engine says what it means.
 
 use anyhow::{Context as _, bail};
-use dsee_core::models::files::ModelFiles;
-use std::{fs, path::Path};
+use dsee_core::{
+    gpu::Device,
+    models::{
+        config::BertConfig,
+        files::{CONFIG_FILE, ModelFiles},
+        fit,
+    },
+    source::ByteSource,
+};
+use std::{fs, path::Path, rc::Rc};
 
-/// The files of a model folder. Only those of use are read; the others are listed, so that messages can name them.
+use crate::file_source::FileSource;
+
+/// The files of a model folder. Only those of use are opened; the others are listed, so that messages can name them.
 ///
 /// # Errors
 /// If the path is no folder, or a file cannot be read.
@@ -23,14 +33,34 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let bytes = if ModelFiles::is_wanted(&name) {
-            fs::read(entry.path()).with_context(|| format!("cannot read: {}", entry.path().display()))?
+        let source: Rc<dyn ByteSource> = if ModelFiles::is_wanted(&name) {
+            let opened = FileSource::open(&entry.path());
+            Rc::new(opened.with_context(|| format!("cannot read: {}", entry.path().display()))?)
         } else {
-            Vec::new()
+            Rc::new(Vec::new())
         };
-        model.files.insert(name, bytes);
+        model.files.insert(name, source);
     }
+    check_fit(&model)?;
     Ok(model)
+}
+
+/// Refuses a model that no buffer of this adapter can hold, before its weights are read. Settings that the size of the
+/// weights already contradicts are reported with them, and what fits everywhere needs no question.
+fn check_fit(model: &ModelFiles) -> anyhow::Result<()> {
+    let Some(file) = model.files.get(CONFIG_FILE) else { return Ok(()) };
+    let Ok(config) = BertConfig::parse(CONFIG_FILE, &pollster::block_on(file.read(0..file.len()))?) else {
+        return Ok(());
+    };
+    let weights = model.files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+    let n_weight_bytes: u64 = weights.map(|(_, file)| file.len()).sum();
+    let (_, needed) = fit::largest_matrix(&config);
+    // Weights may be stored in 16 bits.
+    if needed <= fit::GUARANTEED_BYTES || n_weight_bytes < needed / 2 {
+        return Ok(());
+    }
+    let device = pollster::block_on(Device::open())?;
+    Ok(fit::check(&config, device.report())?)
 }
 
 /// The last part of the path, never the path: that is nobody's business but this machine's.
@@ -46,20 +76,20 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn useless_files_are_listed_but_not_read() {
+    fn useless_files_are_listed_but_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["config.json", "pytorch_model.bin"] {
             fs::File::create(folder.path().join(name)).unwrap().write_all(b"{}").unwrap();
         }
         let model = read(folder.path()).unwrap();
-        assert_eq!(model.files["config.json"], b"{}");
+        assert_eq!(model.files["config.json"].len(), 2);
         assert!(model.files["pytorch_model.bin"].is_empty());
         assert!(!model.name.contains('/'));
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let error = read(Path::new("no/such/model")).unwrap_err().to_string();
+        let error = read(Path::new("no/such/model")).err().unwrap().to_string();
         assert!(error.contains("no/such/model") && error.contains("config.json"), "{error}");
     }
 }

@@ -17,7 +17,7 @@ use std::{fs, path::Path};
 use crate::{
     exports::{self, Format, Written},
     failure::Failure,
-    phase_table,
+    hub, phase_table,
     recorder::RunRecorder,
 };
 
@@ -25,6 +25,8 @@ use crate::{
 pub struct Origin {
     tokenizer_files: Vec<(String, Vec<u8>)>,
     facts: RunFacts,
+    /// The hub's name for the base model, if it came from there.
+    base_id: Option<String>,
 }
 
 impl Origin {
@@ -45,7 +47,8 @@ impl Origin {
             facts.dataset_sha256 = Some(sha256_hex(&bytes));
             facts.dataset = Path::new(path).file_stem().map(|name| name.to_string_lossy().into_owned());
         }
-        Ok(Self { tokenizer_files: model.tokenizer_files.clone(), facts })
+        let base_id = config.model.as_deref().and_then(hub::id_of).map(|id| id.to_string());
+        Ok(Self { tokenizer_files: model.tokenizer_files.clone(), facts, base_id })
     }
 
     /// The same with the run's results.
@@ -83,16 +86,18 @@ fn phase_facts(row: &PhaseRow) -> PhaseFacts {
 pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool) -> Result<(), Failure> {
     let summary = recorder.summary().cloned().context("the run told no summary")?;
     let (base, state, labels) = run.outcome();
-    let trained = trained_and_fresh(base, state);
+    let weights =
+        pollster::block_on(base.parameters.read_where(|_| true)).context("cannot read the base model")?;
+    let trained = trained_and_fresh(base, &weights, state);
     let facts = origin.with_results(&summary);
     let input = ExportInput {
         config: &base.config,
-        base: &base.parameters,
+        base: &weights,
         sites: &state.deltas,
         pruned: &state.pruned,
         trained: &trained,
         labels: labels.names(),
-        base_id: None,
+        base_id: origin.base_id.as_deref(),
         tokenizer_files: &origin.tokenizer_files,
         facts: &facts,
     };
@@ -110,10 +115,10 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
 }
 
 /// Everything that differs from the base model's file: what was trained, and what started at random and stayed so.
-fn trained_and_fresh(base: &BaseModel, state: &HostState) -> NamedTensors {
+fn trained_and_fresh(base: &BaseModel, weights: &NamedTensors, state: &HostState) -> NamedTensors {
     let mut trained = state.trained.clone();
     for name in &base.fresh {
-        trained.entry(name.clone()).or_insert_with(|| base.parameters[name].clone());
+        trained.entry(name.clone()).or_insert_with(|| weights[name].clone());
     }
     trained
 }

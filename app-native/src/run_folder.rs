@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::atomic::{self, NamedBytes, WriteError};
+use crate::{
+    atomic::{self, NamedBytes, WriteError},
+    hub,
+};
 
 /// Settings of the run, checked and complete.
 pub const SETTINGS_FILE: &str = "run.toml";
@@ -49,10 +52,10 @@ impl RunFolder {
             format!("cannot make the run folder; choose another --output-dir: {}", path.display())
         })?;
         config.output_dir = Some(path.display().to_string());
-        // The run may be used again from another working folder.
-        for place in
-            [&mut config.model, &mut config.train_file, &mut config.validation_file].into_iter().flatten()
-        {
+        // The run may be used again from another working folder. A model of the hub is the same from everywhere.
+        let model = config.model.as_mut().filter(|model| hub::id_of(model).is_none());
+        let files = [&mut config.train_file, &mut config.validation_file].into_iter().flatten();
+        for place in model.into_iter().chain(files) {
             *place = std::path::absolute(&*place)
                 .with_context(|| format!("cannot use {place}"))?
                 .display()
@@ -109,7 +112,7 @@ impl RunFolder {
         Ok(self.write(LOG_FILE, kept.as_bytes())?)
     }
 
-    /// Appends one line to `trainer_log.jsonl`.
+    /// Appends one line to `trainer_log.jsonl`, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -120,8 +123,13 @@ impl RunFolder {
             .append(true)
             .open(&path)
             .with_context(|| format!("cannot write the log: {}", path.display()))?;
-        file.write_all(format!("{entry}\n").as_bytes())
-            .with_context(|| format!("cannot write the log: {}", path.display()))
+        let before = file.metadata().map(|metadata| metadata.len());
+        let line = format!("{entry}\n");
+        file.write_all(line.as_bytes()).map_err(|error| {
+            // Half a line would make the whole log unreadable. The first error is the one to report.
+            before.and_then(|len| file.set_len(len)).ok();
+            WriteError::new(&path, line.len(), error).into()
+        })
     }
 
     /// Writes the checkpoint of `step`, then removes the oldest ones over `limit`, but never the best.

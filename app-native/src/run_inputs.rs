@@ -13,7 +13,7 @@ use dsee_core::{
 };
 use std::{fs, path::Path};
 
-use crate::model_folder;
+use crate::{hub, model_folder};
 
 /// The model and the data of a run.
 pub struct Inputs {
@@ -64,16 +64,22 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     }
 }
 
-/// Reads the pretrained encoder: the folder that the settings name, or the embedded one.
+/// Reads the pretrained encoder: the folder that the settings name, a model of the hub, or the embedded one.
 ///
 /// # Errors
-/// Everything that is wrong with the folder.
+/// Everything that is wrong with the folder, and whatever keeps a model of the hub from being fetched.
 pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
     let files = match &config.model {
-        Some(path) => model_folder::read(Path::new(path))?,
+        Some(model) => {
+            let mut files = model_folder::read(&hub::folder_of(model)?)?;
+            if let Some(id) = hub::id_of(model) {
+                files.name = id.to_string();
+            }
+            files
+        }
         None => builtin::model_files(),
     };
-    Ok(files.parse()?)
+    Ok(pollster::block_on(files.open(&mut |_| ()))?)
 }
 
 /// Reads training and validation data. `model_labels` are the class names in the model's settings.
@@ -82,27 +88,18 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
 /// If a file cannot be read, or for everything that is wrong with both.
 pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
     let embedded = config.train_file.is_none();
+    let [train, validation] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
     let train = match &config.train_file {
-        Some(path) => read_file(path)?,
-        None => builtin::as_tsv(&builtin::train_examples(builtin::DATA_SEED)).into_bytes(),
+        Some(path) => (path.clone(), read_file(path)?),
+        None => train,
     };
     let validation = match &config.validation_file {
-        Some(path) => Some(read_file(path)?),
-        None if embedded => {
-            Some(builtin::as_tsv(&builtin::validation_examples(builtin::DATA_SEED)).into_bytes())
-        }
-        None => None,
+        Some(path) => Some((path.clone(), read_file(path)?)),
+        None => embedded.then_some(validation),
     };
-    let name = |path: &Option<String>, embedded: &str| path.clone().unwrap_or_else(|| embedded.to_owned());
-    let train_name = name(&config.train_file, "embedded-train.tsv");
-    let validation_name = name(&config.validation_file, "embedded-validation.tsv");
-    let validation = validation.as_deref().map(|bytes| DataFile { name: &validation_name, bytes });
-    let train = DataFile { name: &train_name, bytes: &train };
-    let mut splits = load_splits(train, validation, &config.data_options(model_labels))?;
-    if let Some(n) = config.max_eval_samples {
-        splits.validation.examples.truncate(n);
-    }
-    Ok(splits)
+    let file = |(name, bytes)| DataFile { name, bytes };
+    let validation = validation.as_ref().map(|(name, bytes)| file((name.as_str(), bytes.as_slice())));
+    Ok(load_splits(file((&train.0, &train.1)), validation, &config.data_options(model_labels))?)
 }
 
 /// What was read, in lines for people: columns, classes, lengths.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
+    checkpoint::{NamedTensors, weights::StoredTensor},
     config::RunConfig,
     data::LabelSet,
     engine::BaseModel,
@@ -89,13 +90,14 @@ impl SavedRun {
             .into());
         }
         let (tokenizer, tokenizer_files) = (model.tokenizer.clone(), model.tokenizer_files.clone());
-        let mut base = BaseModel::new(model, description.labels.len().max(1), config.seed)?;
+        let mut base =
+            pollster::block_on(BaseModel::new(model, description.labels.len().max(1), config.seed))?;
         // What the file lacks was random when the run began. The values kept with the state are the ones that count.
         for name in &base.fresh {
             let kept = trained.get(name);
             let kept =
                 kept.with_context(|| format!("neither the base model nor the saved state has `{name}`"))?;
-            base.parameters.insert(name.clone(), kept.clone());
+            base.parameters.0.insert(name.clone(), StoredTensor::Memory(kept.clone()));
         }
         let state = HostState { deltas: sites, trained, pruned };
         Ok(Self { folder, config, base, state, description, tokenizer, tokenizer_files })
@@ -109,11 +111,19 @@ impl SavedRun {
         }
     }
 
-    /// The same, as exports take it.
-    pub fn export_input(&self) -> ExportInput<'_> {
+    /// All weights of the base model.
+    ///
+    /// # Errors
+    /// If its file cannot be read any more.
+    pub fn weights(&self) -> anyhow::Result<NamedTensors> {
+        Ok(pollster::block_on(self.base.parameters.read_where(|_| true))?)
+    }
+
+    /// The same, as exports take it; `weights` are those of the base model.
+    pub fn export_input<'a>(&'a self, weights: &'a NamedTensors) -> ExportInput<'a> {
         ExportInput {
             config: &self.base.config,
-            base: &self.base.parameters,
+            base: weights,
             sites: &self.state.deltas,
             pruned: &self.state.pruned,
             trained: &self.state.trained,

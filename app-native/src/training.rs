@@ -59,7 +59,8 @@ fn open(config: &RunConfig, inputs: Inputs, from: Option<RunCheckpoint>) -> Resu
     data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
     let origin = Origin::new(config, &model)?;
     let device = pollster::block_on(Device::open())?;
-    let run = Run::new(&device, config.clone(), model, &data, from).map_err(settings_or_failed)?;
+    let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
+        .map_err(settings_or_failed)?;
     Ok((run, origin))
 }
 
@@ -75,7 +76,13 @@ fn drive_to_end(mut run: Run, mut recorder: RunRecorder, origin: &Origin, json: 
     let driven = drive(&mut run, &mut recorder);
     recorder.progress.clear();
     driven?;
-    outcome::write(&run, &mut recorder, origin, json)
+    outcome::write(&run, &mut recorder, origin, json).map_err(|failure| match failure {
+        // All phases are done and saved: the exports can be written again from there.
+        Failure::Failed(cause) => {
+            Failure::Stopped { cause, resume_command: recorder.folder().newest_resume_command() }
+        }
+        other => other,
+    })
 }
 
 fn drive(run: &mut Run, recorder: &mut RunRecorder) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ pub mod data;
 pub mod engine;
 pub mod export;
 pub mod gpu;
+pub mod hub;
 pub mod lessons;
 pub mod metrics;
 pub mod models;

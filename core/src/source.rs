@@ -1,6 +1,6 @@
 //! Bytes from wherever an app has them: a file on a disk, a file dropped on a page, memory.
 
-use std::{future::Future, ops::Range, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin, rc::Rc};
 
 /// The answer of a read, once it is there.
 pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, SourceError>> + 'a>>;
@@ -48,7 +48,7 @@ pub struct Attachment {
     /// Name of the file, with its path inside a folder that was given.
     pub name: String,
     /// Its bytes.
-    pub source: Box<dyn ByteSource>,
+    pub source: Rc<dyn ByteSource>,
 }
 
 /// A named file that travels beside an event.

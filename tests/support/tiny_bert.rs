@@ -94,7 +94,7 @@ impl TinyBert {
     /// # Errors
     /// Memory errors of the device.
     pub async fn place(&self, device: &Device, dropout: f32) -> Result<Run, GpuError> {
-        let parameters = self.placement().place(device, &self.base, &self.state, &self.plan)?;
+        let parameters = self.placement().place(device, &self.base, &self.state, &self.plan).await?;
         let rates = DropoutRates { hidden: dropout, attention: dropout, classifier: dropout };
         let model = BertForSequenceClassification::find(&self.config, &parameters, &self.plan, rates);
         let mut batch = golden_tensors("bert_full.safetensors").batch();

@@ -29,7 +29,8 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs, json: bool) -> Result<(), Failure> {
     let saved = SavedRun::open(&args.run, args.model.as_deref())?;
     let path = args.output_dir.clone().unwrap_or_else(|| saved.folder.path().join(args.format.name()));
-    let input = saved.export_input();
+    let weights = saved.weights()?;
+    let input = saved.export_input(&weights);
     let written = exports::write(&path, args.format, &input)?;
     let how_to_load = args.format.how_to_load(input.n_labels());
     if json {

@@ -233,7 +233,7 @@ impl<'a> Builder<'a> {
 
     async fn adamw(&mut self) -> Result<(), GpuError> {
         let name = format!("adamw/{ADAMW_LEN} parameters");
-        let memory = || Ok(self.memory(ADAMW_LEN)?.slice(0, ADAMW_LEN));
+        let memory = || self.memory(ADAMW_LEN).map(|memory| memory.slice(0, ADAMW_LEN));
         let (value, gradient, m) = (memory()?, memory()?, memory()?);
         let v = self.device.create("v", ADAMW_LEN)?.slice(0, ADAMW_LEN);
         let page = Page { value, gradient, m, v, len: ADAMW_LEN, decay_end: ADAMW_LEN };

@@ -257,7 +257,7 @@ async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed,
     let state = HostState { deltas, ..HostState::default() };
     let heads = HeadShape { n_heads: config.num_attention_heads, head_size: config.head_size() };
     let placement = Placement::new(&bert::sites(config, N_LABELS), heads, &PrunedState::default());
-    let parameters = placement.place(device, &scene.base, &state, &plan)?;
+    let parameters = placement.place(device, &scene.base, &state, &plan).await?;
     let rates = DropoutRates::of(config, None);
     let model: Box<dyn Model> = match scene.masked {
         Some(_) => Box::new(BertForMaskedLm::find(config, &parameters, &plan, rates)),

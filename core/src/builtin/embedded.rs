@@ -1,6 +1,6 @@
 //! The tiny pretrained encoder inside the program; `model/README.md` is its card, `cargo xtask pretrain` its origin.
 
-use crate::models::files::{CONFIG_FILE, ModelFiles, TOKENIZER_FILE};
+use crate::models::files::{CONFIG_FILE, ModelFiles, TOKENIZER_FILE, in_memory};
 
 /// Name of the embedded encoder, for messages and model cards.
 pub const MODEL_NAME: &str = "dsee-tiny-encoder";
@@ -14,7 +14,7 @@ pub fn model_files() -> ModelFiles {
         ("model.safetensors", include_bytes!("model/model.safetensors")),
     ];
     let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
-    ModelFiles { name: MODEL_NAME.to_owned(), files: files.into() }
+    ModelFiles { name: MODEL_NAME.to_owned(), files: in_memory(files) }
 }
 
 #[cfg(test)]
@@ -24,25 +24,31 @@ mod tests {
         DATA_SEED, pretraining_pairs, pretraining_sentences, telling_words, validation_examples,
     };
     use super::*;
+    use crate::checkpoint::weights::Weights;
     use crate::data::{EncodedDataset, Label, mlm::MlmCorpus};
     use crate::gpu::Device;
-    use crate::models::bert_load::load_bert;
+    use crate::models::bert_load::match_bert;
+    use crate::models::files::PretrainedModel;
     use crate::train::pretrain_score::score;
+
+    fn open() -> PretrainedModel {
+        pollster::block_on(model_files().open(&mut |_| ())).unwrap()
+    }
 
     #[test]
     fn the_files_are_a_whole_encoder_of_small_size() {
         let files = model_files();
-        let n_bytes: usize = files.files.values().map(Vec::len).sum();
+        let n_bytes: usize = files.files.values().map(|file| file.len() as usize).sum();
         assert!(n_bytes <= 2_500_000, "{n_bytes} bytes");
-        let model = files.parse().unwrap();
-        let loaded = load_bert(&model.config, CONFIG_FILE, model.checkpoint, 2).unwrap();
+        let model = open();
+        let loaded = match_bert(&model.config, CONFIG_FILE, model.checkpoint, 2).unwrap();
         assert_eq!(loaded.matched.fresh, ["classifier.weight", "classifier.bias"]);
         assert!(loaded.matched.notes.is_empty(), "{:?}", loaded.matched.notes);
     }
 
     #[test]
     fn every_sentence_is_made_of_whole_words() {
-        let tokenizer = model_files().parse().unwrap().tokenizer;
+        let tokenizer = open().tokenizer;
         for (text, _) in validation_examples(DATA_SEED) {
             let tokens = tokenizer.tokens(&tokenizer.encode_plain(&text).unwrap());
             assert_eq!(tokens.concat(), text.to_lowercase().replace(' ', ""));
@@ -55,7 +61,7 @@ mod tests {
     /// Chance is 50 % for telling words, even if the frame around them is known, and for pairs.
     #[test]
     fn it_understands_text_of_the_generator_that_it_was_not_trained_on() {
-        let model = model_files().parse().unwrap();
+        let model = open();
         let tokenizer = &model.tokenizer;
         let lines = pretraining_sentences(0x7e57, 96);
         let telling = telling_words().into_iter().filter_map(|word| tokenizer.token_to_id(word));
@@ -66,7 +72,8 @@ mod tests {
             let encoding = tokenizer.encode(&pair.first, Some(&pair.second), 96).unwrap();
             pairs.push(&encoding, Label::Class(u32::from(!pair.follows)));
         }
-        let weights = &model.checkpoint.tensors;
+        let weights = Weights(model.checkpoint.tensors);
+        let weights = &pollster::block_on(weights.read_where(|_| true)).unwrap();
         let device = Device::reference();
         let scoring = score(&device, &model.config, weights, &words, &pairs, 1);
         let found = pollster::block_on(scoring).unwrap();

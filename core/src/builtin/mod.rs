@@ -21,6 +21,16 @@ pub use sentences::{N_TRAIN, N_VALIDATION, train_examples, validation_examples};
 /// Seed of the sentence set that comes with the program.
 pub const DATA_SEED: u64 = 1;
 
+/// The sentence set as two files, for training and for validation: name and bytes.
+#[must_use]
+pub fn data_files() -> [(&'static str, Vec<u8>); 2] {
+    let files = [
+        ("embedded-train.tsv", train_examples(DATA_SEED)),
+        ("embedded-validation.tsv", validation_examples(DATA_SEED)),
+    ];
+    files.map(|(name, examples)| (name, as_tsv(&examples).into_bytes()))
+}
+
 /// Examples as the bytes of a TSV file with a header, so that the embedded set is read as any other.
 #[must_use]
 pub fn as_tsv(examples: &[(String, u32)]) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dtype::Dtype;
 use super::error::{CheckpointError, TensorProblem};
-use super::{Checkpoint, NamedTensors};
+use super::{Checkpoint, HostTensor, Shaped};
 
 /// One parameter of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub struct NameRules {
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Matched {
+pub struct Matched<T = HostTensor> {
     /// Parameters by full name, with the asked shapes.
-    pub params: NamedTensors,
+    pub params: BTreeMap<String, T>,
     /// Optional parameters that have to be initialised.
     pub fresh: Vec<String>,
     /// Tensors of the file that were not used.
@@ -61,13 +61,13 @@ pub type FoundShapes = BTreeMap<String, (Dtype, Vec<usize>)>;
 ///
 /// # Errors
 /// All missing, ambiguous, wrongly typed and wrongly shaped parameters.
-pub fn match_parameters(
+pub fn match_parameters<T: Shaped>(
     specs: &[ParamSpec],
-    mut found: Checkpoint,
+    mut found: Checkpoint<T>,
     rules: &NameRules,
-) -> Result<Matched, CheckpointError> {
+) -> Result<Matched<T>, CheckpointError> {
     let plan = plan_match(specs, &found.shapes(), rules, &found.file)?;
-    let mut params = NamedTensors::new();
+    let mut params = BTreeMap::new();
     for (name, source) in plan.sources {
         if let Some(tensor) = found.tensors.remove(&source) {
             params.insert(name, tensor);
@@ -194,7 +194,6 @@ impl NameRules {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::checkpoint::HostTensor;
 
     fn spec(name: &str, shape: &[usize], optional: bool) -> ParamSpec {
         ParamSpec { name: name.into(), shape: shape.to_vec(), optional }

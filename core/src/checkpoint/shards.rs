@@ -93,10 +93,11 @@ impl ShardIndex {
     ///
     /// # Errors
     /// Shards that were not given, and tensors that are not in the shard the index names.
-    pub fn join(&self, shards: Vec<Checkpoint>) -> Result<Checkpoint, CheckpointError> {
-        let mut by_file: BTreeMap<String, Checkpoint> =
+    pub fn join<T>(&self, shards: Vec<Checkpoint<T>>) -> Result<Checkpoint<T>, CheckpointError> {
+        let mut by_file: BTreeMap<String, Checkpoint<T>> =
             shards.into_iter().map(|shard| (shard.file.clone(), shard)).collect();
-        let mut joined = Checkpoint { file: self.file.clone(), ..Checkpoint::default() };
+        let (tensors, skipped, metadata) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut joined = Checkpoint { file: self.file.clone(), tensors, skipped, metadata };
         let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
         let mut problems = Vec::new();
         for (name, shard) in &self.weight_map {

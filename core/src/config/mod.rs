@@ -162,6 +162,7 @@ impl RunConfig {
             task: self.task_type.kind(),
             model_labels,
             max_train_samples: self.max_train_samples,
+            max_eval_samples: self.max_eval_samples,
             validation_share: self.validation_split_percentage / 100.0,
             seed: self.seed,
         }

@@ -35,6 +35,8 @@ pub struct Columns {
     pub label: Option<String>,
     /// Whether the names come from a header in the file.
     pub has_header: bool,
+    /// The names of all columns of the file.
+    pub all: Vec<String>,
     /// Positions of the three in a row, from 0.
     pub(crate) positions: (usize, Option<usize>, Option<usize>),
 }
@@ -94,6 +96,7 @@ pub(crate) fn find_columns(
         text_pair: pair.map(name),
         label: label.map(name),
         has_header: table.has_header,
+        all: table.columns.clone(),
         positions: (text, pair, label),
     })
 }

@@ -50,9 +50,11 @@ pub struct DataOptions {
     pub model_labels: Option<Vec<String>>,
     /// At most so many training examples, the first of a seeded shuffle.
     pub max_train_samples: Option<usize>,
+    /// At most so many validation examples, the first ones.
+    pub max_eval_samples: Option<usize>,
     /// The share of the training file that becomes the validation set where no validation file is given.
     pub validation_share: f64,
-    /// Seed of the two choices above.
+    /// Seed of what is left to chance.
     pub seed: u64,
 }
 
@@ -63,6 +65,7 @@ impl Default for DataOptions {
             task: None,
             model_labels: None,
             max_train_samples: None,
+            max_eval_samples: None,
             validation_share: 0.1,
             seed: 42,
         }
@@ -122,7 +125,7 @@ pub fn load_splits(
         }
     };
     let validation_is_split = validation.is_none();
-    let validation = match validation {
+    let mut validation = match validation {
         Some(Ok((dataset, _))) => dataset,
         _ => validation_split(&mut train, options.validation_share, options.seed),
     };
@@ -130,6 +133,9 @@ pub fn load_splits(
         sample(&mut train, n, options.seed);
     }
     warnings.extend(check_splits(&train, &validation));
+    if let Some(n) = options.max_eval_samples {
+        validation.examples.truncate(n);
+    }
     Ok(DataSplits { train, validation, columns, validation_is_split, warnings })
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::error::EngineError;
 use crate::accounting::ModelShape;
-use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::checkpoint::HostTensor;
+use crate::checkpoint::weights::{StoredTensor, Weights};
 use crate::config::ModelFacts;
 use crate::models::Model;
 use crate::models::bert::{self, BertForSequenceClassification, DropoutRates};
-use crate::models::bert_load::load_bert;
+use crate::models::bert_load::{match_bert, restore_heads};
 use crate::models::bert_names::bert_parameters;
 use crate::models::config::BertConfig;
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
@@ -26,8 +27,8 @@ pub struct BaseModel {
     pub config: BertConfig,
     /// N, outputs of the head.
     pub n_labels: usize,
-    /// All parameters in full size, fresh ones included.
-    pub parameters: NamedTensors,
+    /// All parameters in full size, fresh ones included; those of the file are read when they are needed.
+    pub parameters: Weights,
     /// Parameters that were not in the file.
     pub fresh: Vec<String>,
     /// What to tell the user about the file.
@@ -44,20 +45,28 @@ impl BaseModel {
     ///
     /// # Errors
     /// Everything in which configuration and weights disagree.
-    pub fn new(model: PretrainedModel, n_labels: usize, seed: u64) -> Result<Self, EngineError> {
-        let loaded = load_bert(&model.config, CONFIG_FILE, model.checkpoint, n_labels)?;
+    pub async fn new(model: PretrainedModel, n_labels: usize, seed: u64) -> Result<Self, EngineError> {
+        let loaded = match_bert(&model.config, CONFIG_FILE, model.checkpoint, n_labels)?;
         let mut parameters = loaded.matched.params;
+        if !loaded.removed_heads.is_empty() {
+            for (name, stored) in &mut parameters {
+                let tensor = stored.read().await?;
+                if let Some(full) = restore_heads(&model.config, &loaded.removed_heads, name, &tensor) {
+                    *stored = StoredTensor::Memory(full);
+                }
+            }
+        }
         for spec in bert_parameters(&model.config, n_labels) {
             if loaded.matched.fresh.contains(&spec.name) {
                 let tensor = fresh(&spec.name, &spec.shape, model.config.initializer_range, seed);
-                parameters.insert(spec.name, tensor);
+                parameters.insert(spec.name, StoredTensor::Memory(tensor));
             }
         }
         Ok(Self {
             sites: bert::sites(&model.config, n_labels),
             config: model.config,
             n_labels,
-            parameters,
+            parameters: Weights(parameters),
             fresh: loaded.matched.fresh,
             notes: loaded.matched.notes,
             removed_heads: loaded.removed_heads,

@@ -7,7 +7,9 @@ use crate::config::FieldError;
 use crate::gpu::GpuError;
 use crate::models::bert_load::LoadError;
 use crate::omega::OmegaError;
+use crate::source::SourceError;
 use crate::tokenizer::TokenizerError;
+use crate::train::place::PlaceError;
 use crate::tuning::criterion::PruneError;
 
 /// An error of a run.
@@ -23,6 +25,9 @@ pub enum EngineError {
     /// A text the tokenizer refuses.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// The model's file, while it was read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The adapter.
     #[error(transparent)]
     Gpu(#[from] GpuError),
@@ -60,6 +65,15 @@ pub enum EngineError {
     /// Tensors of a checkpoint.
     #[error(transparent)]
     Tensors(#[from] CheckpointError),
+}
+
+impl From<PlaceError<SourceError>> for EngineError {
+    fn from(error: PlaceError<SourceError>) -> Self {
+        match error {
+            PlaceError::Gpu(error) => error.into(),
+            PlaceError::Source(error) => error.into(),
+        }
+    }
 }
 
 fn list<T: ToString>(errors: &[T]) -> String {

@@ -12,7 +12,7 @@ pub mod session;
 mod tuning_phase;
 
 pub use base_model::BaseModel;
-pub use checkpoint::RunCheckpoint;
+pub use checkpoint::{RunCheckpoint, Stage};
 pub use error::EngineError;
 pub use run::Run;
 pub use session::Session;

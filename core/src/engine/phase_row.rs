@@ -2,6 +2,7 @@
 
 use super::base_model::BaseModel;
 use crate::accounting::{ForwardPlan, SparsityLedger, forward_cost};
+use crate::checkpoint::weights::StoredTensor;
 use crate::metrics::{Metric, MetricSet};
 use crate::nn::plan::TuningPlan;
 use crate::protocol::{MatrixSparsity, Phase, PhaseRow};
@@ -63,7 +64,8 @@ pub fn n_trainable(base: &BaseModel, state: &HostState, plan: &TuningPlan) -> us
         })
     };
     let whole = plan.trained.iter().filter(|name| !is_head(name));
-    let n_whole: usize = whole.map(|name| base.parameters.get(name).map_or(0, |t| t.data.len())).sum();
+    let n_whole: usize =
+        whole.map(|name| base.parameters.0.get(name).map_or(0, StoredTensor::n_values)).sum();
     updates.sum::<usize>() + n_whole
 }
 

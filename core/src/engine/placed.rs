@@ -30,7 +30,7 @@ impl Placed {
         capacity: Sizes,
     ) -> Result<Self, EngineError> {
         let placement = Placement::new(&base.sites, base.heads(), &state.pruned);
-        let parameters = placement.place(device, &base.parameters, state, plan)?;
+        let parameters = placement.place(device, &base.parameters, state, plan).await?;
         let model = base.find(&parameters, plan, dropout);
         refresh_weights(device, model.as_ref()).await?;
         let longest = base.config.max_position_embeddings;

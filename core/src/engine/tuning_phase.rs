@@ -70,6 +70,9 @@ pub struct PhaseProgress {
     /// Whether an evaluation was due or under way, to be done again from its start.
     #[serde(default)]
     pub evaluating: bool,
+    /// Whether the user has ended the phase before its last step.
+    #[serde(default)]
+    pub ended: bool,
     /// Seconds spent in the phase before the last start of the program.
     pub seconds_before: f64,
 }
@@ -238,9 +241,9 @@ impl TuningPhase {
         }
     }
 
-    /// Whether all steps are done.
+    /// Whether all steps are done, or as many as the user wants.
     pub fn is_done(&self) -> bool {
-        self.progress.step >= self.plan.total_steps
+        self.progress.ended || self.progress.step >= self.plan.total_steps
     }
 
     /// Runs one batch of the evaluation under way; true when it is complete.

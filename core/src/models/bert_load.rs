@@ -9,16 +9,16 @@ use super::bert_names::{bert_name_rules, bert_parameters, layer_module};
 use super::config::BertConfig;
 use super::config_fields::{ConfigError, FieldProblem};
 use super::head_layout::{HEAD_ROWS, HeadLayout, head_axis};
-use crate::checkpoint::Checkpoint;
 use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters};
+use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters, plan_match};
+use crate::checkpoint::{Checkpoint, HostTensor, Shaped};
 
-/// Parameters of a classifier.
+/// Parameters of a classifier; `T` says where their values are.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LoadedBert {
-    /// All parameters found, in full size, with what to tell the user.
-    pub matched: Matched,
-    /// Layer → heads that were already removed in the file; their parameters are zero here.
+pub struct LoadedBert<T = HostTensor> {
+    /// All parameters found, with what to tell the user.
+    pub matched: Matched<T>,
+    /// Layer → heads that were already removed in the file; their parameters are zero in full size.
     pub removed_heads: BTreeMap<usize, Vec<usize>>,
 }
 
@@ -33,28 +33,77 @@ pub struct LoadError {
     pub checkpoint: Option<CheckpointError>,
 }
 
-/// Takes the parameters of a classifier with `n_labels` outputs out of a checkpoint.
+/// Takes the parameters of a classifier with `n_labels` outputs out of a checkpoint in memory, all in full size.
 ///
 /// # Errors
-/// Every contradiction between `config` (from `config_file`) and the weights, and every bad parameter.
+/// As [`match_bert`].
 pub fn load_bert(
     config: &BertConfig,
     config_file: &str,
     checkpoint: Checkpoint,
     n_labels: usize,
 ) -> Result<LoadedBert, LoadError> {
+    let mut loaded = match_bert(config, config_file, checkpoint, n_labels)?;
+    for (name, tensor) in &mut loaded.matched.params {
+        if let Some(full) = restore_heads(config, &loaded.removed_heads, name, tensor) {
+            *tensor = full;
+        }
+    }
+    Ok(loaded)
+}
+
+/// Finds the parameters of a classifier with `n_labels` outputs in a checkpoint, wherever their values are. Those in
+/// which heads were removed still have the shape of the file: [`restore_heads`] gives them their full size.
+///
+/// # Errors
+/// Every contradiction between `config` (from `config_file`) and the weights, and every bad parameter.
+pub fn match_bert<T: Shaped>(
+    config: &BertConfig,
+    config_file: &str,
+    checkpoint: Checkpoint<T>,
+    n_labels: usize,
+) -> Result<LoadedBert<T>, LoadError> {
     let shapes = checkpoint.shapes();
-    let fields = contradictions(config, &shapes);
-    let compact = is_compact(config, &shapes);
+    let (specs, compact) = expected_parameters(config, &shapes, n_labels);
+    let config_error = contradiction(config, config_file, &shapes);
+    match match_parameters(&specs, checkpoint, &bert_name_rules()) {
+        Ok(matched) if config_error.is_none() => Ok(describe(config, matched, compact)),
+        result => Err(LoadError { config: config_error, checkpoint: result.err() }),
+    }
+}
+
+/// Checks types and shapes alone, as [`load_bert`] would, before any value was read.
+///
+/// # Errors
+/// As [`load_bert`].
+pub fn check_shapes(
+    config: &BertConfig,
+    config_file: &str,
+    found: &FoundShapes,
+    weights_file: &str,
+) -> Result<(), LoadError> {
+    // Heads may be absent or of another size, so their number of labels does not matter here.
+    let (specs, _) = expected_parameters(config, found, 1);
+    let checkpoint = plan_match(&specs, found, &bert_name_rules(), weights_file).err();
+    match (contradiction(config, config_file, found), checkpoint) {
+        (None, None) => Ok(()),
+        (config, checkpoint) => Err(LoadError { config, checkpoint }),
+    }
+}
+
+/// The parameters as this file should hold them, and whether those of removed heads are left out.
+fn expected_parameters(config: &BertConfig, found: &FoundShapes, n_labels: usize) -> (Vec<ParamSpec>, bool) {
+    let compact = is_compact(config, found);
     let mut specs = bert_parameters(config, n_labels);
     if compact {
         specs.iter_mut().for_each(|spec| shrink_spec(config, spec));
     }
-    let config_error = (!fields.is_empty()).then(|| ConfigError { file: config_file.to_owned(), fields });
-    match match_parameters(&specs, checkpoint, &bert_name_rules()) {
-        Ok(matched) if config_error.is_none() => Ok(finish(config, matched, compact)),
-        result => Err(LoadError { config: config_error, checkpoint: result.err() }),
-    }
+    (specs, compact)
+}
+
+fn contradiction(config: &BertConfig, config_file: &str, found: &FoundShapes) -> Option<ConfigError> {
+    let fields = contradictions(config, found);
+    (!fields.is_empty()).then(|| ConfigError { file: config_file.to_owned(), fields })
 }
 
 /// Fields of the configuration that the shapes of the weights contradict.
@@ -127,8 +176,23 @@ fn shrink_spec(config: &BertConfig, spec: &mut ParamSpec) {
     }
 }
 
-/// Restores the full size and says which form was found.
-fn finish(config: &BertConfig, mut matched: Matched, compact: bool) -> LoadedBert {
+/// The full-size form of a parameter in which the file has only the rows or columns of the heads that stayed; `None`
+/// where all of it is in the file.
+#[must_use]
+pub fn restore_heads(
+    config: &BertConfig,
+    removed_heads: &BTreeMap<usize, Vec<usize>>,
+    name: &str,
+    tensor: &HostTensor,
+) -> Option<HostTensor> {
+    let layout = removed_layout(config, name).filter(|_| !removed_heads.is_empty())?;
+    let mut shape = tensor.shape.clone();
+    shape[usize::from(layout.axis == super::head_layout::HeadAxis::Columns)] = config.hidden_size;
+    Some(layout.expand(tensor, &shape))
+}
+
+/// Says which form was found.
+fn describe<T>(config: &BertConfig, mut matched: Matched<T>, compact: bool) -> LoadedBert<T> {
     if !compact {
         if !config.pruned_heads.is_empty() {
             matched.notes.push(
@@ -136,12 +200,6 @@ fn finish(config: &BertConfig, mut matched: Matched, compact: bool) -> LoadedBer
             );
         }
         return LoadedBert { matched, removed_heads: BTreeMap::new() };
-    }
-    for (name, tensor) in &mut matched.params {
-        let Some(layout) = removed_layout(config, name) else { continue };
-        let mut shape = tensor.shape.clone();
-        shape[usize::from(layout.axis == super::head_layout::HeadAxis::Columns)] = config.hidden_size;
-        *tensor = layout.expand(tensor, &shape);
     }
     let n_heads: usize = config.pruned_heads.values().map(Vec::len).sum();
     matched
@@ -154,8 +212,8 @@ fn finish(config: &BertConfig, mut matched: Matched, compact: bool) -> LoadedBer
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::checkpoint::NamedTensors;
     use crate::checkpoint::error::TensorProblem;
-    use crate::checkpoint::{HostTensor, NamedTensors};
     use crate::models::config::tests::tiny;
     use crate::random::Random;
 

@@ -1,6 +1,6 @@
 //! The files of a model folder, from wherever they come, and what they hold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use thiserror::Error;
 
@@ -9,8 +9,9 @@ use super::config_fields::ConfigError;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::hash::sha256_hex;
-use crate::checkpoint::safetensors_read::read_safetensors;
 use crate::checkpoint::shards::{INDEX_FILE, ShardIndex, WEIGHTS_FILE, WeightSource};
+use crate::checkpoint::weights::{OpenError, Opened, StoredTensor, open_safetensors};
+use crate::source::{ByteSource, SourceError};
 use crate::tokenizer::{CaseRule, Tokenizer, TokenizerError};
 
 /// Settings of the model.
@@ -26,13 +27,19 @@ pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 const TOKENIZER_FILES: [&str; 5] =
     [TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, VOCAB_FILE, "special_tokens_map.json", "added_tokens.json"];
 
-/// The bytes of a model folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The files of a model folder, wherever their bytes are.
+#[derive(Clone, Default)]
 pub struct ModelFiles {
     /// The folder's name or the hub's id, for messages and model cards.
     pub name: String,
     /// File name → bytes. A file that is of no use here may be present with no bytes, so that messages can name it.
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub files: BTreeMap<String, Rc<dyn ByteSource>>,
+}
+
+/// Files that lie in memory.
+#[must_use]
+pub fn in_memory(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> BTreeMap<String, Rc<dyn ByteSource>> {
+    files.into_iter().map(|(name, bytes)| (name, Rc::new(bytes) as Rc<dyn ByteSource>)).collect()
 }
 
 /// A pretrained model as its files describe it.
@@ -42,8 +49,8 @@ pub struct PretrainedModel {
     pub name: String,
     /// Its sizes.
     pub config: BertConfig,
-    /// Its weights, in the names of the file.
-    pub checkpoint: Checkpoint,
+    /// Its weights, in the names of the file, still where the file is.
+    pub checkpoint: Checkpoint<StoredTensor>,
     /// SHA-256 of the weight file, or of the concatenated hashes of its shards.
     pub weights_sha256: String,
     /// Its tokenizer.
@@ -69,6 +76,14 @@ pub enum ModelProblem {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
+    /// A file cannot be read.
+    #[error("{file}: {source}")]
+    Source {
+        /// Its name.
+        file: String,
+        /// Why not.
+        source: SourceError,
+    },
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -92,12 +107,13 @@ impl ModelFiles {
             || (name.starts_with("model") && name.ends_with(".safetensors"))
     }
 
-    /// Reads all of it.
+    /// Reads the small files, and checks the weights in one pass that keeps none of them. `on_progress` is told the
+    /// share of the weights that was checked.
     ///
     /// # Errors
     /// Everything that is missing or wrong, of all files at once.
-    pub fn parse(&self) -> Result<PretrainedModel, ModelErrors> {
-        let parts = (self.config(), self.weights(), self.tokenizer());
+    pub async fn open(&self, on_progress: &mut dyn FnMut(f64)) -> Result<PretrainedModel, ModelErrors> {
+        let parts = (self.config().await, self.weights(on_progress).await, self.tokenizer().await);
         let (config, (checkpoint, weights_sha256), tokenizer) = match parts {
             (Ok(config), Ok(weights), Ok(tokenizer)) => (config, weights, tokenizer),
             (config, weights, tokenizer) => {
@@ -105,12 +121,14 @@ impl ModelFiles {
                 return Err(ModelErrors { problems });
             }
         };
+        let one = |problem: ModelProblem| ModelErrors { problems: vec![problem] };
         if let Err(field) = check_vocabulary(tokenizer.vocab_size(), config.vocab_size) {
-            let error = ConfigError { file: TOKENIZER_FILE.to_owned(), fields: vec![field] };
-            return Err(ModelErrors { problems: vec![error.into()] });
+            return Err(one(ConfigError { file: TOKENIZER_FILE.to_owned(), fields: vec![field] }.into()));
         }
-        let copied = TOKENIZER_FILES.into_iter().filter_map(|name| self.files.get_key_value(name));
-        let tokenizer_files = copied.map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+        let mut tokenizer_files = Vec::new();
+        for name in TOKENIZER_FILES.into_iter().filter(|name| self.files.contains_key(*name)) {
+            tokenizer_files.push((name.to_owned(), self.bytes(name).await.map_err(one)?));
+        }
         Ok(PretrainedModel {
             name: self.name.clone(),
             config,
@@ -121,45 +139,91 @@ impl ModelFiles {
         })
     }
 
-    fn config(&self) -> Result<BertConfig, ModelProblem> {
-        let bytes = self.files.get(CONFIG_FILE).ok_or_else(|| self.missing(CONFIG_FILE))?;
-        Ok(BertConfig::parse(CONFIG_FILE, bytes)?)
+    /// The bytes of a file; none if it is not there.
+    async fn bytes(&self, name: &str) -> Result<Vec<u8>, ModelProblem> {
+        let Some(source) = self.files.get(name) else { return Ok(Vec::new()) };
+        let failed = |source| ModelProblem::Source { file: name.to_owned(), source };
+        source.read(0..source.len()).await.map_err(failed)
+    }
+
+    async fn config(&self) -> Result<BertConfig, ModelProblem> {
+        if !self.files.contains_key(CONFIG_FILE) {
+            return Err(self.missing(CONFIG_FILE));
+        }
+        Ok(BertConfig::parse(CONFIG_FILE, &self.bytes(CONFIG_FILE).await?)?)
     }
 
     /// The tensors and their hash.
-    fn weights(&self) -> Result<(Checkpoint, String), ModelProblem> {
+    async fn weights(
+        &self,
+        on_progress: &mut dyn FnMut(f64),
+    ) -> Result<(Checkpoint<StoredTensor>, String), ModelProblem> {
         let names: Vec<&str> = self.files.keys().map(String::as_str).collect();
-        let file = |name: &str| self.files.get(name).map(Vec::as_slice).unwrap_or_default();
-        Ok(match WeightSource::choose(&self.name, &names)? {
+        match WeightSource::choose(&self.name, &names)? {
             WeightSource::Single => {
-                let bytes = file(WEIGHTS_FILE);
-                (read_safetensors(WEIGHTS_FILE, bytes)?, sha256_hex(bytes))
+                let Opened { checkpoint, sha256 } =
+                    self.open_all(&[WEIGHTS_FILE], on_progress).await?.remove(0);
+                Ok((checkpoint, sha256))
             }
             WeightSource::Sharded => {
-                let index = ShardIndex::parse(INDEX_FILE, file(INDEX_FILE))?;
+                let index = ShardIndex::parse(INDEX_FILE, &self.bytes(INDEX_FILE).await?)?;
                 // Shards that are not there are reported by the join, with what they should hold.
-                let present = index.shards().into_iter().filter(|shard| names.contains(shard));
-                let shards =
-                    present.map(|shard| Ok((read_safetensors(shard, file(shard))?, sha256_hex(file(shard)))));
+                let present: Vec<&str> =
+                    index.shards().into_iter().filter(|shard| names.contains(shard)).collect();
+                let opened = self.open_all(&present, on_progress).await?;
                 let (shards, hashes): (Vec<_>, Vec<_>) =
-                    shards.collect::<Result<Vec<_>, CheckpointError>>()?.into_iter().unzip();
-                (index.join(shards)?, sha256_hex(hashes.concat().as_bytes()))
+                    opened.into_iter().map(|opened| (opened.checkpoint, opened.sha256)).unzip();
+                Ok((index.join(shards)?, sha256_hex(hashes.concat().as_bytes())))
             }
-        })
+        }
     }
 
-    fn tokenizer(&self) -> Result<Tokenizer, ModelProblem> {
-        if let Some(bytes) = self.files.get(TOKENIZER_FILE) {
-            return Ok(Tokenizer::from_bytes(TOKENIZER_FILE, bytes)?);
+    /// Checks weight files one after the other.
+    async fn open_all(
+        &self,
+        names: &[&str],
+        on_progress: &mut dyn FnMut(f64),
+    ) -> Result<Vec<Opened>, ModelProblem> {
+        let sources = names.iter().filter_map(|&name| Some((name, self.files.get(name)?)));
+        let sources: Vec<_> = sources.collect();
+        let total: u64 = sources.iter().map(|(_, source)| source.len()).sum();
+        let mut done = 0;
+        let mut opened = Vec::new();
+        for (name, source) in sources {
+            let mut on_read = |n_bytes: u64| {
+                done += n_bytes;
+                on_progress(done as f64 / total.max(1) as f64);
+            };
+            opened.push(open_safetensors(name, source, &mut on_read).await?);
         }
-        let vocabulary =
-            self.files.get(VOCAB_FILE).ok_or_else(|| self.missing("tokenizer.json or vocab.txt"))?;
-        let case = CaseRule::from_tokenizer_config(self.files.get(TOKENIZER_CONFIG_FILE).map(Vec::as_slice));
-        Ok(Tokenizer::from_vocab(VOCAB_FILE, vocabulary, case)?)
+        Ok(opened)
+    }
+
+    async fn tokenizer(&self) -> Result<Tokenizer, ModelProblem> {
+        if self.files.contains_key(TOKENIZER_FILE) {
+            return Ok(Tokenizer::from_bytes(TOKENIZER_FILE, &self.bytes(TOKENIZER_FILE).await?)?);
+        }
+        if !self.files.contains_key(VOCAB_FILE) {
+            return Err(self.missing("tokenizer.json or vocab.txt"));
+        }
+        let (vocabulary, settings) =
+            (self.bytes(VOCAB_FILE).await?, self.bytes(TOKENIZER_CONFIG_FILE).await?);
+        let settings = self.files.contains_key(TOKENIZER_CONFIG_FILE).then_some(settings.as_slice());
+        let case = CaseRule::from_tokenizer_config(settings);
+        Ok(Tokenizer::from_vocab(VOCAB_FILE, &vocabulary, case)?)
     }
 
     fn missing(&self, wanted: &'static str) -> ModelProblem {
         ModelProblem::Missing { wanted, folder: self.name.clone() }
+    }
+}
+
+impl From<OpenError> for ModelProblem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Contents(error) => error.into(),
+            OpenError::Source { file, source } => Self::Source { file, source },
+        }
     }
 }
 
@@ -168,6 +232,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::checkpoint::{HostTensor, NamedTensors, write::write_named};
+
+    fn open(files: &ModelFiles) -> Result<PretrainedModel, ModelErrors> {
+        pollster::block_on(files.open(&mut |_| ()))
+    }
 
     fn files() -> ModelFiles {
         let config = r#"{"model_type": "bert", "vocab_size": 8, "hidden_size": 4, "num_attention_heads": 2}"#;
@@ -181,13 +249,13 @@ mod tests {
         ];
         ModelFiles {
             name: "tiny".to_owned(),
-            files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(),
+            files: in_memory(files.map(|(name, bytes)| (name.to_owned(), bytes))),
         }
     }
 
     #[test]
     fn a_folder_is_read_with_its_vocabulary() {
-        let model = files().parse().unwrap();
+        let model = open(&files()).unwrap();
         assert_eq!((model.config.hidden_size, model.tokenizer.vocab_size()), (4, 8));
         assert_eq!(model.checkpoint.tensors.len(), 1);
         assert_eq!(model.tokenizer_files.len(), 1);
@@ -197,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_empty_folder_lacks_three_things() {
-        let errors = ModelFiles { name: "empty".to_owned(), ..ModelFiles::default() }.parse().unwrap_err();
+        let errors = open(&ModelFiles { name: "empty".to_owned(), ..ModelFiles::default() }).unwrap_err();
         assert_eq!(errors.problems.len(), 3, "{errors}");
     }
 
@@ -205,8 +273,8 @@ mod tests {
     fn pickles_are_refused_with_advice() {
         let mut files = files();
         files.files.remove(WEIGHTS_FILE);
-        files.files.insert("pytorch_model.bin".to_owned(), vec![]);
-        let text = files.parse().unwrap_err().to_string();
+        files.files.insert("pytorch_model.bin".to_owned(), Rc::new(Vec::new()));
+        let text = open(&files).unwrap_err().to_string();
         assert!(text.contains("model.safetensors"), "{text}");
     }
 
@@ -214,8 +282,9 @@ mod tests {
     fn a_foreign_vocabulary_is_noticed() {
         let mut files = files();
         let vocabulary: String = (0..5).map(|i| format!("w{i}\n")).collect();
-        files.files.get_mut(VOCAB_FILE).unwrap().extend(vocabulary.as_bytes());
-        let text = files.parse().unwrap_err().to_string();
+        let whole = [b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\n", vocabulary.as_bytes()].concat();
+        files.files.insert(VOCAB_FILE.to_owned(), Rc::new(whole));
+        let text = open(&files).unwrap_err().to_string();
         assert!(text.contains("13 tokens") && text.contains("another model"), "{text}");
     }
 
@@ -225,11 +294,11 @@ mod tests {
         let weights = files.files.remove(WEIGHTS_FILE).unwrap();
         let shard = "model-00001-of-00001.safetensors";
         let index = format!(r#"{{"weight_map": {{"bert.pooler.dense.bias": "{shard}"}}}}"#);
-        files.files.insert(INDEX_FILE.to_owned(), index.into_bytes());
-        let text = files.parse().unwrap_err().to_string();
+        files.files.insert(INDEX_FILE.to_owned(), Rc::new(index.into_bytes()));
+        let text = open(&files).unwrap_err().to_string();
         assert!(text.contains(shard), "{text}");
         files.files.insert(shard.to_owned(), weights);
-        assert_eq!(files.parse().unwrap().checkpoint.tensors.len(), 1);
+        assert_eq!(open(&files).unwrap().checkpoint.tensors.len(), 1);
         assert!(ModelFiles::is_wanted(shard) && !ModelFiles::is_wanted("pytorch_model.bin"));
     }
 }

@@ -56,8 +56,16 @@ pub struct Parameters {
     device: Device,
     tensors: BTreeMap<String, Vec<Tensor>>,
     shapes: BTreeMap<String, Vec<usize>>,
+    frozen: BTreeMap<String, FrozenMemory>,
     slots: Vec<Slot>,
     pages: Vec<PageMemory>,
+}
+
+/// Where a frozen parameter lies: consecutive rows, so many in each part.
+#[derive(Debug)]
+struct FrozenMemory {
+    parts: Vec<Resident>,
+    rows_per_part: usize,
 }
 
 /// Rows and columns of a tensor, a vector being one row.
@@ -80,6 +88,7 @@ impl Parameters {
             device: device.clone(),
             tensors: BTreeMap::new(),
             shapes: BTreeMap::new(),
+            frozen: BTreeMap::new(),
             slots: Vec::new(),
             pages: Vec::new(),
         };
@@ -95,17 +104,47 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::new`].
     pub fn add_frozen(&mut self, name: &str, tensor: &HostTensor) -> Result<(), GpuError> {
-        let (rows, cols) = matrix_shape(&tensor.shape);
-        let per_part = self.rows_per_part(name, cols)?;
-        let mut parts = Vec::new();
-        for (i, data) in tensor.data.chunks((per_part * cols).max(1)).enumerate() {
-            let resident = self.device.upload(name, data)?;
-            let part_rows = per_part.min(rows - i * per_part);
-            parts.push(Tensor::constant(resident.slice(0, data.len()), part_rows, cols));
-        }
-        self.shapes.insert(name.to_owned(), tensor.shape.clone());
-        self.tensors.insert(name.to_owned(), parts);
+        self.reserve_frozen(name, &tensor.shape)?;
+        self.write_rows(name, 0, &tensor.data);
         Ok(())
+    }
+
+    /// Makes room for one frozen parameter, whose rows [`Parameters::write_rows`] fills.
+    ///
+    /// # Errors
+    /// As [`Parameters::new`].
+    pub fn reserve_frozen(&mut self, name: &str, shape: &[usize]) -> Result<(), GpuError> {
+        let (rows, cols) = matrix_shape(shape);
+        let per_part = self.rows_per_part(name, cols)?;
+        let (mut parts, mut memory) = (Vec::new(), Vec::new());
+        for start in (0..rows).step_by(per_part) {
+            let part_rows = per_part.min(rows - start);
+            let resident = self.device.create(name, part_rows * cols)?;
+            parts.push(Tensor::constant(resident.slice(0, part_rows * cols), part_rows, cols));
+            memory.push(resident);
+        }
+        self.shapes.insert(name.to_owned(), shape.to_vec());
+        self.tensors.insert(name.to_owned(), parts);
+        self.frozen.insert(name.to_owned(), FrozenMemory { parts: memory, rows_per_part: per_part });
+        Ok(())
+    }
+
+    /// Writes whole rows of a frozen parameter, from row `first` on.
+    ///
+    /// # Panics
+    /// If there was no room made for them.
+    pub fn write_rows(&self, name: &str, first: usize, data: &[f32]) {
+        let cols = matrix_shape(&self.shapes[name]).1;
+        let FrozenMemory { parts, rows_per_part } = &self.frozen[name];
+        let (mut row, mut rest) = (first, data);
+        while !rest.is_empty() {
+            let in_part = row % rows_per_part;
+            let n_values = ((rows_per_part - in_part) * cols).min(rest.len());
+            let (piece, after) = rest.split_at(n_values);
+            self.device.write(&parts[row / rows_per_part], in_part * cols, piece);
+            row += n_values / cols;
+            rest = after;
+        }
     }
 
     /// Uploads a list of numbers, such as the positions of Ω.

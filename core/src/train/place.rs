@@ -1,17 +1,42 @@
 //! Puts a model from host data onto the device: masks applied, removed heads left out, trained parameters in the arena.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, convert::Infallible};
 
+use crate::checkpoint::weights::{TensorSource, pieces};
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::gpu::{Device, GpuError};
 use crate::nn::linear::{delta_names, mask_name, sparse_name};
-use crate::nn::parameters::{Parameters, Trained};
+use crate::nn::parameters::{Parameters, Trained, matrix_shape};
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
 use crate::ops::mask::pack_bits;
 use crate::tuning::shrink::{KeptRows, expand_bias, expand_delta, expand_weight};
 use crate::tuning::shrink::{shrink_bias, shrink_delta, shrink_weight};
 use crate::tuning::state::{PrunedState, SiteDelta};
+
+/// Why a model cannot be put onto the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlaceError<E> {
+    /// The device has no room for it.
+    Gpu(GpuError),
+    /// Its weights cannot be read any more.
+    Source(E),
+}
+
+impl<E> From<GpuError> for PlaceError<E> {
+    fn from(error: GpuError) -> Self {
+        Self::Gpu(error)
+    }
+}
+
+impl From<PlaceError<Infallible>> for GpuError {
+    fn from(error: PlaceError<Infallible>) -> Self {
+        match error {
+            PlaceError::Gpu(error) => error,
+            PlaceError::Source(never) => match never {},
+        }
+    }
+}
 
 /// What a run has trained and removed, on the host, in full-size coordinates.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,34 +138,46 @@ impl Placement {
         }
     }
 
-    /// Uploads everything a model needs; `base` are its pretrained parameters in full size.
+    /// Uploads everything a model needs; `base` has its pretrained parameters in full size. What needs no change on the
+    /// way goes to the device in small pieces.
     ///
     /// # Errors
-    /// Memory errors of the device.
-    pub fn place(
+    /// Memory errors of the device, or a file that cannot be read any more.
+    pub async fn place<S: TensorSource>(
         &self,
         device: &Device,
-        base: &NamedTensors,
+        base: &S,
         state: &HostState,
         plan: &TuningPlan,
-    ) -> Result<Parameters, GpuError> {
-        let trained = self.trained(base, state, plan);
+    ) -> Result<Parameters, PlaceError<S::Error>> {
+        let trained = self.trained(base, state, plan).await.map_err(PlaceError::Source)?;
         let mut parameters = Parameters::new(device, &NamedTensors::new(), trained)?;
-        for (name, tensor) in base {
-            if plan.trained.contains(name) {
-                if let Some(mask) = state.pruned.masks.get(name) {
-                    let mut ones = HostTensor { shape: tensor.shape.clone(), data: vec![1.0; mask.len] };
+        for (name, shape) in base.shapes() {
+            if plan.trained.contains(&name) {
+                if let Some(mask) = state.pruned.masks.get(&name) {
+                    let mut ones = HostTensor { shape, data: vec![1.0; mask.len] };
                     mask.apply(&mut ones.data);
-                    let bits = pack_bits(&self.shrink(name, &ones).data);
-                    parameters.add_words(&mask_name(name), &bits)?;
+                    let bits = pack_bits(&self.shrink(&name, &ones).data);
+                    parameters.add_words(&mask_name(&name), &bits)?;
                 }
                 continue;
             }
-            let mut tensor = state.trained.get(name).unwrap_or(tensor).clone();
-            if let Some(mask) = state.pruned.masks.get(name) {
-                mask.apply(&mut tensor.data);
+            let changes = state.trained.contains_key(&name)
+                || state.pruned.masks.contains_key(&name)
+                || self.shrunk_site(&name).is_some();
+            if changes {
+                let tensor = self.present_value(base, state, &name, &shape).await;
+                let tensor = tensor.map_err(PlaceError::Source)?;
+                parameters.add_frozen(&name, &tensor)?;
+            } else {
+                let (n_rows, cols) = matrix_shape(&shape);
+                parameters.reserve_frozen(&name, &shape)?;
+                for rows in pieces(n_rows, cols) {
+                    let first = rows.start;
+                    let values = base.rows(&name, rows).await.map_err(PlaceError::Source)?;
+                    parameters.write_rows(&name, first, &values);
+                }
             }
-            parameters.add_frozen(name, &self.shrink(name, &tensor))?;
         }
         for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
             let [effective, omega, _, _] = delta_names(&delta.path);
@@ -154,18 +191,38 @@ impl Placement {
         Ok(parameters)
     }
 
-    fn trained(&self, base: &NamedTensors, state: &HostState, plan: &TuningPlan) -> Vec<Trained> {
-        let mut trained = Vec::new();
-        for name in &plan.trained {
-            let tensor = state.trained.get(name).or_else(|| base.get(name));
-            let Some(tensor) = tensor else { unreachable!("plans name parameters, {name} is none") };
-            let mut value = tensor.clone();
-            if let Some(mask) = state.pruned.masks.get(name) {
-                mask.apply(&mut value.data);
+    /// The trained or pretrained value of a parameter as the device holds it: masked, and without removed heads.
+    async fn present_value<S: TensorSource>(
+        &self,
+        base: &S,
+        state: &HostState,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<HostTensor, S::Error> {
+        let mut tensor = match state.trained.get(name) {
+            Some(tensor) => tensor.clone(),
+            None => {
+                let data = base.rows(name, 0..matrix_shape(shape).0).await?;
+                HostTensor { shape: shape.to_vec(), data }
             }
-            let value = self.shrink(name, &value);
+        };
+        if let Some(mask) = state.pruned.masks.get(name) {
+            mask.apply(&mut tensor.data);
+        }
+        Ok(self.shrink(name, &tensor))
+    }
+
+    async fn trained<S: TensorSource>(
+        &self,
+        base: &S,
+        state: &HostState,
+        plan: &TuningPlan,
+    ) -> Result<Vec<Trained>, S::Error> {
+        let mut trained = Vec::new();
+        for (name, shape) in base.shapes().into_iter().filter(|(name, _)| plan.trained.contains(name)) {
+            let value = self.present_value(base, state, &name, &shape).await?;
             // As transformers: no decay on biases and layer norms, which are the one-dimensional parameters.
-            trained.push(Trained { name: name.clone(), decays: value.shape.len() > 1, value });
+            trained.push(Trained { name, decays: value.shape.len() > 1, value });
         }
         for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
             let [_, _, a, b] = delta_names(&delta.path);
@@ -179,7 +236,7 @@ impl Placement {
                 add(sparse_name(&delta.path), [delta.s_indices.len(), 1], delta.s_values);
             }
         }
-        trained
+        Ok(trained)
     }
 
     /// Puts values read from the device into the host state, in full size again.

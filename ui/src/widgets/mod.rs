@@ -1,5 +1,6 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
+pub mod form;
 pub mod heat_map;
 pub mod numbers;
 pub mod page;

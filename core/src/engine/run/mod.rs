@@ -10,11 +10,13 @@ use super::phase_row::{n_trainable, phase_row};
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
+use crate::checkpoint::weights::StoredTensor;
 use crate::config::{Method, Pruning, RunConfig};
 use crate::data::{DataSplits, EncodedDataset, LabelSet};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
 use crate::models::files::PretrainedModel;
+use crate::models::fit;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
 use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, RunEvent};
@@ -42,8 +44,16 @@ pub struct Run {
     safe: RunCheckpoint,
     safe_since: crate::clock::Instant,
     resumed_phase: Option<RunCheckpoint>,
+    asked: Asked,
     started: crate::clock::Instant,
     finder: OmegaFinder,
+}
+
+/// What was asked of the phase under way, until it is done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    evaluation: bool,
+    end: bool,
 }
 
 /// What lies on the device.
@@ -58,21 +68,22 @@ impl Run {
     ///
     /// # Errors
     /// Everything in which settings, model and checkpoint disagree.
-    pub fn new(
+    pub async fn new(
         device: &Device,
         config: RunConfig,
         model: PretrainedModel,
         data: &DataSplits,
         resume: Option<RunCheckpoint>,
     ) -> Result<Self, EngineError> {
+        fit::check(&model.config, device.report())?;
         let labels = data.train.labels.clone();
         let encode =
             |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
         let (train, validation) =
             (encode(&data.train, &model.tokenizer)?, encode(&data.validation, &model.tokenizer)?);
-        let base = BaseModel::new(model, labels.n_outputs(), config.seed)?;
+        let base = BaseModel::new(model, labels.n_outputs(), config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
-        let names: Vec<String> = base.parameters.keys().cloned().collect();
+        let names: Vec<String> = base.parameters.0.keys().cloned().collect();
         let plan = tuning::plan(&config, &base.sites, &names);
         let mut state = HostState::default();
         state.pruned.heads.clone_from(&base.removed_heads);
@@ -92,13 +103,19 @@ impl Run {
             safe: RunCheckpoint::default(),
             safe_since: now,
             resumed_phase: None,
+            asked: Asked::default(),
             started: now,
         };
+        let data_sha256 = [run.train.sha256(), run.validation.sha256()];
         if let Some(checkpoint) = resume {
+            checkpoint.check_data(&data_sha256)?;
             run.state = checkpoint.state.clone();
             run.position = Position { phase: None, ..checkpoint.position.clone() };
             run.safe = checkpoint.clone();
             run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
+        }
+        for position in [&mut run.position, &mut run.safe.position] {
+            position.data_sha256.clone_from(&data_sha256);
         }
         Ok(run)
     }
@@ -119,6 +136,67 @@ impl Run {
     #[must_use]
     pub fn outcome(&self) -> (&BaseModel, &HostState, &LabelSet) {
         (&self.base, &self.state, &self.labels)
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.position.stage
+    }
+
+    /// Whether a tuning phase is under way, so that [`Run::present_state`] is ahead of [`Run::outcome`].
+    #[must_use]
+    pub fn is_in_phase(&self) -> bool {
+        self.phase().is_some()
+    }
+
+    /// The validation data as it is evaluated.
+    #[must_use]
+    pub fn validation(&self) -> &EncodedDataset {
+        &self.validation
+    }
+
+    /// Evaluates before the next step, whatever the strategy says. False if there is nothing trained to evaluate: the
+    /// run is before its first phase, or over.
+    pub fn evaluate_soon(&mut self) -> bool {
+        // Pruning and the last stage evaluate anyway.
+        self.asked.evaluation = matches!(self.position.stage, Stage::Tune | Stage::Retune);
+        self.asked.evaluation || matches!(self.position.stage, Stage::Prune | Stage::Evaluate)
+    }
+
+    /// Ends the tuning phase before its next step and goes on with pruning. False if the run is not tuning, or the
+    /// settings prune nothing.
+    pub fn prune_soon(&mut self) -> bool {
+        self.asked.end = self.position.stage == Stage::Tune && self.config.prune != Pruning::None;
+        self.asked.end
+    }
+
+    /// The figures of the steps that no report has shown yet.
+    ///
+    /// # Errors
+    /// Errors of the device, or a loss that is not finite.
+    pub async fn report_now(&mut self) -> Result<Option<RunEvent>, EngineError> {
+        let Work::Tuning(work) = &mut self.work else { return Ok(None) };
+        work.1.read_metrics().await?;
+        let report = work.1.report(&self.config, self.device.allocated_bytes());
+        Ok(report.map(RunEvent::Progress))
+    }
+
+    /// What is trained and removed up to now, inside a phase as well.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub async fn present_state(&self) -> Result<HostState, EngineError> {
+        let mut state = self.state.clone();
+        if let Work::Tuning(work) = &self.work {
+            work.0.read_into(&mut state).await?;
+        }
+        Ok(state)
+    }
+
+    /// Gives the memory of the device back. The run does not go on after that.
+    pub fn release(&mut self) {
+        self.work = Work::Nothing;
     }
 
     fn phase(&self) -> Option<&TuningPhase> {
@@ -152,11 +230,10 @@ impl Run {
     }
 
     fn begin(&mut self) -> Vec<RunEvent> {
-        let count = |tensor: &crate::checkpoint::HostTensor| tensor.data.len();
         let mut events = vec![RunEvent::Adapter(self.device.report().clone())];
         events.push(RunEvent::Loaded(Loaded {
             family: self.base.family().to_owned(),
-            n_parameters: self.base.parameters.values().map(count).sum(),
+            n_parameters: self.base.parameters.0.values().map(StoredTensor::n_values).sum(),
             n_trainable: n_trainable(&self.base, &self.state, &self.plan) + self.n_planned(),
             fresh: self.base.fresh.clone(),
             n_train_examples: self.train.len(),
@@ -228,6 +305,16 @@ impl Run {
         let (placed, phase) = work.as_mut();
         if phase.scoring.is_some() {
             return self.advance_phase_scoring().await;
+        }
+        let asked = std::mem::take(&mut self.asked);
+        if asked.end {
+            phase.progress.ended = true;
+            return Ok(self.report_now().await?.into_iter().collect());
+        }
+        if asked.evaluation {
+            phase.read_metrics().await?;
+            phase.scoring = Some(Scoring::default());
+            return Ok(Vec::new());
         }
         if phase.is_done() {
             if !phase.progress.evaluated {

@@ -47,7 +47,7 @@ impl Run {
 
     pub(super) async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
         let start = crate::clock::now();
-        let weight = self.base.parameters[&site.weight_name()].data.clone();
+        let weight = self.base.parameters.read(&site.weight_name()).await?.data;
         let (size, n) = ((site.d_out, site.d_in), self.plan.deltas[&site.path].n_nonzero);
         let key = (self.config.seed, site_stream(&site.path));
         let failed = |source| EngineError::Omega { path: site.path.clone(), source };

@@ -8,6 +8,7 @@ use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
 use crate::gpu::Sizes;
 use crate::metrics::MetricSet;
+use crate::nn::site::Site;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::head_scores;
@@ -24,7 +25,7 @@ impl Run {
             let checkpoint = RunEvent::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
             return Ok(vec![self.evaluated(Phase::Prune, &figures, seconds), row, checkpoint]);
         }
-        let report = self.prune()?;
+        let report = self.prune().await?;
         self.start_scoring().await?;
         Ok(vec![RunEvent::PhaseStarted { phase: Phase::Prune, planned_steps: 0 }, RunEvent::Pruned(report)])
     }
@@ -43,8 +44,10 @@ impl Run {
     }
 
     /// Chooses masks or heads from the tuned state and applies them to it.
-    pub(super) fn prune(&mut self) -> Result<PruneReport, EngineError> {
-        let mut weights = self.base.parameters.clone();
+    pub(super) async fn prune(&mut self) -> Result<PruneReport, EngineError> {
+        let prunable: Vec<String> = self.base.sites.iter().map(Site::weight_name).collect();
+        let is_prunable = |name: &str| prunable.iter().any(|prunable| prunable == name);
+        let mut weights = self.base.parameters.read_where(is_prunable).await?;
         weights.extend(self.state.trained.clone());
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();

@@ -1,0 +1,80 @@
+//! The engine in a worker: commands come as messages, events go as messages, and between two pieces of work the
+//! worker's event loop has its turn.
+
+use dsee_core::{
+    engine::service::{self, Host, Reply, Request},
+    protocol::{Event, FailureKind, FailureReport},
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    bridge::{CommandMessage, EngineHost, SavedState},
+    crash,
+    messages::{outgoing_bytes, read_request},
+};
+
+/// Runs the engine until its worker is ended. Called by `www/worker.js`.
+#[wasm_bindgen(js_name = startEngine)]
+pub async fn start_engine(host: EngineHost) {
+    let on_panic = host.clone();
+    crash::on_panic(move |reason| on_panic.crashed(reason));
+    eframe::WebLogger::init(log::LevelFilter::Warn).ok();
+    service::serve(&mut WorkerHost { host }).await;
+}
+
+struct WorkerHost {
+    host: EngineHost,
+}
+
+impl WorkerHost {
+    /// The request in a message. One that cannot be read is told and passed over: page and worker are of one
+    /// version, so only a mistake of this program makes it.
+    fn accept(&mut self, message: &CommandMessage) -> Option<Request> {
+        match read_request(message) {
+            Ok(request) => Some(request),
+            Err(reason) => {
+                let report = FailureReport {
+                    kind: FailureKind::Other,
+                    run: None,
+                    text: format!("a command of the window is not understood: {reason}"),
+                    advice: "Reload the page, so that its parts are of one version.".to_owned(),
+                    last_good_step: None,
+                };
+                self.tell(Reply { event: Event::Failed(report), attachments: Vec::new() });
+                None
+            }
+        }
+    }
+}
+
+impl Host for WorkerHost {
+    fn try_next(&mut self) -> Option<Request> {
+        let message = self.host.try_next()?;
+        self.accept(&message)
+    }
+
+    async fn next(&mut self) -> Option<Request> {
+        loop {
+            let message = self.host.next().await.ok()?;
+            if let Some(request) = self.accept(&message) {
+                return Some(request);
+            }
+        }
+    }
+
+    fn tell(&mut self, reply: Reply) {
+        let checkpoint = match &reply.event {
+            Event::CheckpointSaved { run, step } => Some(SavedState { run: *run as f64, step: *step as f64 }),
+            _ => None,
+        };
+        match serde_json::to_string(&reply.event) {
+            Ok(event) => self.host.tell(&event, checkpoint, outgoing_bytes(&reply)),
+            Err(error) => log::error!("an event cannot be written: {error}"),
+        }
+    }
+
+    async fn breathe(&mut self) {
+        // The promise is only ever kept.
+        let _ = self.host.breathe().await;
+    }
+}

@@ -1,0 +1,29 @@
+//! `window.dsee`: what the page knows of itself, to read in the browser's console and in tests. Changes nothing.
+
+export class Facts {
+  status = '';
+  firstScreenMs = null;
+  adapter = null;
+  /** `[step of its phase, loss]` of every report. */
+  losses = [];
+  /** Kinds of events, in their order, without the steps. */
+  events = [];
+  /** Largest heap of the engine, in bytes. */
+  engineHeap = 0;
+  /** Resolves when what was told until now is on the disk. */
+  settled = () => Promise.resolve();
+  pageHeap = () => 0;
+
+  /** Takes note of an event (JSON text) and gives it back read. */
+  note(text, heap) {
+    this.engineHeap = Math.max(this.engineHeap, heap);
+    const event = JSON.parse(text);
+    if (event.type === 'ready') this.adapter = event.adapter;
+    if (event.type === 'run' && event.event.event === 'progress') {
+      this.losses.push([event.event.step, event.event.loss]);
+    } else {
+      this.events.push(event.type === 'run' ? event.event : event);
+    }
+    return event;
+  }
+}

@@ -1,0 +1,53 @@
+//! The engine's thread: a module worker with the same wasm file as the page, and a WebGPU device of its own.
+//!
+//! In: first `{ module }`, then commands `{ command, attachments: [{ name, blob }] }`.
+//! Out: `{ event, checkpoint, heap, attachments: [{ name, buffer }] }`, and at the end `{ gone }`: why it ended, or ''.
+
+import init, { startEngine } from './dsee_web.js';
+
+const commands = [];
+let wake = null;
+
+/** A turn of the event loop without the delay that browsers put on timers. */
+const turns = new MessageChannel();
+const waiting = [];
+turns.port1.onmessage = () => waiting.shift()?.();
+
+/** What the engine asks of this thread; called from `app-web/src/worker.rs`. */
+const host = {
+  tryNext: () => commands.shift(),
+  next: async () => {
+    while (commands.length === 0) {
+      await new Promise((resolve) => { wake = resolve; });
+    }
+    return commands.shift();
+  },
+  breathe: () => new Promise((resolve) => {
+    waiting.push(resolve);
+    turns.port2.postMessage(null);
+  }),
+  tell: (event, checkpoint, attachments) => {
+    const buffers = attachments.map((attachment) => attachment.buffer);
+    self.postMessage({ event, checkpoint, attachments, heap: heap() }, buffers);
+  },
+  crashed: (reason) => self.postMessage({ gone: reason }),
+};
+
+let wasm = null;
+const heap = () => wasm?.memory.buffer.byteLength ?? 0;
+
+self.onmessage = async ({ data }) => {
+  if (!data.module) {
+    commands.push(data);
+    wake?.();
+    return;
+  }
+  try {
+    wasm = await init({ module_or_path: data.module });
+    await startEngine(host);
+    self.postMessage({ gone: '' });
+  } catch (error) {
+    // After a panic the hook has told the reason already; the page listens to the first one only.
+    self.postMessage({ gone: String(error?.message ?? error) });
+  }
+};
