@@ -207,7 +207,7 @@ export class PageHost {
     if (run && await this.#runs.isElsewhere(run.key)) {
       this.#notice({ notice: 'read_only', why: 'Another tab of this browser works on the last run: this one only looks. Close it there and reload to go on here.' });
     } else {
-      this.#notice({ notice: 'last_run', run });
+      if (run) this.#notice({ notice: 'last_run', run });
     }
   }
 
@@ -240,6 +240,7 @@ export class PageHost {
   }
 
   #notice(notice) {
+    this.#facts.notices.push(notice.notice);
     if (this.#page) this.#page.notice(JSON.stringify(notice));
     else this.#early.push(notice);
   }
