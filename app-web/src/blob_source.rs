@@ -19,7 +19,8 @@ impl ByteSource for BlobSource {
 
     fn read(&self, range: Range<u64>) -> Reading<'_> {
         Box::pin(async move {
-            let slice = self.0.slice_with_f64_and_f64(range.start as f64, range.end as f64).map_err(failed)?;
+            let slice =
+                self.0.slice_with_f64_and_f64(range.start as f64, range.end as f64).map_err(failed)?;
             let buffer = JsFuture::from(slice.array_buffer()).await.map_err(failed)?;
             Ok(Uint8Array::new(&buffer).to_vec())
         })

@@ -7,8 +7,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(js_name = kernelSources)]
 pub fn kernel_sources() -> String {
     let kernels = KERNELS.iter().flat_map(|op| op.iter());
-    let sources = kernels.map(|kernel| {
-        serde_json::json!({ "name": kernel.name, "source": kernel.specialised(&[]) })
-    });
+    let sources =
+        kernels.map(|kernel| serde_json::json!({ "name": kernel.name, "source": kernel.specialised(&[]) }));
     serde_json::Value::from_iter(sources).to_string()
 }

@@ -20,9 +20,10 @@ pub fn outgoing_files(files: &[FileInput]) -> Array {
         FileInput::Held(file) => {
             object(&[("name", file.name.as_str().into()), ("id", JsValue::from_f64(file.id as f64))])
         }
-        FileInput::Bytes(file) => {
-            object(&[("name", file.name.as_str().into()), ("bytes", Uint8Array::from(&file.bytes[..]).into())])
-        }
+        FileInput::Bytes(file) => object(&[
+            ("name", file.name.as_str().into()),
+            ("bytes", Uint8Array::from(&file.bytes[..]).into()),
+        ]),
     };
     files.iter().map(object).collect()
 }

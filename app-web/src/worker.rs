@@ -64,9 +64,7 @@ impl Host for WorkerHost {
 
     fn tell(&mut self, reply: Reply) {
         let checkpoint = match &reply.event {
-            Event::CheckpointSaved { run, step } => {
-                Some(SavedState { run: *run as f64, step: *step as f64 })
-            }
+            Event::CheckpointSaved { run, step } => Some(SavedState { run: *run as f64, step: *step as f64 }),
             _ => None,
         };
         match serde_json::to_string(&reply.event) {

@@ -46,7 +46,8 @@ fn compile(dev: bool) -> anyhow::Result<PathBuf> {
     let (profile, folder) = if dev { ("dev", "debug") } else { ("web", "web") };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let flags = ["build", "--quiet", "--package", PACKAGE, "--target", TARGET, "--profile", profile];
-    let status = Command::new(cargo).args(flags).current_dir(root()).status().context("cannot start cargo")?;
+    let status =
+        Command::new(cargo).args(flags).current_dir(root()).status().context("cannot start cargo")?;
     if !status.success() {
         bail!("the page does not build: cargo {}", flags.join(" "));
     }

@@ -41,7 +41,9 @@ fn answer(stream: &TcpStream, site: &Path, under: &str) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut lines)? {
         match request.path.strip_prefix(under).and_then(|path| file_of(site, path)) {
             Some(path) => send_file(stream, &path, &request)?,
-            None => send(stream, "404 Not Found", "text/plain", "", &b"there is no such file here\n"[..], 27)?,
+            None => {
+                send(stream, "404 Not Found", "text/plain", "", &b"there is no such file here\n"[..], 27)?
+            }
         }
     }
     Ok(())
