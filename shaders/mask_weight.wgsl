@@ -17,7 +17,7 @@ fn main(
     if (i >= params.len) {
         return;
     }
-    if ((keep[i / 32u] >> (i % 32u) & 1u) == 0u) {
+    if (((keep[i / 32u] >> (i % 32u)) & 1u) == 0u) {
         weight[i] = 0.0;
     }
 }

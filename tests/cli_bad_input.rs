@@ -170,6 +170,71 @@ fn settings_that_this_model_cannot_have() {
 }
 
 #[test]
+fn a_model_that_no_adapter_holds() {
+    let place = Workplace::new();
+    let giant = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        Some(text.replacen("\"hidden_size\": 32", "\"hidden_size\": 65536", 1).into_bytes())
+    };
+    let model = changed_model(&place, "config.json", giant);
+    // As large as the settings ask for, without taking room on the disk; it must not be read.
+    let weights = fs::File::create(place.path("model/model.safetensors")).unwrap();
+    weights.set_len(20 << 30).unwrap();
+    refuses_model(&place, &model, &["adapter is too small", "17179869184 bytes", "are available"]);
+}
+
+/// `dsee` where no file may grow beyond `n_blocks` of 512 bytes, which fails as a full disk does.
+#[cfg(unix)]
+fn on_a_full_disk(n_blocks: usize, flags: &[String]) -> assert_cmd::Command {
+    let mut shell = assert_cmd::Command::new("sh");
+    // The signal is ignored so that the write itself fails.
+    let script = format!("trap '' XFSZ; ulimit -f {n_blocks}; exec \"$0\" \"$@\"");
+    // The drivers' caches would fail too, and say so.
+    shell
+        .args(["-c", &script, env!("CARGO_BIN_EXE_dsee")])
+        .args(flags)
+        .env("MESA_SHADER_CACHE_DISABLE", "true");
+    shell
+}
+
+/// Every file and folder below `folder`.
+fn names_below(folder: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            let below = if path.is_dir() { names_below(&path) } else { Vec::new() };
+            below.into_iter().chain([path.display().to_string()])
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_up_during_a_run() {
+    let place = Workplace::new();
+    let short = ["--max-steps", "4", "--logging-steps", "1", "--prune", "none"];
+    // Room for settings and log, not for a checkpoint.
+    let flags = place.flags("first", &short);
+    fails(on_a_full_disk(8, &flags), 1, &["the disk is full", "checkpoint-4", "--output-dir"]);
+    let names = names_below(&place.path("first"));
+    assert!(names.iter().all(|name| !name.contains("checkpoint") && !name.contains(".writing")), "{names:?}");
+    for line in fs::read_to_string(place.path("first/trainer_log.jsonl")).unwrap().lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+
+    // Room for checkpoint and report, not for the whole model: the run goes on from its checkpoint elsewhere or later.
+    let flags = place.flags("second", &short);
+    let resume = format!("dsee train --resume-from-checkpoint {}", place.text("second/checkpoint-4"));
+    fails(on_a_full_disk(128, &flags), 1, &["the disk is full", "merged", "go on with", &resume]);
+    let names = names_below(&place.path("second"));
+    assert!(names.iter().all(|name| !name.contains("merged") && !name.contains(".writing")), "{names:?}");
+    let run = place.text("second");
+    let mut again = cli_support::dsee(&["train", "--resume-from-checkpoint", "latest", "--output-dir", &run]);
+    again.assert().success();
+    assert!(place.path("second/merged/model.safetensors").is_file());
+}
+
+#[test]
 fn a_folder_that_cannot_be_written() {
     let place = Workplace::new();
     // Below a file nobody can make a folder, not even who may write everywhere.

@@ -209,6 +209,21 @@ fn a_run_that_fails_says_how_to_go_on() {
 }
 
 #[test]
+fn a_run_does_not_go_on_with_other_data() {
+    let place = Workplace::new();
+    place.train("run", &SHORT).assert().success();
+    let text = fs::read_to_string(place.path("train.tsv")).unwrap();
+    fs::File::create(place.path("train.tsv"))
+        .and_then(|mut file| {
+            std::io::Write::write_all(&mut file, text.replacen("\tpos", "\tneg", 1).as_bytes())
+        })
+        .unwrap();
+    let run = place.text("run");
+    let resume = dsee(&["train", "--resume-from-checkpoint", "latest", "--output-dir", &run]);
+    fails(resume, 1, &["examples are not those the run began with", "put the file back", "SHA-256"]);
+}
+
+#[test]
 fn without_an_adapter_the_driver_to_install_is_named() {
     let place = Workplace::new();
     let nowhere = ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"].map(|name| (name, "/nonexistent"));

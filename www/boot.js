@@ -72,7 +72,7 @@ async function start() {
   const host = new PageHost(module, facts);
   const canvas = at('canvas');
   canvas.hidden = false;
-  const page = await startPage(canvas, host);
+  const page = await startPage(canvas, host, host.store);
   await host.begin(page, canvas);
   await new Promise(requestAnimationFrame);
   facts.firstScreenMs = performance.now();

@@ -6,7 +6,7 @@ export class Engine {
   #module;
   #listener;
   #worker = null;
-  /** The newest accepted way to the model and data, for a new engine. */
+  /** What model and data were last read from. */
   #inputs = new Map();
 
   /** Bytes of wasm memory the worker had when it last told something. */
@@ -42,15 +42,6 @@ export class Engine {
     worker.onerror = (event) => gone(event.message || 'its script could not be loaded');
     worker.onmessageerror = () => gone('a message to it could not be read');
     worker.postMessage({ module: this.#module });
-  }
-
-  /** Starts a new worker and gives it the model and the data the old one had. */
-  restart() {
-    this.start();
-    for (const kind of ['load_model', 'load_data']) {
-      const message = this.#inputs.get(kind);
-      if (message) this.#worker.postMessage(message);
-    }
   }
 
   /** Sends a command (JSON text) with `[{ name, blob }]`. Without a worker there is nobody to hear it. */

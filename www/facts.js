@@ -14,6 +14,7 @@ export class Facts {
   settled = () => Promise.resolve();
   pageHeap = () => 0;
 
+  /** Takes note of an event (JSON text) and gives it back read. */
   note(text, heap) {
     this.engineHeap = Math.max(this.engineHeap, heap);
     const event = JSON.parse(text);
@@ -23,5 +24,6 @@ export class Facts {
     } else {
       this.events.push(event.type === 'run' ? event.event : event);
     }
+    return event;
   }
 }

@@ -5,7 +5,7 @@
 
 import { Engine } from './engine.js';
 import * as files from './files.js';
-import { Hub } from './hub.js';
+import { HubStore } from './hub.js';
 import { Runs } from './runs.js';
 
 /** What each purpose may be chosen from. */
@@ -15,13 +15,13 @@ const PICKS = {
   validation_data: { folder: false, accept: '.csv,.tsv,.json,.jsonl,.txt' },
   settings: { folder: false, accept: '.toml' },
 };
-const TITLE = 'DSEE Studio';
+/** Time between two saved states of a run that goes on. */
+const AUTOSAVE_MS = 15_000;
 
 export class PageHost {
   #page = null;
   #engine;
   #runs;
-  #hub;
   #facts;
   #status = '';
   #unsaved = false;
@@ -30,6 +30,8 @@ export class PageHost {
   /** Run id → key of the saved run it goes on with. */
   #resumed = new Map();
   #early = [];
+  /** When a state was last asked for or saved. */
+  #savedAt = 0;
 
   /**
    * @param module the compiled wasm file
@@ -38,7 +40,8 @@ export class PageHost {
   constructor(module, facts) {
     this.#facts = facts;
     this.#runs = new Runs((text) => this.#problem(text));
-    this.#hub = new Hub((notice) => this.#notice(notice));
+    facts.settled = () => this.#runs.settled();
+    this.store = new HubStore((text) => this.#problem(text));
     this.#engine = new Engine(module, {
       event: (message) => this.#event(message),
       gone: (reason) => this.#gone(reason),
@@ -65,15 +68,11 @@ export class PageHost {
   send(text, attachments) {
     const command = JSON.parse(text);
     const blobs = attachments.map(({ name, id, bytes }) => ({ name, blob: bytes ? new Blob([bytes]) : files.blobOf(id) }));
-    this.#sendBlobs(command, blobs);
-  }
-
-  #sendBlobs(command, blobs) {
     if (command.command === 'start' || command.command === 'restore') {
       const inputs = { model: this.#engine.input('load_model'), data: this.#engine.input('load_data') };
       this.#runs.begin(command.run, command.settings, inputs, this.#resumed.get(command.run));
     }
-    this.#engine.send(JSON.stringify(command), blobs);
+    this.#engine.send(text, blobs);
   }
 
   /** Lets the user choose files for a purpose. */
@@ -93,13 +92,17 @@ export class PageHost {
     history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
   }
 
-  download(id, revision, token) { return this.#told(this.#hub.download(id, revision, token), (found) => this.#found(found)); }
-  cancelDownload() { this.#hub.cancel(); }
-  listStorage() { return this.#told(this.#hub.storage()); }
-  openCached(id) { return this.#told(this.#hub.open(id), (found) => this.#found(found)); }
-  deleteCached(id) { return this.#told(this.#hub.remove(id).then(() => this.#hub.storage())); }
+  // Models that are kept. Downloads are driven by `app-web/src/hub`, through `store`.
 
-  #found({ name, list }) { return this.#files('model', name, list); }
+  listStorage() { return this.#told(this.#listStorage()); }
+  openCached(id) { return this.#told(this.store.files(id), (list) => this.#files('model', id, list)); }
+  deleteCached(id) { return this.#told(this.store.remove(id).then(() => this.#listStorage())); }
+
+  async #listStorage() {
+    this.#notice({ notice: 'storage', ...await this.store.storage() });
+  }
+
+  // Saved runs.
 
   listRuns() { return this.#told(this.#listRuns()); }
   deleteRun(key) { return this.#told(this.#runs.remove(key).then(() => this.#listRuns())); }
@@ -110,9 +113,12 @@ export class PageHost {
     try {
       const saved = await this.#runs.open(key, present);
       this.#resumed.set(run, key);
-      this.#sendBlobs(saved.model.command, saved.model.attachments);
-      this.#sendBlobs(saved.data.command, saved.data.attachments);
-      this.#sendBlobs({ command: 'restore', run, settings: saved.settings, paused: false }, saved.checkpoint);
+      const held = async ({ command, attachments }) => ({ command, files: await files.hold(attachments) });
+      this.#page.resume(JSON.stringify({
+        model: await held(saved.model),
+        data: await held(saved.data),
+        state: await held({ command: { command: 'restore', run, settings: saved.settings, paused: false }, attachments: saved.checkpoint }),
+      }));
     } catch (error) {
       this.#problem(error.message);
     }
@@ -130,7 +136,11 @@ export class PageHost {
     await this.#told(this.#runs.adopt(list[0].name.split('/')[0], await report.blob.text()).then(() => this.#listRuns()));
   }
 
-  restartEngine() { this.#engine.restart(); }
+  /** The user wants nothing of this run to stay. */
+  discardRun(run) { return this.#told(this.#runs.discard(run).then(() => this.#listRuns())); }
+
+  /** The window gives a new engine its model and data again, as soon as it is ready. */
+  restartEngine() { this.#engine.start(); }
   setUnsaved(unsaved) { this.#unsaved = unsaved; }
 
   /** Keeps the screen on while the page is looked at. */
@@ -147,16 +157,15 @@ export class PageHost {
   /** The newest state of a run as text: its report. */
   saveReport(run, report, finished) {
     this.#runs.saveReport(run, report, finished);
-    this.#facts.settled = () => this.#runs.settled();
   }
 
-  /** The line that says how things stand: read out, and shown in the title of the tab. */
-  setStatus(text) {
+  /** The line that says how things stand: read out, and the title of the tab. */
+  setStatus(text, title) {
+    if (document.title !== title) document.title = title;
     if (text === this.#status) return;
     this.#status = text;
     this.#facts.status = text;
     document.getElementById('status').textContent = text;
-    document.title = text ? `${text} · ${TITLE}` : TITLE;
   }
 
   /** A panic of the page. */
@@ -167,10 +176,19 @@ export class PageHost {
   // What happens.
 
   #event({ event, checkpoint, heap, attachments }) {
-    this.#facts.note(event, heap);
+    this.#autosave(this.#facts.note(event, heap));
     if (checkpoint) this.#runs.saveCheckpoint(checkpoint.run, checkpoint.step, attachments);
     // The state of a run goes to the disk, not through the window's memory.
     this.#page.engineEvent(event, checkpoint ? [] : attachments);
+  }
+
+  /** Asks for the state of a run every now and then, so that a reload or a crash costs little. */
+  #autosave(event) {
+    if (event.type === 'checkpoint_saved') this.#savedAt = performance.now();
+    if (event.type !== 'run' || event.event.event !== 'progress') return;
+    if (performance.now() - this.#savedAt < AUTOSAVE_MS) return;
+    this.#savedAt = performance.now();
+    this.#engine.send(JSON.stringify({ command: 'save_checkpoint', run: event.run }), []);
   }
 
   #gone(reason) {

@@ -14,7 +14,7 @@ const INPUTS = 'inputs';
 export class Runs {
   #root = null;
   #problem;
-  /** Run ids of this page → `{ key, record, writes, lost }`. */
+  /** Run ids of this page → `{ key, record, writes, failed }`. */
   #open = new Map();
   #locks = new Map();
 
@@ -94,7 +94,7 @@ export class Runs {
   async begin(run, settings, inputs, from) {
     const startedAt = Date.now();
     const key = from ?? new Date(startedAt).toISOString().replaceAll(':', '-');
-    const open = { key, record: null, writes: Promise.resolve() };
+    const open = { key, record: null, writes: Promise.resolve(), failed: false };
     this.#open.set(run, open);
     await this.#take(key);
     if (!this.#root) return;
@@ -159,6 +159,15 @@ export class Runs {
         await this.#saveRecord(open);
       }
     });
+  }
+
+  /** Forgets a run of this page. */
+  async discard(run) {
+    const open = this.#open.get(run);
+    if (!open || !this.#root) return;
+    this.#open.delete(run);
+    await open.writes;
+    await this.remove(open.key);
   }
 
   /** Writes of one run come one after the other; the first that fails is told, and the run goes on from memory. */

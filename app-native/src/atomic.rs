@@ -41,7 +41,8 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    fn new(path: &Path, n_bytes: usize, source: io::Error) -> Self {
+    /// What an error of the system means for a file of `n_bytes`.
+    pub fn new(path: &Path, n_bytes: usize, source: io::Error) -> Self {
         use io::ErrorKind as Kind;
         let path = path.to_path_buf();
         match source.kind() {

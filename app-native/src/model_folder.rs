@@ -1,7 +1,15 @@
 //! Reads a Hugging Face model folder from disk; the engine says what it means.
 
 use anyhow::{Context as _, bail};
-use dsee_core::{models::files::ModelFiles, source::ByteSource};
+use dsee_core::{
+    gpu::Device,
+    models::{
+        config::BertConfig,
+        files::{CONFIG_FILE, ModelFiles},
+        fit,
+    },
+    source::ByteSource,
+};
 use std::{fs, path::Path, rc::Rc};
 
 use crate::file_source::FileSource;
@@ -33,7 +41,26 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
         };
         model.files.insert(name, source);
     }
+    check_fit(&model)?;
     Ok(model)
+}
+
+/// Refuses a model that no buffer of this adapter can hold, before its weights are read. Settings that the size of the
+/// weights already contradicts are reported with them, and what fits everywhere needs no question.
+fn check_fit(model: &ModelFiles) -> anyhow::Result<()> {
+    let Some(file) = model.files.get(CONFIG_FILE) else { return Ok(()) };
+    let Ok(config) = BertConfig::parse(CONFIG_FILE, &pollster::block_on(file.read(0..file.len()))?) else {
+        return Ok(());
+    };
+    let weights = model.files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+    let n_weight_bytes: u64 = weights.map(|(_, file)| file.len()).sum();
+    let (_, needed) = fit::largest_matrix(&config);
+    // Weights may be stored in 16 bits.
+    if needed <= fit::GUARANTEED_BYTES || n_weight_bytes < needed / 2 {
+        return Ok(());
+    }
+    let device = pollster::block_on(Device::open())?;
+    Ok(fit::check(&config, device.report())?)
 }
 
 /// The last part of the path, never the path: that is nobody's business but this machine's.

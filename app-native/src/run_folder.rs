@@ -115,7 +115,7 @@ impl RunFolder {
         Ok(self.write(LOG_FILE, kept.as_bytes())?)
     }
 
-    /// Appends one line to `trainer_log.jsonl`.
+    /// Appends one line to `trainer_log.jsonl`, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -126,8 +126,13 @@ impl RunFolder {
             .append(true)
             .open(&path)
             .with_context(|| format!("cannot write the log: {}", path.display()))?;
-        file.write_all(format!("{entry}\n").as_bytes())
-            .with_context(|| format!("cannot write the log: {}", path.display()))
+        let before = file.metadata().map(|metadata| metadata.len());
+        let line = format!("{entry}\n");
+        file.write_all(line.as_bytes()).map_err(|error| {
+            // Half a line would make the whole log unreadable. The first error is the one to report.
+            before.and_then(|len| file.set_len(len)).ok();
+            WriteError::new(&path, line.len(), error).into()
+        })
     }
 
     /// Writes the checkpoint of `step`, then removes the oldest ones over `limit`, but never the best.

@@ -79,7 +79,13 @@ fn drive_to_end(mut run: Run, mut recorder: RunRecorder, origin: &Origin, json: 
     let driven = drive(&mut run, &mut recorder);
     recorder.progress.clear();
     driven?;
-    outcome::write(&run, &mut recorder, origin, json)
+    outcome::write(&run, &mut recorder, origin, json).map_err(|failure| match failure {
+        // All phases are done and saved: the exports can be written again from there.
+        Failure::Failed(cause) => {
+            Failure::Stopped { cause, resume_command: recorder.folder().newest_resume_command() }
+        }
+        other => other,
+    })
 }
 
 fn drive(run: &mut Run, recorder: &mut RunRecorder) -> Result<(), Failure> {

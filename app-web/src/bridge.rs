@@ -19,6 +19,12 @@ extern "C" {
     pub fn save(this: &PageHost, name: &str, bytes: &[u8]);
     #[wasm_bindgen(method, js_name = setLink)]
     pub fn set_link(this: &PageHost, text: &str);
+    #[wasm_bindgen(method, js_name = listStorage)]
+    pub fn list_storage(this: &PageHost);
+    #[wasm_bindgen(method, js_name = openCached)]
+    pub fn open_cached(this: &PageHost, id: &str);
+    #[wasm_bindgen(method, js_name = deleteCached)]
+    pub fn delete_cached(this: &PageHost, id: &str);
     #[wasm_bindgen(method, js_name = listRuns)]
     pub fn list_runs(this: &PageHost);
     #[wasm_bindgen(method, js_name = deleteRun)]
@@ -39,7 +45,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = discardRun)]
     pub fn discard_run(this: &PageHost, run: f64);
     #[wasm_bindgen(method, js_name = setStatus)]
-    pub fn set_status(this: &PageHost, text: &str);
+    pub fn set_status(this: &PageHost, text: &str, title: &str);
     #[wasm_bindgen(method)]
     pub fn crashed(this: &PageHost, reason: &str);
 

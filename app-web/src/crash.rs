@@ -1,5 +1,7 @@
 //! Panics, told to whoever is around before the wasm instance ends.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -12,12 +14,21 @@ extern "C" {
     fn stack(this: &Error) -> Option<String>;
 }
 
+/// Hears the message and the stack of a panic.
+type Listener = Box<dyn Fn(&str)>;
+
+thread_local! {
+    /// Objects of JavaScript belong to one thread, and a panic hook may hold none: it finds the listener here.
+    static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
+}
+
 /// Calls `tell` with the message and the stack of the first panic.
 pub fn on_panic(tell: impl Fn(&str) + 'static) {
-    // There is one thread: what the hook holds is never used from another one.
-    let tell = OneThread(tell);
-    std::panic::set_hook(Box::new(move |panic| {
+    LISTENER.set(Some(Box::new(tell)));
+    std::panic::set_hook(Box::new(|panic| {
         let stack = Error::new().stack().unwrap_or_default();
-        tell.call(&format!("{panic}\n{stack}"));
+        if let Some(tell) = LISTENER.take() {
+            tell(&format!("{panic}\n{stack}"));
+        }
     }));
 }

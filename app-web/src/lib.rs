@@ -9,6 +9,7 @@ mod archive;
 mod blob_source;
 mod bridge;
 mod crash;
+mod hub;
 mod kernels;
 mod messages;
 mod notices;

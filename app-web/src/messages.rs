@@ -1,5 +1,7 @@
 //! Commands and events as messages between page and worker: JSON text, with large bytes beside it.
 
+use std::rc::Rc;
+
 use dsee_core::{
     engine::service::{Reply, Request},
     protocol::Command,
@@ -36,7 +38,7 @@ pub fn read_request(message: &CommandMessage) -> Result<Request, String> {
     let command: Command = serde_json::from_str(&message.command()).map_err(|error| error.to_string())?;
     let attachment = |value: JsValue| {
         let file: AttachedBlob = value.unchecked_into();
-        Attachment { name: file.name(), source: Box::new(BlobSource(file.blob())) }
+        Attachment { name: file.name(), source: Rc::new(BlobSource(file.blob())) }
     };
     Ok(Request { command, attachments: message.attachments().iter().map(attachment).collect() })
 }

@@ -1,8 +1,9 @@
-//! What the page's scripts tell the window, as JSON: the [`Notice`]s that come from files, storage and tabs.
+//! What the page's scripts tell the window, as JSON: the [`Notice`]s that come from files, storage and tabs, and what
+//! a saved run goes on from.
 
-use dsee_core::report::RunReport;
+use dsee_core::{protocol::Command, report::RunReport};
 use dsee_ui::{
-    FileRef, Notice, Purpose,
+    Action, FileInput, FileRef, Notice, Purpose,
     shell::{SavedRun, Storage},
 };
 use serde::Deserialize;
@@ -58,6 +59,31 @@ pub struct PageRun {
     step: usize,
     finished: bool,
     report: RunReport,
+}
+
+/// What gives the engine back a saved run.
+#[derive(Debug, Deserialize)]
+pub struct SavedInputs {
+    model: PageCommand,
+    data: PageCommand,
+    state: PageCommand,
+}
+
+/// A command with files the page holds.
+#[derive(Debug, Deserialize)]
+struct PageCommand {
+    command: Command,
+    files: Vec<PageFile>,
+}
+
+impl SavedInputs {
+    /// The commands, in their order.
+    pub fn into_actions(self) -> [Action; 3] {
+        [self.model, self.data, self.state].map(|PageCommand { command, files }| Action::Send {
+            command,
+            files: files.into_iter().map(|file| FileInput::Held(file.into())).collect(),
+        })
+    }
 }
 
 /// The name of a purpose, as `www/host.js` knows it.

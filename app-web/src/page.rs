@@ -1,9 +1,12 @@
 //! The window on the page: drawn into a canvas, told what engine and page say, and what it asks for carried out.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use dsee_core::protocol::{Event, FailureKind, FailureReport, RunEvent, RunId};
-use dsee_ui::{Action, Notice, Studio};
+use dsee_ui::{Action, Notice, Studio, shell::Download};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
@@ -11,9 +14,9 @@ use web_sys::HtmlCanvasElement;
 use crate::{
     archive,
     bridge::PageHost,
-    crash,
+    crash, hub,
     messages::{incoming_bytes, outgoing_files},
-    notices::{PageNotice, purpose_name},
+    notices::{PageNotice, SavedInputs, purpose_name},
 };
 
 /// Opens the window in `canvas`. Called by `www/boot.js`.
@@ -21,14 +24,19 @@ use crate::{
 /// # Errors
 /// If the canvas cannot be drawn on.
 #[wasm_bindgen(js_name = startPage)]
-pub async fn start_page(canvas: HtmlCanvasElement, host: PageHost) -> Result<Page, JsValue> {
+pub async fn start_page(
+    canvas: HtmlCanvasElement,
+    host: PageHost,
+    store: hub::HubStore,
+) -> Result<Page, JsValue> {
     let on_panic = host.clone();
     crash::on_panic(move |reason| on_panic.crashed(reason));
     eframe::WebLogger::init(log::LevelFilter::Warn).ok();
     let shared = Rc::new(RefCell::new(Shared { studio: Studio::default(), context: None }));
-    let window = Window { shared: shared.clone(), host: host.clone() };
+    let window = Window { shared: shared.clone(), host: host.clone(), store, downloading: Rc::default() };
     let runner = eframe::WebRunner::new();
     let create = move |creation: &eframe::CreationContext<'_>| {
+        Studio::install(&creation.egui_ctx);
         window.shared.borrow_mut().context = Some(creation.egui_ctx.clone());
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
@@ -81,6 +89,20 @@ impl Page {
         self.tell(|studio| studio.notice(Notice::EngineGone(report)));
     }
 
+    /// Goes on with a saved run from the files that were found, as JSON.
+    pub fn resume(&self, inputs: &str) {
+        let actions = match serde_json::from_str::<SavedInputs>(inputs) {
+            Ok(inputs) => inputs.into_actions(),
+            Err(error) => {
+                let text = format!("The run was saved by another version of the app: {error}");
+                return self.tell(|studio| studio.notice(Notice::Problem(text)));
+            }
+        };
+        // The window gives model and data to every new engine: from now on, these.
+        self.tell(|studio| actions.iter().for_each(|action| studio.state.sources.note(action)));
+        actions.iter().for_each(|action| send(&self.host, action));
+    }
+
     /// Something happened around the window, as JSON.
     pub fn notice(&self, notice: &str) {
         match serde_json::from_str::<PageNotice>(notice) {
@@ -90,13 +112,27 @@ impl Page {
     }
 }
 
+/// Sends what is a command to the engine.
+fn send(host: &PageHost, action: &Action) {
+    let Action::Send { command, files } = action else { return };
+    match serde_json::to_string(command) {
+        Ok(command) => host.send(&command, outgoing_files(files)),
+        Err(error) => log::error!("a command cannot be written: {error}"),
+    }
+}
+
+/// Tells the window something, and lets it be drawn.
+fn tell(shared: &RefCell<Shared>, what: impl FnOnce(&mut Studio)) {
+    let mut shared = shared.borrow_mut();
+    what(&mut shared.studio);
+    if let Some(context) = &shared.context {
+        context.request_repaint();
+    }
+}
+
 impl Page {
     fn tell(&self, what: impl FnOnce(&mut Studio)) {
-        let mut shared = self.shared.borrow_mut();
-        what(&mut shared.studio);
-        if let Some(context) = &shared.context {
-            context.request_repaint();
-        }
+        tell(&self.shared, what);
     }
 
     /// Hands what a run has told to the page for keeping, when its state was saved and when it ends.
@@ -123,12 +159,23 @@ impl Page {
 struct Window {
     shared: Rc<RefCell<Shared>>,
     host: PageHost,
+    store: hub::HubStore,
+    /// Whether a download is wanted; it ends itself when not.
+    downloading: Rc<Cell<bool>>,
 }
 
 impl eframe::App for Window {
     fn logic(&mut self, _context: &egui::Context, _frame: &mut eframe::Frame) {
-        let status = self.shared.borrow().studio.status_line();
-        self.host.set_status(&status);
+        let (status, title) = {
+            let studio = &self.shared.borrow().studio;
+            (studio.status_line(), studio.window_title())
+        };
+        self.host.set_status(&status, &title);
+    }
+
+    /// What shows before the first frame and between panels: the ground of the theme.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
@@ -141,13 +188,18 @@ impl Window {
     fn carry_out(&self, action: Action) {
         let host = &self.host;
         match action {
-            Action::Send { command, files } => match serde_json::to_string(&command) {
-                Ok(command) => host.send(&command, outgoing_files(&files)),
-                Err(error) => log::error!("a command cannot be written: {error}"),
-            },
+            Action::Send { .. } => send(host, &action),
             Action::Pick(purpose) => host.pick(purpose_name(purpose)),
             Action::Save { name, files } => self.save(&name, &files),
             Action::SetLink(text) => host.set_link(&text),
+            Action::Download { id, revision, token } => self.download(id, revision, token),
+            Action::CancelDownload => {
+                self.downloading.set(false);
+                self.store.cancel();
+            }
+            Action::ListStorage => host.list_storage(),
+            Action::OpenCached(id) => host.open_cached(&id),
+            Action::DeleteCached(id) => host.delete_cached(&id),
             Action::ListRuns => host.list_runs(),
             Action::DeleteRun(key) => host.delete_run(&key),
             Action::ResumeRun { key, run } => host.resume_run(&key, run as f64),
@@ -156,6 +208,34 @@ impl Window {
             Action::SetUnsaved(unsaved) => host.set_unsaved(unsaved),
             Action::KeepAwake(awake) => host.keep_awake(awake),
         }
+    }
+
+    /// Gets a model from the hub in the background; its files come as a notice when they are all here.
+    fn download(&self, id: String, revision: String, token: Option<String>) {
+        // One at a time: the window shows one.
+        if self.downloading.replace(true) {
+            return;
+        }
+        let (shared, wanted) = (self.shared.clone(), self.downloading.clone());
+        let progress: hub::Progress = Rc::new(move |download| {
+            let download = Notice::Download(Box::new(download.clone()));
+            tell(&shared, |studio| studio.notice(download));
+            wanted.get()
+        });
+        let (shared, wanted, host, store) =
+            (self.shared.clone(), self.downloading.clone(), self.host.clone(), self.store.clone());
+        wasm_bindgen_futures::spawn_local(async move {
+            let fetched = hub::fetch(store, &id, &revision, token.as_deref(), progress).await;
+            wanted.set(false);
+            let newest = shared.borrow().studio.state.download.clone().unwrap_or_default();
+            let problem = fetched.as_ref().err().map(ToString::to_string);
+            let ended = Download { id: id.clone(), problem, finished: fetched.is_ok(), rate: 0.0, ..newest };
+            tell(&shared, |studio| studio.notice(Notice::Download(Box::new(ended))));
+            if fetched.is_ok() {
+                host.open_cached(&id);
+                host.list_storage();
+            }
+        });
     }
 
     /// One file as it is, several as a zip.

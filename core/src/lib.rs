@@ -13,6 +13,7 @@ pub mod engine;
 pub mod export;
 pub mod gpu;
 pub mod hub;
+pub mod lessons;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -5,6 +5,7 @@ mod pretrain;
 mod setup;
 mod shell;
 mod test;
+mod web;
 
 use clap::{Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode};
@@ -25,8 +26,20 @@ enum Task {
     Test,
     /// Format and lints only, natively and for the web.
     Check,
-    /// Install what is missing: a Vulkan driver on Linux, the web target of Rust.
+    /// Install what is missing: a Vulkan driver on Linux, the web target of Rust, a browser and Node.js for its tests.
     Setup,
+    /// Build the page: a static site in `www/dist`.
+    Web {
+        /// `--dev` builds quicker, and larger.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+    /// Build the page and serve it on this machine.
+    Serve {
+        /// `--port N`, `--under PATH`, `--dev`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Measure the adapter and the kernels (`dsee bench`).
     Bench {
         /// Flags of `dsee bench`.
@@ -52,7 +65,9 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::demo(&args),
         Task::Test => test::test(),
         Task::Check => test::check(),
-        Task::Setup => setup::adapter().and_then(|()| setup::web_target()),
+        Task::Setup => setup::adapter().and_then(|()| setup::web_target()).and_then(|()| setup::browser()),
+        Task::Web { flags } => web::web(&flags),
+        Task::Serve { flags } => web::serve(&flags),
         Task::Bench { flags } => setup::adapter().and_then(|()| demo::dsee("bench", &flags)),
         Task::Pretrain { flags } => pretrain::pretrain(&flags),
         Task::Golden { flags } => shell::run(

@@ -1,4 +1,5 @@
-//! What the machine needs beside Rust: an adapter to compute on, and the web target to check against.
+//! What the machine needs beside Rust: an adapter to compute on, the web target to check against, and a browser with
+//! Node.js to drive it.
 
 use anyhow::{Context as _, bail};
 use std::{fs, path::Path, time::Duration};
@@ -9,6 +10,8 @@ use crate::shell;
 pub const WEB_TARGET: &str = "wasm32-unknown-unknown";
 /// Debian's software adapter.
 const SOFTWARE_ADAPTER: &str = "mesa-vulkan-drivers";
+/// Names that the tests' browser goes by.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Where Vulkan's loader looks for drivers.
 const DRIVER_FOLDERS: [&str; 3] =
     ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
@@ -41,6 +44,30 @@ pub fn web_target() -> anyhow::Result<()> {
         .with_context(|| format!("the web target is missing; run: rustup target add {WEB_TARGET}"))
 }
 
+/// Installs a browser and Node.js, which are needed for the tests only.
+///
+/// # Errors
+/// If they cannot be installed; says the command to run.
+pub fn browser() -> anyhow::Result<()> {
+    let named = std::env::var_os("CHROMIUM").is_some();
+    let programs = [
+        ("chromium", named || BROWSERS.iter().any(|name| is_program(name))),
+        ("nodejs", is_program("node")),
+        ("npm", is_program("npm")),
+    ];
+    for (package, _) in programs.iter().filter(|(_, is_there)| !is_there) {
+        println!("installing {package}, for the browser tests");
+        install(package)?;
+    }
+    Ok(())
+}
+
+/// Whether a program can be started by its name.
+fn is_program(name: &str) -> bool {
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&places).any(|folder| folder.join(name).is_file())
+}
+
 /// Whether a folder holds the description of a Vulkan driver.
 fn has_driver(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -53,7 +80,7 @@ fn has_driver(folder: &Path) -> bool {
 fn install(package: &str) -> anyhow::Result<()> {
     let by_hand = format!("apt-get install --yes {package}");
     if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("please install a Vulkan driver, for example Mesa's lavapipe");
+        bail!("please install {package}, or what your system has for it");
     }
     if !is_root() {
         bail!("please run: sudo {by_hand}");

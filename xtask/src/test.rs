@@ -3,7 +3,7 @@
 use anyhow::bail;
 use std::time::Instant;
 
-use crate::{setup, shell};
+use crate::{setup, shell, web};
 
 /// Format, lints natively and for the web. Every step runs, also after one that failed.
 ///
@@ -28,6 +28,7 @@ pub fn test() -> anyhow::Result<()> {
         let mut tests = shell::cargo(&["test", "--workspace", "--no-fail-fast"]);
         shell::run_watched(&mut tests, |line| tally.note(line))
     });
+    steps.run("browser", web::browser_tests);
     println!("\n{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored);
     steps.finish()
 }
@@ -39,7 +40,7 @@ fn check_steps(steps: &mut Steps) {
     });
     steps.run("web", || {
         setup::web_target()?;
-        shell::run(&mut shell::cargo(&["check", "--package", "dsee-core", "--target", setup::WEB_TARGET]))
+        shell::run(&mut shell::cargo(&["check", "--package", "dsee-web", "--target", setup::WEB_TARGET]))
     });
 }
 

@@ -3,6 +3,7 @@
 use super::batch::PackedBatch;
 use super::dataset::Dataset;
 use super::labels::Label;
+use crate::checkpoint::hash::sha256_hex;
 use crate::tokenizer::{Encoding, Tokenizer, TokenizerError};
 
 /// The tokens and labels of all examples. Sequence `i` is `offsets[i]..offsets[i + 1]` of the flat arrays.
@@ -28,6 +29,23 @@ impl Default for EncodedDataset {
 }
 
 impl EncodedDataset {
+    /// SHA-256 of everything that training sees of the data: tokens, segments and labels, in their order.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let labels: Vec<u32> = self
+            .labels
+            .iter()
+            .map(|label| match label {
+                Label::Class(class) => *class,
+                Label::Score(score) => score.to_bits(),
+                Label::Unknown => u32::MAX,
+            })
+            .collect();
+        let parts = [&self.offsets, &self.input_ids, &self.token_type_ids, &labels];
+        let bytes = parts.iter().flat_map(|part| part.iter().flat_map(|word| word.to_le_bytes()));
+        sha256_hex(&bytes.collect::<Vec<u8>>())
+    }
+
     /// Encodes every example to at most `max_length` tokens.
     ///
     /// # Errors

@@ -62,6 +62,9 @@ pub struct Position {
     pub omegas: Vec<OmegaReport>,
     /// Rows of finished phases.
     pub rows: Vec<PhaseRow>,
+    /// SHA-256 of the encoded training and validation data; empty in checkpoints that do not say.
+    #[serde(default)]
+    pub data_sha256: [String; 2],
     /// Where a run that begins with a tuned state goes on after it has said what was loaded.
     #[serde(default)]
     pub begin_at: Option<Stage>,
@@ -105,6 +108,22 @@ impl RunCheckpoint {
     #[must_use]
     pub fn step(&self) -> usize {
         self.position.steps_before + self.position.phase.as_ref().map_or(0, |phase| phase.step)
+    }
+
+    /// Refuses data other than those the run began with: what was trained so far would be continued on something else.
+    pub(super) fn check_data(&self, now: &[String; 2]) -> Result<(), EngineError> {
+        let then = self.position.data_sha256.iter();
+        for ((what, then), now) in ["training", "validation"].into_iter().zip(then).zip(now) {
+            if !then.is_empty() && then != now {
+                return Err(EngineError::Checkpoint(format!(
+                    "the {what} examples are not those the run began with (SHA-256 {}…, now {}…); put the file back as \
+                     it was, or start a new run",
+                    &then[..12.min(then.len())],
+                    &now[..12]
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The files of a checkpoint folder, name and bytes.

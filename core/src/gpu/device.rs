@@ -170,7 +170,6 @@ impl From<usize> for Extent {
 pub struct Plan {
     backing: PlanBacking,
     capacity: Sizes,
-    n_dispatches: usize,
 }
 
 #[derive(Debug)]
@@ -180,10 +179,13 @@ enum PlanBacking {
 }
 
 impl Plan {
-    /// Number of dispatches of one run.
+    /// Number of dispatches of one run, the parts of those that were split counted each.
     #[must_use]
     pub fn n_dispatches(&self) -> usize {
-        self.n_dispatches
+        match &self.backing {
+            PlanBacking::Wgpu(plan) => plan.n_dispatches(),
+            PlanBacking::Reference(plan) => plan.n_dispatches(),
+        }
     }
 }
 
@@ -304,7 +306,6 @@ impl Device {
     /// # Errors
     /// [`GpuError::Pipeline`] for a kernel the driver refuses; memory errors.
     pub async fn compile(&self, recording: Recording, capacity: Sizes) -> Result<Plan, GpuError> {
-        let n_dispatches = recording.n_dispatches();
         let backing = match &self.inner.backing {
             Backing::Wgpu(device) => {
                 let layout = super::layout::assign(&recording, &capacity);
@@ -314,7 +315,19 @@ impl Device {
             }
             Backing::Reference => PlanBacking::Reference(ReferencePlan::new(recording, &capacity)),
         };
-        Ok(Plan { backing, capacity, n_dispatches })
+        Ok(Plan { backing, capacity })
+    }
+
+    /// Sets how many milliseconds a submission, and a dispatch of plans compiled from now on, is predicted to take at
+    /// most; 50 at first. After a lost device, shorter work may get through where longer did not.
+    ///
+    /// # Panics
+    /// If it is not positive.
+    pub fn set_target_ms(&self, target_ms: f64) {
+        assert!(target_ms > 0.0, "work takes time");
+        if let Backing::Wgpu(device) = &self.inner.backing {
+            device.set_target_ms(target_ms);
+        }
     }
 
     /// Submits one run of a plan.

@@ -8,6 +8,7 @@ pub mod device;
 pub mod error;
 pub mod kernel;
 mod layout;
+mod pacing;
 pub mod recording;
 mod reference;
 mod wgpu_device;

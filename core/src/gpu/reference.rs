@@ -42,6 +42,11 @@ impl ReferencePlan {
         Self { recording, transients }
     }
 
+    /// Dispatches of one run.
+    pub fn n_dispatches(&self) -> usize {
+        self.recording.n_dispatches()
+    }
+
     /// Runs every command in order.
     pub fn run(&self, sizes: &Sizes, scalars: &StepScalars) {
         for command in &self.recording.commands {

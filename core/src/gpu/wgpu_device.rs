@@ -1,15 +1,16 @@
 //! The GPU side of [`super::device::Device`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{pick_adapter, report_of, request_device};
-use super::device::{AdapterReport, Resident};
+use super::device::{AdapterKind, AdapterReport, Resident};
 use super::error::GpuError;
 use super::kernel::{Constant, Kernel};
 use super::layout::Layout;
+use super::pacing::{self, Chunk};
 use super::recording::{Base, Command, Dispatch, Extent, Grid, Recording, Sizes, Slice, StepScalars, Value};
 
 /// Bytes between the params blocks of two dispatches: WebGPU's alignment of uniform bindings.
@@ -25,6 +26,9 @@ pub struct WgpuDevice {
     queue: wgpu::Queue,
     max_buffer_bytes: u64,
     max_binding_bytes: u64,
+    kind: AdapterKind,
+    /// See [`super::pacing`].
+    target_ms: Cell<f64>,
     error: ErrorSlot,
     pipelines: RefCell<BTreeMap<String, Pipeline>>,
     in_flight: RefCell<VecDeque<Fence>>,
@@ -59,12 +63,35 @@ pub struct WgpuPlan {
     _residents: Vec<Resident>,
 }
 
+impl WgpuPlan {
+    /// Dispatches of one run, the parts of those that were split counted each.
+    pub fn n_dispatches(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
+    }
+}
+
 #[derive(Debug)]
 enum Step {
-    Dispatch { pipeline: wgpu::ComputePipeline, bindings: wgpu::BindGroup, grid: Grid },
-    Clear { to: Place, len: Extent },
-    Copy { from: Place, to: Place, len: Extent },
+    Dispatch {
+        pipeline: wgpu::ComputePipeline,
+        bindings: wgpu::BindGroup,
+        grid: Grid,
+        chunk: Chunk,
+        load: Load,
+    },
+    Clear {
+        to: Place,
+        len: Extent,
+    },
+    Copy {
+        from: Place,
+        to: Place,
+        len: Extent,
+    },
 }
+
+/// Predicted operations of a dispatch at the capacity of its plan; of a step with fewer tokens they are at most that.
+type Load = f64;
 
 /// A buffer and an offset in bytes.
 type Place = (wgpu::Buffer, u64);
@@ -83,6 +110,8 @@ impl WgpuDevice {
         let opened = Self {
             max_buffer_bytes: limits.max_buffer_size,
             max_binding_bytes: limits.max_storage_buffer_binding_size,
+            kind: report.kind,
+            target_ms: Cell::new(pacing::TARGET_MS),
             device,
             queue,
             error,
@@ -163,7 +192,13 @@ impl WgpuDevice {
         layout: &Layout,
         blocks: Vec<Resident>,
     ) -> Result<WgpuPlan, GpuError> {
-        let n_dispatches = recording.n_dispatches();
+        let budget = self.budget();
+        let parts = |command: &Command| match command {
+            Command::Dispatch(dispatch) => pacing::chunks(dispatch, capacity, budget),
+            Command::Clear(_) | Command::Copy(_) => Vec::new(),
+        };
+        let chunks: Vec<Vec<Chunk>> = recording.commands.iter().map(parts).collect();
+        let n_dispatches = chunks.iter().map(Vec::len).sum::<usize>();
         let params = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("params"),
             size: (n_dispatches.max(1) * PARAMS_STRIDE) as u64,
@@ -179,7 +214,7 @@ impl WgpuDevice {
             _residents: recording.residents(),
         };
         let mut slot = 0;
-        for command in recording.commands {
+        for (command, chunks) in recording.commands.into_iter().zip(chunks) {
             match command {
                 Command::Clear(slice) => {
                     plan.steps
@@ -191,13 +226,19 @@ impl WgpuDevice {
                 }
                 Command::Dispatch(dispatch) => {
                     let pipeline = self.pipeline(dispatch.kernel, &dispatch.constants).await?;
-                    let bindings = self.bind(&pipeline, &dispatch, slot, &plan, layout, capacity)?;
-                    for (i, value) in dispatch.params.iter().enumerate() {
-                        plan.patches.push((slot * PARAMS_STRIDE / 4 + i, *value));
+                    let load = pacing::flop(&dispatch, capacity) / chunks.len() as f64;
+                    for chunk in chunks {
+                        let bindings = self.bind(&pipeline, &dispatch, slot, &plan, layout, capacity)?;
+                        let fields = dispatch.kernel.params.iter().zip(&dispatch.params);
+                        for (i, (field, value)) in fields.enumerate() {
+                            let start = field.name == pacing::ROW_START;
+                            let value = if start { Value::U32(chunk.row_start) } else { *value };
+                            plan.patches.push((slot * PARAMS_STRIDE / 4 + i, value));
+                        }
+                        let (pipeline, grid) = (pipeline.pipeline.clone(), dispatch.grid);
+                        plan.steps.push(Step::Dispatch { pipeline, bindings, grid, chunk, load });
+                        slot += 1;
                     }
-                    let grid = dispatch.grid;
-                    plan.steps.push(Step::Dispatch { pipeline: pipeline.pipeline, bindings, grid });
-                    slot += 1;
                 }
             }
         }
@@ -312,42 +353,45 @@ impl WgpuDevice {
             words[*at] = value.bits(sizes, scalars);
         }
         self.queue.write_buffer(&plan.params, 0, bytemuck::cast_slice(&words));
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass: Option<wgpu::ComputePass<'_>> = None;
+        let mut batch = Batch::new(&self.device, &self.queue, self.budget());
         for step in &plan.steps {
             match step {
                 Step::Clear { to: (buffer, offset), len } => {
-                    pass = None;
-                    encoder.clear_buffer(buffer, *offset, Some(len.under(sizes) as u64 * 4));
+                    let size = len.under(sizes) as u64 * 4;
+                    batch.encoder().clear_buffer(buffer, *offset, Some(size));
                 }
                 Step::Copy { from: (source, start), to: (target, offset), len } => {
-                    pass = None;
                     let size = len.under(sizes) as u64 * 4;
-                    encoder.copy_buffer_to_buffer(source, *start, target, *offset, size);
+                    batch.encoder().copy_buffer_to_buffer(source, *start, target, *offset, size);
                 }
-                Step::Dispatch { pipeline, bindings, grid } => {
-                    let [x, y] = grid.workgroups(sizes);
+                Step::Dispatch { pipeline, bindings, grid, chunk, load } => {
+                    let [x, y] = chunk.workgroups(grid, sizes);
                     if x == 0 || y == 0 {
                         continue;
                     }
-                    let pass = pass.get_or_insert_with(|| {
-                        let descriptor = wgpu::ComputePassDescriptor::default();
-                        encoder.begin_compute_pass(&descriptor).forget_lifetime()
-                    });
+                    let pass = batch.pass(*load);
                     pass.set_pipeline(pipeline);
                     pass.set_bind_group(0, bindings, &[]);
                     pass.dispatch_workgroups(x, y, 1);
                 }
             }
         }
-        drop(pass);
-        let index = self.queue.submit([encoder.finish()]);
+        let index = batch.submit();
         let (sender, done) = async_channel::bounded(1);
         self.queue.on_submitted_work_done(move || {
             let _ = sender.try_send(());
         });
         self.in_flight.borrow_mut().push_back(Fence { done, index });
         self.check()
+    }
+
+    /// Changes how many milliseconds of work go to the queue at a stretch.
+    pub fn set_target_ms(&self, target_ms: f64) {
+        self.target_ms.set(target_ms);
+    }
+
+    fn budget(&self) -> f64 {
+        pacing::budget(self.kind, self.target_ms.get())
     }
 
     pub async fn throttle(&self, in_flight: usize) -> Result<(), GpuError> {
@@ -390,6 +434,50 @@ impl WgpuDevice {
     pub fn destroy(&self) {
         keep(&self.error, GpuError::DeviceLost { detail: "it was destroyed".into() });
         self.device.destroy();
+    }
+}
+
+/// Commands on their way to the queue, handed over in submissions of at most `budget` predicted operations.
+struct Batch<'a> {
+    device: &'a wgpu::Device,
+    queue: &'a wgpu::Queue,
+    budget: f64,
+    load: f64,
+    encoder: wgpu::CommandEncoder,
+    pass: Option<wgpu::ComputePass<'static>>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(device: &'a wgpu::Device, queue: &'a wgpu::Queue, budget: f64) -> Self {
+        let encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        Self { device, queue, budget, load: 0.0, encoder, pass: None }
+    }
+
+    /// The encoder, outside any pass.
+    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        self.pass = None;
+        &mut self.encoder
+    }
+
+    /// The pass that a dispatch of so many operations goes into; a new submission where the last one is full.
+    fn pass(&mut self, load: f64) -> &mut wgpu::ComputePass<'static> {
+        if self.load > 0.0 && self.load + load > self.budget {
+            let next = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            self.pass = None;
+            self.queue.submit([std::mem::replace(&mut self.encoder, next).finish()]);
+            self.load = 0.0;
+        }
+        self.load += load;
+        let encoder = &mut self.encoder;
+        self.pass.get_or_insert_with(|| {
+            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
+        })
+    }
+
+    /// Hands over the rest.
+    fn submit(mut self) -> wgpu::SubmissionIndex {
+        self.pass = None;
+        self.queue.submit([self.encoder.finish()])
     }
 }
 

@@ -6,6 +6,7 @@ pub mod bert_names;
 pub mod config;
 pub mod config_fields;
 pub mod files;
+pub mod fit;
 pub mod head_layout;
 
 use crate::nn::inputs::BatchInputs;

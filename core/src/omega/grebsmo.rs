@@ -13,6 +13,8 @@
 //! The shape of the loop is Zhou and Tao's GreBsmo (AISTATS 2013); keeping exactly c entries instead of shrinking
 //! by λ is equation 1 of the DSEE paper taken literally.
 
+use std::ops::ControlFlow;
+
 use super::basis::orthonormal_rows;
 use super::linalg::{Matrix, Real, matmul, matmul_transposed, transposed_matmul};
 use super::schedule::{Next, Schedule};
@@ -31,6 +33,29 @@ pub fn grebsmo<T: Real>(
     random: &mut Random,
     progress: ProgressFn<'_>,
 ) -> Result<Omega, OmegaError> {
+    grebsmo_sweeps(w, rank, c, random, &mut |sweep| progress(&sweep.progress))
+}
+
+/// One alternation as it ended, for those who want to look on.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'a, T> {
+    /// How far the search is, with the positions of S.
+    pub progress: Progress<'a>,
+    /// W − U V, (m, n).
+    pub residual: &'a Matrix<T>,
+}
+
+/// [`grebsmo`] with an onlooker that sees U V and S after every alternation.
+///
+/// # Errors
+/// [`OmegaError::Interrupted`] when the onlooker says so.
+pub fn grebsmo_sweeps<T: Real>(
+    w: &Matrix<T>,
+    rank: usize,
+    c: usize,
+    random: &mut Random,
+    onlooker: &mut dyn FnMut(&Sweep<'_, T>) -> ControlFlow<()>,
+) -> Result<Omega, OmegaError> {
     let norm = w.norm();
     let mut schedule = Schedule::new(rank);
     let mut search = Search::new(w);
@@ -40,7 +65,8 @@ pub fn grebsmo<T: Real>(
         search.alternate(&v, c);
         let next = schedule.after(search.error);
         let (iterations, relative_error) = (schedule.iterations, relative(search.error, norm));
-        if progress(&Progress { iterations, rank, relative_error, support: &search.support }).is_break() {
+        let progress = Progress { iterations, rank, relative_error, support: &search.support };
+        if onlooker(&Sweep { progress, residual: &search.residual }).is_break() {
             return Err(OmegaError::Interrupted);
         }
         v = search.v.clone();
@@ -56,7 +82,7 @@ pub fn grebsmo<T: Real>(
 }
 
 /// error / norm, and 0 for a zero matrix.
-pub(super) fn relative(error: f64, norm: f64) -> f64 {
+pub(crate) fn relative(error: f64, norm: f64) -> f64 {
     if norm > 0.0 { error / norm } else { 0.0 }
 }
 
@@ -133,8 +159,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
-    use std::ops::ControlFlow;
-
     use crate::omega::synthetic::{self, hits};
 
     fn find<T: Real>(w: &Matrix<f64>, rank: usize, c: usize, seed: u64) -> Omega {

@@ -9,7 +9,7 @@ mod event;
 mod run_event;
 mod views;
 
-pub use cards::{DataCard, HeadOrigin, LengthBin, ModelCard, PreviewRow, SiteCard};
+pub use cards::{DataCard, HeadOrigin, LengthBin, MemoryEstimate, ModelCard, PreviewRow, SiteCard};
 pub use command::{Command, ExportFormat, RunId, Settings, TextInput};
 pub use event::{Event, FailureKind, FailureReport, Problem};
 pub use run_event::*;

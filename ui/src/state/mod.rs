@@ -1,14 +1,23 @@
 //! What the window knows. It changes only by [`AppState::apply`] and [`AppState::notice`], and by the user's own settings.
 
+mod control;
+mod log;
+pub mod presets;
+mod progress;
 mod run_view;
+mod sources;
 
+pub use control::Remedy;
+pub use log::Log;
+pub use progress::{Progress, doing};
 pub use run_view::{Activity, RunView};
+pub use sources::Sources;
 
 use dsee_core::gpu::AdapterReport;
 use dsee_core::protocol::{
     Command, DataCard, Event, FailureReport, ModelCard, Predicted, Problem, Quality, RunId, Settings,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shell::{Download, FileRef, Notice, Purpose, SavedRun, Storage};
 
@@ -34,6 +43,53 @@ pub enum Screen {
     Export,
     /// Lessons.
     Lessons,
+}
+
+impl Screen {
+    /// All screens in the order of the work.
+    pub const ALL: [Self; 9] = [
+        Self::Model,
+        Self::Data,
+        Self::Method,
+        Self::Train,
+        Self::Inspect,
+        Self::TryIt,
+        Self::Runs,
+        Self::Export,
+        Self::Lessons,
+    ];
+
+    /// Its name on the window.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "Model",
+            Self::Data => "Data",
+            Self::Method => "Method",
+            Self::Train => "Train",
+            Self::Inspect => "Inspect",
+            Self::TryIt => "Try it",
+            Self::Runs => "Runs",
+            Self::Export => "Export",
+            Self::Lessons => "Lessons",
+        }
+    }
+
+    /// Its name in a link.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Data => "data",
+            Self::Method => "method",
+            Self::Train => "train",
+            Self::Inspect => "inspect",
+            Self::TryIt => "try",
+            Self::Runs => "runs",
+            Self::Export => "export",
+            Self::Lessons => "lessons",
+        }
+    }
 }
 
 /// What the window knows.
@@ -81,6 +137,14 @@ pub struct AppState {
     pub read_only: Option<String>,
     /// What the address said at the start, until a screen has taken it.
     pub link: Option<String>,
+    /// The open lesson and how it is set, as it stands in a link; the lessons screen writes and reads it.
+    pub lesson: Option<String>,
+    /// Controls that a link hides: `nav`, `transport`, `settings`, and names of the lessons' own.
+    pub hidden: BTreeSet<String>,
+    /// What happened lately.
+    pub log: Log,
+    /// Where the loaded model and data came from.
+    pub sources: Sources,
     next_number: u64,
 }
 
@@ -97,20 +161,30 @@ impl AppState {
         self.runs.get(&self.current?)
     }
 
+    /// Whether a control is to be drawn.
+    #[must_use]
+    pub fn shows(&self, control: &str) -> bool {
+        !self.hidden.contains(control)
+    }
+
     /// Takes note of an event of the engine.
     pub fn apply(&mut self, event: &Event) {
+        self.log.event(event);
         match event {
-            Event::Ready { adapter } => {
-                self.adapter = Some(adapter.clone());
-                self.engine_gone = false;
+            Event::Ready { adapter } => self.note_ready(adapter),
+            Event::ModelLoaded(card) => {
+                self.forget_first_run(card.embedded);
+                self.model = Some(card.clone());
             }
-            Event::ModelLoaded(card) => self.model = Some(card.clone()),
-            Event::DataLoaded(card) => self.data = Some(card.clone()),
+            Event::DataLoaded(card) => {
+                self.forget_first_run(card.embedded);
+                self.data = Some(card.clone());
+            }
             Event::Predicted(predicted) => self.predicted = Some(predicted.clone()),
             Event::Judged { run, quality } => drop(self.quality.insert(*run, quality.clone())),
             Event::Working { what, share } => self.working = Some((what.clone(), *share)),
             Event::Rejected { command, problems } => {
-                self.rejected = Some((command.clone(), problems.clone()));
+                self.note_rejected(command, problems);
             }
             Event::Failed(report) => self.failure = Some(report.clone()),
             _ => {}
@@ -132,13 +206,53 @@ impl AppState {
             Notice::Storage(storage) => self.storage = storage,
             Notice::Runs(runs) => self.saved_runs = runs,
             Notice::LastRun(run) => self.last_run = run.map(|run| *run),
-            Notice::Link(link) => self.link = Some(link),
-            Notice::Problem(text) => self.messages.push(text),
-            Notice::EngineGone(report) => {
-                self.failure = Some(report);
-                self.engine_gone = true;
+            Notice::Link(link) => {
+                crate::link::apply(self, &link);
+                self.link = Some(link);
             }
+            Notice::Problem(text) => {
+                self.log.line(format!("problem: {text}"));
+                self.messages.push(text);
+            }
+            Notice::EngineGone(report) => self.note_engine_gone(report),
             Notice::ReadOnly(why) => self.read_only = Some(why),
         }
+    }
+
+    fn note_ready(&mut self, adapter: &AdapterReport) {
+        let first = self.adapter.is_none();
+        self.adapter = Some(adapter.clone());
+        self.engine_gone = false;
+        if first && self.settings.is_empty() {
+            self.settings = presets::first_run();
+        }
+    }
+
+    /// The quick settings are for the model and the data inside the program only.
+    fn forget_first_run(&mut self, embedded: bool) {
+        if !embedded && self.settings == presets::first_run() {
+            self.settings.clear();
+        }
+    }
+
+    /// A run that could not start never was.
+    fn note_rejected(&mut self, command: &Command, problems: &[Problem]) {
+        self.rejected = Some((command.clone(), problems.to_vec()));
+        if let Command::Start { run, .. } | Command::Restore { run, .. } = command {
+            self.runs.remove(run);
+            if self.current == Some(*run) {
+                self.current = self.runs.keys().next_back().copied();
+            }
+        }
+    }
+
+    fn note_engine_gone(&mut self, report: FailureReport) {
+        self.log.line(format!("the engine ended: {}", report.text));
+        for run in self.runs.values_mut().filter(|run| run.activity.is_under_way()) {
+            run.activity = Activity::Failed;
+        }
+        self.failure = Some(report);
+        self.engine_gone = true;
+        self.working = None;
     }
 }

@@ -1,17 +1,28 @@
 //! Pieces that screens are made of, so that they look and behave alike.
 
-use egui::{Frame, Response, RichText, Ui};
+pub mod form;
+pub mod heat_map;
+pub mod numbers;
+pub mod page;
 
-use crate::theme::{SPACE, TARGET, colours};
+use egui::{Button, Color32, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
 
-/// A panel with a heading.
+use crate::theme::{ROUND, SPACE, TARGET, colours, display};
+
+/// A panel with a heading; without one, if the heading is empty.
 pub fn card<R>(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
-    Frame::group(ui.style())
+    let colours = colours(ui);
+    Frame::new()
+        .fill(colours.surface)
+        .stroke(Stroke::new(1.0, colours.border))
+        .corner_radius(ROUND)
         .inner_margin(SPACE[3])
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ui.heading(title);
-            ui.add_space(SPACE[1]);
+            if !title.is_empty() {
+                ui.heading(title);
+                ui.add_space(SPACE[0]);
+            }
             content(ui)
         })
         .inner
@@ -20,8 +31,9 @@ pub fn card<R>(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui) -> R) -> 
 /// A number with its name.
 pub fn stat(ui: &mut Ui, name: &str, value: &str) {
     ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
         ui.label(RichText::new(name).small().weak());
-        ui.label(RichText::new(value).strong());
+        ui.label(RichText::new(value).text_style(display()).strong());
     });
 }
 
@@ -39,12 +51,51 @@ pub fn empty_state(ui: &mut Ui, title: &str, text: &str, button: Option<&str>) -
 
 /// The one button of a screen that asks to be pressed.
 pub fn primary(ui: &mut Ui, text: &str) -> Response {
-    let colours = colours(ui);
-    let text = RichText::new(text).strong().color(egui::Color32::WHITE);
-    ui.add(egui::Button::new(text).fill(colours.accent).min_size(egui::vec2(TARGET * 2.5, TARGET)))
+    ui.add(primary_button(ui, text))
+}
+
+/// [`primary`] for layouts and for buttons that are not always enabled.
+#[must_use]
+pub fn primary_button<'a>(ui: &Ui, text: &str) -> Button<'a> {
+    let text = RichText::new(text).strong().color(Color32::WHITE);
+    Button::new(text).fill(colours(ui).accent_fill).min_size(vec2(TARGET * 2.5, TARGET))
 }
 
 /// A sentence about something wrong, in the colour for it.
 pub fn error_line(ui: &mut Ui, text: &str) {
     ui.colored_label(colours(ui).error, text);
+}
+
+/// A short fact in a rounded box, with a dot in the colour of its meaning.
+pub fn chip(ui: &mut Ui, text: &str, meaning: Color32) -> Response {
+    let colours = colours(ui);
+    let frame = Frame::new()
+        .fill(colours.surface)
+        .stroke(Stroke::new(1.0, colours.border))
+        .corner_radius(u8::MAX)
+        .inner_margin(Margin::symmetric(SPACE[2] as i8, SPACE[0] as i8));
+    let shown = frame.show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().interact_size.y = 0.0;
+            let (dot, _) = ui.allocate_exact_size(vec2(SPACE[1], SPACE[1]), Sense::hover());
+            ui.painter().circle_filled(dot.center(), SPACE[0], meaning);
+            ui.add(egui::Label::new(RichText::new(text).small()).truncate());
+        });
+    });
+    shown.response
+}
+
+/// A thin bar that is filled to `share`, in [0, 1].
+pub fn progress_line(ui: &mut Ui, name: &str, share: f32, width: f32) {
+    let colours = colours(ui);
+    let (area, response) = ui.allocate_exact_size(vec2(width.max(SPACE[4]), SPACE[1]), Sense::hover());
+    let bar = area.shrink2(vec2(0.0, 1.0));
+    ui.painter().rect_filled(bar, u8::MAX, colours.raised);
+    if share > 0.0 {
+        let filled = bar.with_max_x(bar.left() + (bar.width() * share).max(bar.height()));
+        ui.painter().rect_filled(filled, u8::MAX, colours.accent);
+    }
+    let percent = (100.0 * share).round();
+    response
+        .widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, format!("{name} {percent} %")));
 }

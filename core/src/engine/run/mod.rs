@@ -16,6 +16,7 @@ use crate::data::{DataSplits, EncodedDataset, LabelSet};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
 use crate::models::files::PretrainedModel;
+use crate::models::fit;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
 use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, RunEvent};
@@ -74,6 +75,7 @@ impl Run {
         data: &DataSplits,
         resume: Option<RunCheckpoint>,
     ) -> Result<Self, EngineError> {
+        fit::check(&model.config, device.report())?;
         let labels = data.train.labels.clone();
         let encode =
             |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
@@ -104,11 +106,16 @@ impl Run {
             asked: Asked::default(),
             started: now,
         };
+        let data_sha256 = [run.train.sha256(), run.validation.sha256()];
         if let Some(checkpoint) = resume {
+            checkpoint.check_data(&data_sha256)?;
             run.state = checkpoint.state.clone();
             run.position = Position { phase: None, ..checkpoint.position.clone() };
             run.safe = checkpoint.clone();
             run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
+        }
+        for position in [&mut run.position, &mut run.safe.position] {
+            position.data_sha256.clone_from(&data_sha256);
         }
         Ok(run)
     }

@@ -1,5 +1,6 @@
 //! The kernels of the matrix products, and the one place that chooses between them.
 
+use super::epilogue::EPILOGUE;
 use super::{Shape, reference};
 use crate::gpu::kernel::{Field, float, read, uint, write};
 use crate::gpu::{AdapterKind, Binding, Constant, Dim, Extent, Grid, Kernel, Slice, Value};
@@ -23,6 +24,7 @@ pub const KERNELS: &[&Kernel] = &[
     &NN_SUBGROUP,
     &TN_SUBGROUP,
     &SKINNY_SUBGROUP,
+    &EPILOGUE,
 ];
 
 const NT_PARAMS: &[Field] = &[

@@ -10,11 +10,14 @@
 //! [`design`] is the one place that chooses between the designs of a product.
 
 mod design;
+mod epilogue;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use crate::gpu::{AdapterKind, Constant, Dim, Slice};
+use crate::ops::activation::activation_backward;
+use crate::ops::add::add_in_place;
 use crate::tape::Tape;
 
 pub use design::KERNELS;
@@ -59,17 +62,32 @@ pub struct Shape {
     pub k: Dim,
 }
 
+impl Epilogue {
+    fn constants(&self) -> [(&'static str, Constant); 5] {
+        [
+            ("HAS_BIAS", self.bias.is_some().into()),
+            ("ACTIVATION", self.activation.into()),
+            ("STORE_PRE", self.pre.is_some().into()),
+            ("HAS_DROPOUT", self.dropout.is_some().into()),
+            ("HAS_RESIDUAL", self.residual.is_some().into()),
+        ]
+    }
+}
+
 /// `y = epilogue(x wᵀ)`: x (M, K), w (N, K), y (M, N).
 pub fn nt(tape: &mut Tape, shape: Shape, x: &Slice, w: &Slice, y: &Slice, epilogue: &Epilogue) {
+    let by_fours = fours(&[shape.n.into(), shape.k]);
+    if epilogue::is_fused(tape.kind(), by_fours) {
+        record_nt(tape, shape, x, w, y, epilogue);
+    } else {
+        record_nt(tape, shape, x, w, y, &Epilogue::default());
+        epilogue::record(tape, shape.m, shape.n, 1.0, y, epilogue, w);
+    }
+}
+
+fn record_nt(tape: &mut Tape, shape: Shape, x: &Slice, w: &Slice, y: &Slice, epilogue: &Epilogue) {
     let unused = tape.scratch(1, 4);
     let (stream, rate) = epilogue.dropout.unwrap_or((0, 0.0));
-    let constants = [
-        ("HAS_BIAS", epilogue.bias.is_some().into()),
-        ("ACTIVATION", epilogue.activation.into()),
-        ("STORE_PRE", epilogue.pre.is_some().into()),
-        ("HAS_DROPOUT", epilogue.dropout.is_some().into()),
-        ("HAS_RESIDUAL", epilogue.residual.is_some().into()),
-    ];
     let extra = [
         ("dropout_seed", tape.dropout_seed()),
         ("dropout_stream", stream.into()),
@@ -82,7 +100,7 @@ pub fn nt(tape: &mut Tape, shape: Shape, x: &Slice, w: &Slice, y: &Slice, epilog
     let buffers = [x, w, bias, residual, y, pre];
     let design = design(tape.kind(), &NT, shape.m, shape.n.into(), fours(&[shape.n.into(), shape.k]));
     let tiles = [shape.m, shape.n.into()];
-    design.dispatch(tape, shape, tiles, &constants, &extra, &buffers);
+    design.dispatch(tape, shape, tiles, &epilogue.constants(), &extra, &buffers);
 }
 
 /// `dx (+)= (dy w) · act'(pre)`: dy (M, K), w (K, N), dx and pre (M, N).
@@ -95,29 +113,45 @@ pub fn nn(
     accumulate: bool,
     activation: Option<(u32, &Slice)>,
 ) {
-    let (kind, pre) = activation.unwrap_or((activation::NONE, w));
-    let constants =
-        [("ACCUMULATE", accumulate.into()), ("ACTIVATION", kind.into()), ("HAS_BASE", false.into())];
-    record_nn(tape, shape, &constants, 1.0, [dy, w, pre, dx]);
+    let by_fours = fours(&[shape.n.into(), shape.k]);
+    if epilogue::is_fused(tape.kind(), by_fours) || (!accumulate && activation.is_none()) {
+        let (kind, pre) = activation.unwrap_or((activation::NONE, w));
+        record_nn(tape, shape, [accumulate, false], kind, 1.0, [dy, w, pre, dx]);
+        return;
+    }
+    let product = tape.scratch(shape.m, shape.n);
+    record_nn(tape, shape, [false; 2], activation::NONE, 1.0, [dy, w, w, &product]);
+    let len = product.len;
+    match activation {
+        Some((kind, pre)) => activation_backward(tape, kind, pre, &product, dx, len, accumulate),
+        None => add_in_place(tape, &product, dx, len, 1.0),
+    }
 }
 
 /// `out = base + scale · x w`: x (M, K), w (K, N), base and out (M, N).
 pub fn nn_onto(tape: &mut Tape, shape: Shape, x: &Slice, w: &Slice, base: &Slice, scale: f32, out: &Slice) {
-    let constants =
-        [("ACCUMULATE", false.into()), ("ACTIVATION", activation::NONE.into()), ("HAS_BASE", true.into())];
-    record_nn(tape, shape, &constants, scale, [x, w, base, out]);
+    if epilogue::is_fused(tape.kind(), fours(&[shape.n.into(), shape.k])) {
+        record_nn(tape, shape, [false, true], activation::NONE, scale, [x, w, base, out]);
+        return;
+    }
+    record_nn(tape, shape, [false; 2], activation::NONE, 1.0, [x, w, w, out]);
+    let onto = Epilogue { residual: Some(base.clone()), ..Epilogue::default() };
+    epilogue::record(tape, shape.m, shape.n, scale, out, &onto, w);
 }
 
 fn record_nn(
     tape: &mut Tape,
     shape: Shape,
-    constants: &[(&'static str, Constant)],
+    [accumulate, has_base]: [bool; 2],
+    activation: u32,
     scale: f32,
     buffers: [&Slice; 4],
 ) {
+    let constants =
+        [("ACCUMULATE", accumulate.into()), ("ACTIVATION", activation.into()), ("HAS_BASE", has_base.into())];
     let design = design(tape.kind(), &NN, shape.m, shape.n.into(), fours(&[shape.n.into(), shape.k]));
     let tiles = [shape.m, shape.n.into()];
-    design.dispatch(tape, shape, tiles, constants, &[("scale", scale.into())], &buffers);
+    design.dispatch(tape, shape, tiles, &constants, &[("scale", scale.into())], &buffers);
 }
 
 /// `dw (+)= scale · dyᵀ x`: dy (K, M), x (K, N), dw (M, N).

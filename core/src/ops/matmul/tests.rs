@@ -9,8 +9,22 @@ fn sizes(tokens: usize) -> Sizes {
     Sizes { tokens, ..Sizes::default() }
 }
 
+/// Records as for a GPU, where what follows a product is part of its kernel, or as for the machine itself. The reference
+/// device keeps its own design: it has only one.
+fn choose_kind(tape: &mut Tape, device: &Device, as_gpu: bool) {
+    if as_gpu && device.kind() != AdapterKind::Reference {
+        tape.set_kind(AdapterKind::Hardware);
+    }
+}
+
 /// Forward with everything that can follow it. The gradient belongs to `nn::linear` and is tested there.
 fn forward(tokens: usize, n: usize, k: usize, kind: u32, dropout: Option<(u32, f32)>) {
+    for as_gpu in [false, true] {
+        forward_as(as_gpu, tokens, n, k, kind, dropout);
+    }
+}
+
+fn forward_as(as_gpu: bool, tokens: usize, n: usize, k: usize, kind: u32, dropout: Option<(u32, f32)>) {
     let sizes = sizes(tokens);
     let inputs = vec![
         frozen(Dim::Tokens, k, &sizes, 1),
@@ -18,7 +32,8 @@ fn forward(tokens: usize, n: usize, k: usize, kind: u32, dropout: Option<(u32, f
         frozen(Dim::Fixed(1), n, &sizes, 3),
         frozen(Dim::Tokens, n, &sizes, 4),
     ];
-    check_op_gpu(&sizes, inputs, |tape, _, x| {
+    check_op_gpu(&sizes, inputs, |tape, device, x| {
+        choose_kind(tape, device, as_gpu);
         let shape = Shape { m: Dim::Tokens, n, k: Dim::Fixed(k) };
         let (y, pre) = (tape.output(Dim::Tokens, n, false), tape.scratch(Dim::Tokens, n));
         let epilogue = Epilogue {
@@ -44,7 +59,7 @@ fn forward_at_tiny_odd_and_bert_sizes() {
 }
 
 /// dx and dw of every design against the reference, from a product of two inputs.
-fn backward(tokens: usize, n: usize, k: usize, accumulate: bool) {
+fn backward(as_gpu: bool, tokens: usize, n: usize, k: usize, accumulate: bool) {
     let sizes = sizes(tokens);
     let inputs = || {
         vec![
@@ -53,7 +68,8 @@ fn backward(tokens: usize, n: usize, k: usize, accumulate: bool) {
             frozen(Dim::Tokens, n, &sizes, 3),
         ]
     };
-    check_op_gpu(&sizes, inputs(), |tape, _, x| {
+    check_op_gpu(&sizes, inputs(), |tape, device, x| {
+        choose_kind(tape, device, as_gpu);
         let shape = Shape { m: Dim::Tokens, n, k: Dim::Fixed(k) };
         let y = tape.output(Dim::Tokens, n, false);
         tape.clear(&y.slice);
@@ -62,7 +78,8 @@ fn backward(tokens: usize, n: usize, k: usize, accumulate: bool) {
         nn(tape, shape, &x[0].slice, &x[1].slice, &y.slice, accumulate, None);
         y
     });
-    check_op_gpu(&sizes, inputs(), |tape, _, x| {
+    check_op_gpu(&sizes, inputs(), |tape, device, x| {
+        choose_kind(tape, device, as_gpu);
         let shape = Shape { m: Dim::Fixed(k), n, k: Dim::Tokens };
         let y = tape.output(Dim::Fixed(k), n, false);
         tape.clear(&y.slice);
@@ -75,8 +92,27 @@ fn backward(tokens: usize, n: usize, k: usize, accumulate: bool) {
 #[test]
 fn gradients_at_tiny_odd_and_bert_sizes() {
     for (tokens, n, k) in [(1, 4, 4), (3, 2, 5), (31, 33, 7), (33, 36, 12), (65, 16, 128), (130, 128, 64)] {
-        backward(tokens, n, k, true);
-        backward(tokens, n, k, false);
+        for (as_gpu, accumulate) in [(false, false), (false, true), (true, false), (true, true)] {
+            backward(as_gpu, tokens, n, k, accumulate);
+        }
+    }
+}
+
+#[test]
+fn an_effective_weight_is_written_onto_its_base() {
+    for (as_gpu, n) in [(false, 12), (true, 12), (false, 5)] {
+        let inputs = vec![
+            frozen(Dim::Fixed(9), 4, &sizes(0), 1),
+            frozen(Dim::Fixed(4), n, &sizes(0), 2),
+            frozen(Dim::Fixed(9), n, &sizes(0), 3),
+        ];
+        check_op_gpu(&sizes(0), inputs, |tape, device, x| {
+            choose_kind(tape, device, as_gpu);
+            let out = tape.output(Dim::Fixed(9), n, false);
+            let shape = Shape { m: Dim::Fixed(9), n, k: Dim::Fixed(4) };
+            nn_onto(tape, shape, &x[0].slice, &x[1].slice, &x[2].slice, 0.5, &out.slice);
+            out
+        });
     }
 }
 
@@ -102,9 +138,9 @@ fn every_design_computes_the_same() {
         let sizes = sizes(45);
         let inputs = vec![frozen(Dim::Tokens, 36, &sizes, 1), frozen(Dim::Fixed(36), 72, &sizes, 2)];
         check_op_gpu(&sizes, inputs, |tape, device: &Device, x: &[Tensor]| {
-            let real = device.kind();
-            // The reference device keeps its own design: it has only one.
-            tape.set_kind(if real == AdapterKind::Reference { real } else { kind });
+            if device.kind() != AdapterKind::Reference {
+                tape.set_kind(kind);
+            }
             let (y, z) = (tape.output(Dim::Tokens, 72, false), tape.scratch(Dim::Tokens, 36));
             let shape = |n, k| Shape { m: Dim::Tokens, n, k: Dim::Fixed(k) };
             nn(tape, shape(72, 36), &x[0].slice, &x[1].slice, &y.slice, false, None);

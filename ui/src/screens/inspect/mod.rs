@@ -1,19 +1,311 @@
-//! Screen: matrices, singular values, heads.
+//! Screen: a matrix of the model in all its parts, singular values, heads, and where the zeros are.
 
-use dsee_core::{protocol::Event, source::NamedBytes};
+mod heads;
+mod ledger;
+mod matrix;
+mod spectrum;
 
-use crate::{shell::Action, state::AppState};
+pub use matrix::{Entry, Matrix};
+
+use dsee_core::{
+    protocol::{Command, Event, Phase, SiteCard},
+    source::NamedBytes,
+};
+use egui::{ComboBox, DragValue, Ui, vec2};
+
+use crate::{
+    shell::Action,
+    state::{Activity, AppState, Screen},
+    theme::{NARROW, SPACE, TARGET},
+    widgets::{
+        card, empty_state, error_line,
+        heat_map::{HeatMap, colour_bar},
+        page::page,
+        stat,
+    },
+};
+
+/// Seconds between two looks at a matrix while a run is on.
+const EVERY: f64 = 3.0;
 
 /// What the screen remembers.
 #[derive(Default)]
-pub struct InspectScreen {}
+pub struct InspectScreen {
+    /// Module path that was chosen.
+    path: Option<String>,
+    /// The newest picture.
+    matrix: Option<Matrix>,
+    /// The request under way; never a second one beside it.
+    pending: Option<u64>,
+    /// Time of the last request, in seconds of the window's clock.
+    asked_at: f64,
+    /// What the run was doing at the last request.
+    seen: Option<(Activity, Option<Phase>)>,
+    /// Why the last request gave nothing.
+    problem: Option<String>,
+    /// Row and column that are looked at.
+    entry: (usize, usize),
+}
 
 impl InspectScreen {
     /// Takes what it needs of an event's bytes.
-    pub fn event(&mut self, _event: &Event, _attachments: &[NamedBytes]) {}
+    pub fn event(&mut self, event: &Event, attachments: &[NamedBytes]) {
+        match event {
+            Event::Inspected(view) if Some(view.request) == self.pending => {
+                self.pending = None;
+                let matrix = Matrix::new(view, attachments);
+                self.problem =
+                    matrix.is_none().then(|| "The picture came incomplete: look again.".to_owned());
+                self.matrix = matrix.or(self.matrix.take());
+            }
+            Event::Rejected { command: Command::Inspect { request, .. }, problems }
+                if Some(*request) == self.pending =>
+            {
+                self.pending = None;
+                self.problem = problems.first().map(|problem| problem.text.clone());
+            }
+            Event::Failed(_) => self.pending = None,
+            // Another model: its matrices have other names and numbers.
+            Event::ModelLoaded(_) => *self = Self::default(),
+            _ => {}
+        }
+    }
 
     /// Draws it.
-    pub fn show(&mut self, ui: &mut egui::Ui, state: &mut AppState, actions: &mut Vec<Action>) {
-        let _ = (ui, state, actions);
+    pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+        let Some(model) = state.model.clone().filter(|model| !model.sites.is_empty()) else {
+            let text = "Load a model first: the built-in one is there at once. Then every matrix of it can be \
+                        looked at here, also while a run is on.";
+            if empty_state(ui, "No model yet", text, Some("Choose a model")) {
+                state.screen = Screen::Model;
+            }
+            return;
+        };
+        if state.engine_gone {
+            self.pending = None;
+        }
+        self.keep_up(ui, state, &model.sites, actions);
+        page(ui, "inspect", |ui| {
+            self.chooser(ui, state, &model.sites, actions);
+            if let Some(matrix) = &mut self.matrix {
+                pictures(ui, matrix, &mut self.entry);
+            }
+            self.figures(ui, state);
+        });
+    }
+
+    /// Asks for the matrix on its own: at first, when a phase has ended, and every few seconds of a run.
+    fn keep_up(&mut self, ui: &Ui, state: &mut AppState, sites: &[SiteCard], actions: &mut Vec<Action>) {
+        if self.path.is_none() {
+            self.path = sites.first().map(|site| site.path.clone());
+        }
+        let now = ui.input(|input| input.time);
+        let doing = state.run().map(|run| (run.activity, run.phase));
+        let is_new = self.matrix.as_ref().map(|matrix| &matrix.view.path) != self.path.as_ref();
+        let runs = matches!(doing, Some((Activity::Running, _)));
+        let is_due = (is_new && self.problem.is_none())
+            || doing != self.seen
+            || (runs && now - self.asked_at >= EVERY);
+        if is_due {
+            self.ask(now, state, actions);
+        }
+        if runs {
+            ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(EVERY));
+        }
+    }
+
+    /// Sends the request unless one is under way or nobody would answer.
+    fn ask(&mut self, now: f64, state: &mut AppState, actions: &mut Vec<Action>) {
+        let Some(path) = self.path.clone().filter(|_| self.pending.is_none() && !state.engine_gone) else {
+            return;
+        };
+        let request = state.next_number();
+        self.pending = Some(request);
+        self.problem = None;
+        self.asked_at = now;
+        self.seen = state.run().map(|run| (run.activity, run.phase));
+        actions.push(Action::Send { command: Command::Inspect { request, path }, files: Vec::new() });
+    }
+
+    fn chooser(&mut self, ui: &mut Ui, state: &mut AppState, sites: &[SiteCard], actions: &mut Vec<Action>) {
+        card(ui, "Matrix", |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().interact_size.y = TARGET;
+                self.choose_site(ui, sites);
+                if ui.add_enabled(self.pending.is_none(), egui::Button::new("Look again")).clicked() {
+                    let now = ui.input(|input| input.time);
+                    self.ask(now, state, actions);
+                }
+                if self.pending.is_some() {
+                    ui.add(egui::Spinner::new().size(16.0));
+                }
+            });
+            if let Some(problem) = &self.problem {
+                error_line(ui, problem);
+            }
+            let Some(matrix) = &self.matrix else { return };
+            let view = &matrix.view;
+            ui.add_space(SPACE[1]);
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = SPACE[4];
+                stat(ui, "size", &format!("{} × {}", view.d_out, view.d_in));
+                stat(ui, "after step", &view.step.to_string());
+                stat(ui, "rank of B A", &view.rank.to_string());
+                stat(ui, "entries in Ω", &view.s_indices.len().to_string());
+                let share = 100.0 * view.n_zeros as f64 / (view.d_out * view.d_in).max(1) as f64;
+                stat(ui, "pruned", &format!("{} ({share:.1} %)", view.n_zeros));
+                if !view.removed_heads.is_empty() {
+                    let heads: Vec<String> = view.removed_heads.iter().map(usize::to_string).collect();
+                    stat(ui, "removed heads", &heads.join(", "));
+                }
+            });
+        });
+    }
+
+    /// Layer and module: changing the layer keeps the module where that layer has it.
+    fn choose_site(&mut self, ui: &mut Ui, sites: &[SiteCard]) {
+        let Some(now) = sites.iter().find(|site| Some(&site.path) == self.path.as_ref()) else {
+            self.path = None;
+            return;
+        };
+        let layer_name = |layer: Option<usize>| layer.map_or("outside".to_owned(), |n| format!("layer {n}"));
+        let (mut layer, mut role) = (now.layer, now.role);
+        let combo = |label: &str, text: String| ComboBox::new(label.to_owned(), label).selected_text(text);
+        combo("Layer", layer_name(layer)).show_ui(ui, |ui| {
+            let mut layers: Vec<Option<usize>> = sites.iter().map(|site| site.layer).collect();
+            layers.dedup();
+            for one in layers {
+                ui.selectable_value(&mut layer, one, layer_name(one));
+            }
+        });
+        let in_layer: Vec<&SiteCard> = sites.iter().filter(|site| site.layer == layer).collect();
+        if !in_layer.iter().any(|site| site.role == role)
+            && let Some(first) = in_layer.first()
+        {
+            role = first.role;
+        }
+        combo("Module", role.to_string()).show_ui(ui, |ui| {
+            for site in &in_layer {
+                ui.selectable_value(&mut role, site.role, site.role.to_string());
+            }
+        });
+        if let Some(site) = in_layer.iter().find(|site| site.role == role)
+            && Some(&site.path) != self.path.as_ref()
+        {
+            self.path = Some(site.path.clone());
+            self.problem = None;
+        }
+    }
+
+    /// Singular values, heads and zeros.
+    fn figures(&self, ui: &mut Ui, state: &AppState) {
+        if let Some(matrix) = self.matrix.as_ref().filter(|m| !m.view.weight_singular_values.is_empty()) {
+            card(ui, "Singular values", |ui| spectrum::show(ui, matrix));
+        }
+        let Some(run) = state.run() else {
+            card(ui, "Heads and zeros", |ui| {
+                ui.label("Start a run with pruning: head scores and the zeros of every matrix appear here.");
+            });
+            return;
+        };
+        let pruned = run.pruned.as_ref();
+        card(ui, "Head scores", |ui| match pruned.filter(|pruned| !pruned.head_scores.is_empty()) {
+            Some(pruned) => heads::show(ui, &pruned.head_scores, &pruned.removed_heads),
+            None => {
+                drop(ui.label("Heads are scored by a run that prunes heads, for example \"DSEE 3 heads\"."))
+            }
+        });
+        card(ui, "Zeros in every matrix", |ui| match pruned.filter(|pruned| !pruned.matrices.is_empty()) {
+            Some(pruned) => ledger::show(ui, &pruned.matrices),
+            None => drop(ui.label("Nothing has been pruned yet: every weight is still there.")),
+        });
+    }
+}
+
+/// The pictures, and the entry that is looked at.
+fn pictures(ui: &mut Ui, matrix: &mut Matrix, entry: &mut (usize, usize)) {
+    let (rows, cols) = (matrix.view.d_out, matrix.view.d_in);
+    entry.0 = entry.0.min(rows.saturating_sub(1));
+    entry.1 = entry.1.min(cols.saturating_sub(1));
+    card(ui, "Parts", |ui| {
+        let gap = SPACE[3];
+        let n_columns = if ui.available_width() < NARROW { 2 } else { 3 };
+        let tile = ((ui.available_width() - gap * (n_columns - 1) as f32) / n_columns as f32).min(300.0);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = vec2(gap, gap);
+            let parts = [
+                ("W", "pretrained weight"),
+                ("s·BA", "low-rank update"),
+                ("s·S", "sparse update on Ω"),
+                ("ΔW", "both updates together"),
+                ("Mask", "what pruning left of W"),
+            ];
+            for (i, (name, meaning)) in parts.into_iter().enumerate() {
+                ui.allocate_ui(vec2(tile, 0.0), |ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(tile);
+                        part(ui, matrix, i, (name, meaning), tile, entry);
+                    });
+                });
+            }
+        });
+    });
+    card(ui, "One entry", |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().interact_size.y = TARGET;
+            ui.add(DragValue::new(&mut entry.0).range(0..=rows.saturating_sub(1)).prefix("row "));
+            ui.add(DragValue::new(&mut entry.1).range(0..=cols.saturating_sub(1)).prefix("column "));
+            ui.weak("or press a point in a picture");
+        });
+        let entry = matrix.entry(entry.0, entry.1);
+        ui.label(egui::RichText::new(entry.delta_line()).monospace());
+        ui.label(egui::RichText::new(entry.weight_line()).monospace());
+    });
+}
+
+/// One picture with its name, or why there is none.
+fn part(
+    ui: &mut Ui,
+    matrix: &mut Matrix,
+    which: usize,
+    (name, meaning): (&str, &str),
+    tile: f32,
+    entry: &mut (usize, usize),
+) {
+    ui.label(egui::RichText::new(name).strong());
+    ui.label(egui::RichText::new(meaning).small().weak());
+    let missing =
+        ["", "No low-rank update here.", "No sparse entries here.", "Not changed.", "Nothing pruned."];
+    let maps = [
+        Some(&mut matrix.weight),
+        matrix.low_rank.as_mut(),
+        matrix.sparse.as_mut(),
+        matrix.delta.as_mut(),
+        matrix.mask.as_mut(),
+    ];
+    let Some(map) = maps.into_iter().nth(which).flatten() else {
+        ui.weak(missing[which]);
+        return;
+    };
+    let answer = map.show(ui, name, vec2(tile, tile), Some(*entry));
+    legend(ui, which, map, tile);
+    if let Some(clicked) = answer.clicked() {
+        *entry = clicked;
+    }
+    if let Some((row, col)) = answer.hovered {
+        let entry = matrix.entry(row, col);
+        answer.response.on_hover_ui_at_pointer(|ui| {
+            ui.label(entry.delta_line());
+            ui.label(entry.weight_line());
+        });
+    }
+}
+
+fn legend(ui: &mut Ui, which: usize, map: &HeatMap, tile: f32) {
+    const MASK: usize = 4;
+    if which == MASK {
+        ui.label(egui::RichText::new("coloured: kept, grey: pruned").small().weak());
+    } else {
+        colour_bar(ui, tile.min(180.0), map.scale());
     }
 }

@@ -1,0 +1,321 @@
+//! Lesson 5: switch heads off and see which verdicts turn round.
+
+use std::collections::BTreeMap;
+
+use dsee_core::protocol::{Command, Event, Predicted, RunId, TextInput};
+use egui::{Align, Layout, RichText, Ui, vec2};
+
+use super::{
+    class_run::ClassRun,
+    lesson::{Drive, Lesson, Scene, parse},
+    texts::{HEADS, Text},
+};
+use crate::{
+    screens::try_it::{HeadsOff, in_order, winner},
+    shell::Action,
+    state::{Activity, AppState},
+    theme::{NARROW, SPACE, colours},
+    widgets::primary,
+};
+
+/// One sentence of most constructions, all in the words of the built-in set.
+const SENTENCES: [&str; 8] = [
+    "The soup was really fresh.",
+    "The soup was anything but fresh.",
+    "The plot was dull, but the acting saved it.",
+    "The acting was superb, although the plot was dull.",
+    "Nobody could say that the room was not spotless.",
+    "The old one was better than this phone.",
+    "Neither the soup nor the bread was stale.",
+    "My sister found the room dirty, while I found it spotless.",
+];
+
+/// The verdicts on all sentences: class and its probability.
+type Verdicts = Vec<(usize, f64)>;
+
+/// The lesson's state.
+#[derive(Default)]
+pub struct SwitchHeads {
+    /// What is switched off: 0 nothing, then every head, then every whole layer.
+    position: usize,
+    run: ClassRun,
+    /// The run and its steps that the answers are about.
+    of: Option<(RunId, usize)>,
+    /// Position → verdicts.
+    answers: BTreeMap<usize, Verdicts>,
+    labels: Vec<String>,
+    /// The request under way and its position.
+    pending: Option<(u64, usize)>,
+    problem: Option<String>,
+}
+
+/// What is switched off at a position, in words and as the engine wants it.
+fn switched_off(position: usize, n_layers: usize, n_heads: usize) -> (String, HeadsOff) {
+    let n_single = n_layers * n_heads;
+    match position {
+        0 => ("all heads on".to_owned(), HeadsOff::new()),
+        p if p <= n_single => {
+            let (layer, head) = ((p - 1) / n_heads, (p - 1) % n_heads);
+            (format!("layer {layer}, head {head} off"), HeadsOff::from([(layer, vec![head])]))
+        }
+        p => {
+            let layer = (p - 1 - n_single).min(n_layers.saturating_sub(1));
+            (format!("all of layer {layer} off"), HeadsOff::from([(layer, (0..n_heads).collect())]))
+        }
+    }
+}
+
+/// How many verdicts differ.
+fn flips(a: &Verdicts, b: &Verdicts) -> usize {
+    a.iter().zip(b).filter(|(a, b)| a.0 != b.0).count()
+}
+
+impl SwitchHeads {
+    /// Layers and heads of the loaded model.
+    fn sizes(state: &AppState) -> (usize, usize) {
+        state.model.as_ref().map_or((2, 4), |model| (model.num_hidden_layers, model.num_attention_heads))
+    }
+
+    fn last_position(state: &AppState) -> usize {
+        let (n_layers, n_heads) = Self::sizes(state);
+        n_layers * n_heads + n_layers
+    }
+
+    /// The run with the built-in model that has learned something and holds still.
+    fn tuned(state: &AppState) -> Option<(RunId, usize)> {
+        let (id, run) = (state.current?, state.run()?);
+        let holds_still = matches!(run.activity, Activity::Paused | Activity::Finished | Activity::Stopped);
+        let is_embedded = state.data.as_ref().is_some_and(|data| data.embedded);
+        (holds_still && is_embedded && !run.discarded && !run.steps.is_empty())
+            .then_some((id, run.steps.last().map_or(0, |(step, _)| *step)))
+    }
+
+    /// Asks for what is missing: first all heads on, then the chosen position.
+    fn ask(&mut self, scene: &mut Scene<'_>) {
+        let missing = [0, self.position].into_iter().find(|p| !self.answers.contains_key(p));
+        let Some(position) = missing.filter(|_| self.pending.is_none() && self.problem.is_none()) else {
+            return;
+        };
+        let (n_layers, n_heads) = Self::sizes(scene.state);
+        let request = scene.state.next_number();
+        let text = |text: &&str| TextInput { text: (*text).to_owned(), text_pair: None };
+        let command = Command::Predict {
+            request,
+            texts: SENTENCES.iter().map(text).collect(),
+            heads_off: switched_off(position, n_layers, n_heads).1,
+        };
+        self.pending = Some((request, position));
+        scene.actions.push(Action::Send { command, files: Vec::new() });
+    }
+
+    fn note(&mut self, predicted: &Predicted, position: usize) {
+        self.labels.clone_from(&predicted.label_names);
+        let verdict = |prediction: &dsee_core::protocol::Prediction| {
+            let newest = in_order(prediction).pop()?;
+            let class = winner(newest)?;
+            Some((class, newest.values[class]))
+        };
+        self.answers.insert(position, predicted.predictions.iter().filter_map(verdict).collect());
+    }
+
+    /// The sentences with their verdicts before and after.
+    fn draw_table(&self, ui: &mut Ui) {
+        let none = Verdicts::new();
+        let before = self.answers.get(&0).unwrap_or(&none);
+        let after = self.answers.get(&self.position).unwrap_or(&none);
+        let is_narrow = ui.available_width() < NARROW;
+        for (i, sentence) in SENTENCES.iter().enumerate() {
+            let (old, new) = (before.get(i), after.get(i));
+            let turned = matches!((old, new), (Some(a), Some(b)) if a.0 != b.0);
+            let row = |ui: &mut Ui| {
+                self.verdict(ui, new, turned);
+                if self.position > 0 {
+                    ui.label(RichText::new("from").small().weak());
+                    self.verdict(ui, old, false);
+                }
+            };
+            if is_narrow {
+                ui.label(*sentence);
+                ui.horizontal(row);
+            } else {
+                ui.horizontal(|ui| {
+                    ui.label(*sentence);
+                    ui.with_layout(Layout::right_to_left(Align::Center), row);
+                });
+            }
+            ui.separator();
+        }
+    }
+
+    fn verdict(&self, ui: &mut Ui, verdict: Option<&(usize, f64)>, turned: bool) {
+        let Some((class, share)) = verdict else {
+            ui.weak("…");
+            return;
+        };
+        let label = self.labels.get(*class).map_or("?", String::as_str);
+        let text = format!("{label} {:.0} %", 100.0 * share);
+        if turned {
+            ui.label(RichText::new(format!("turned: {text}")).strong().color(colours(ui).warning));
+        } else {
+            ui.label(text);
+        }
+    }
+
+    /// How many verdicts turned round, for everything that was tried.
+    fn draw_tried(&self, ui: &mut Ui, state: &AppState) {
+        let Some(before) = self.answers.get(&0).filter(|_| self.answers.len() > 1) else { return };
+        let (n_layers, n_heads) = Self::sizes(state);
+        ui.add_space(SPACE[0]);
+        ui.label(RichText::new("Verdicts that turned round, so far").strong());
+        egui::Grid::new("tried").spacing(vec2(SPACE[3], SPACE[0])).striped(true).show(ui, |ui| {
+            ui.label("");
+            (0..n_heads)
+                .for_each(|head| drop(ui.label(RichText::new(format!("head {head}")).small().weak())));
+            ui.label(RichText::new("all heads").small().weak());
+            ui.end_row();
+            for layer in 0..n_layers {
+                ui.label(format!("layer {layer}"));
+                let heads = (0..n_heads).map(|head| layer * n_heads + head + 1);
+                for position in heads.chain([n_layers * n_heads + layer + 1]) {
+                    match self.answers.get(&position) {
+                        Some(after) => ui.label(RichText::new(flips(before, after).to_string()).strong()),
+                        None => ui.weak("–"),
+                    };
+                }
+                ui.end_row();
+            }
+        });
+    }
+
+    /// What stands here while no run has tuned the model.
+    fn offer(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        if self.run.activity(scene.state).is_some_and(Activity::is_under_way) {
+            ui.label("The model is being tuned. The sentences are judged as soon as that is done.");
+            self.run.show_progress(ui, scene.state);
+            return;
+        }
+        ui.label("The model must learn to tell praise from blame first. A short run is enough.");
+        match self.run.obstacle(scene.state) {
+            Some(obstacle) => drop(ui.label(obstacle)),
+            None => {
+                if primary(ui, "Start a short run").clicked() {
+                    self.run.drive(Drive::Play, "none", scene);
+                }
+            }
+        }
+    }
+}
+
+impl Lesson for SwitchHeads {
+    fn text(&self) -> Text {
+        HEADS
+    }
+
+    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        let Some(of) = Self::tuned(scene.state) else {
+            self.offer(ui, scene);
+            return;
+        };
+        if self.of != Some(of) {
+            self.of = Some(of);
+            self.answers.clear();
+            self.problem = None;
+        }
+        let last = Self::last_position(scene.state);
+        self.position = self.position.min(last);
+        let (n_layers, n_heads) = Self::sizes(scene.state);
+        if scene.slider(ui, "head", &mut self.position, last, "head") {
+            self.problem = None;
+        }
+        ui.label(RichText::new(switched_off(self.position, n_layers, n_heads).0).heading());
+        self.ask(scene);
+        if let Some(problem) = &self.problem {
+            crate::widgets::error_line(ui, problem);
+        }
+        self.draw_table(ui);
+        self.draw_tried(ui, scene.state);
+    }
+
+    fn advance(&mut self, scene: &mut Scene<'_>) -> bool {
+        let last = Self::last_position(scene.state);
+        // The answer that is under way is waited for.
+        if self.answers.contains_key(&self.position) && self.position < last {
+            self.position += 1;
+        }
+        Self::tuned(scene.state).is_some() && self.problem.is_none() && self.position < last
+    }
+
+    fn reset(&mut self, _scene: &mut Scene<'_>) {
+        self.position = 0;
+        self.problem = None;
+    }
+
+    fn seen(&self, scene: &Scene<'_>) -> Option<String> {
+        let before = self.answers.get(&0)?;
+        let tried = self.answers.iter().filter(|(position, _)| **position > 0);
+        let counts: Vec<(usize, usize)> = tried.map(|(p, after)| (*p, flips(before, after))).collect();
+        let (worst, n) = counts.iter().copied().max_by_key(|(p, n)| (*n, usize::MAX - p))?;
+        let harmless = counts.iter().filter(|(_, n)| *n == 0).count();
+        let (n_layers, n_heads) = Self::sizes(scene.state);
+        let name = switched_off(worst, n_layers, n_heads).0;
+        Some(format!(
+            "{} switches were tried. {harmless} of them turned no verdict round. The most, {n} of {}, turned with {name}.",
+            counts.len(),
+            SENTENCES.len(),
+        ))
+    }
+
+    fn write(&self) -> Vec<(&'static str, String)> {
+        vec![("head", self.position.to_string())]
+    }
+
+    fn read(&mut self, key: &str, value: &str) {
+        if key == "head" {
+            self.position = parse(value, 10_000).unwrap_or(self.position);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Predicted(predicted) => {
+                if let Some((_, position)) =
+                    self.pending.take_if(|(request, _)| *request == predicted.request)
+                {
+                    self.note(predicted, position);
+                }
+            }
+            Event::Rejected { command: Command::Predict { request, .. }, problems } => {
+                if self.pending.take_if(|(pending, _)| pending == request).is_some() {
+                    self.problem = problems.first().map(|problem| problem.text.clone());
+                }
+            }
+            Event::Failed(_) => self.pending = None,
+            Event::ModelLoaded(_) => (self.pending, self.of) = (None, None),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_run_through_heads_and_then_layers() {
+        let names = [0, 1, 4, 5, 8, 9, 10].map(|p| switched_off(p, 2, 4).0);
+        assert_eq!(
+            names,
+            [
+                "all heads on",
+                "layer 0, head 0 off",
+                "layer 0, head 3 off",
+                "layer 1, head 0 off",
+                "layer 1, head 3 off",
+                "all of layer 0 off",
+                "all of layer 1 off"
+            ]
+        );
+        assert_eq!(switched_off(10, 2, 4).1, HeadsOff::from([(1, vec![0, 1, 2, 3])]));
+        assert_eq!(flips(&vec![(0, 0.9), (1, 0.8)], &vec![(1, 0.6), (1, 0.5)]), 1);
+    }
+}

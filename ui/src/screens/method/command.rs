@@ -1,0 +1,88 @@
+//! The settings as the command line and the settings file have them.
+
+use dsee_core::{
+    config::{FIELDS, FieldKind, FieldSpec, RunConfigDraft},
+    protocol::Settings,
+};
+
+use crate::state::AppState;
+
+/// Settings that are chosen on the screens Model and Data.
+const FILES: [&str; 3] = ["model", "train_file", "validation_file"];
+
+/// Whether a setting names files, which the window chooses on other screens.
+#[must_use]
+pub fn is_about_files(field: &FieldSpec) -> bool {
+    FILES.contains(&field.name)
+}
+
+/// The settings as the engine's checks read them.
+#[must_use]
+pub fn draft(settings: &Settings) -> RunConfigDraft {
+    settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
+}
+
+/// The settings the user has changed, and the names of the files in use.
+#[must_use]
+pub fn all_settings(state: &AppState) -> Settings {
+    let mut all = state.settings.clone();
+    let mut name = |field: &str, value: Option<&String>| {
+        if let Some(value) = value {
+            all.insert(field.to_owned(), value.clone());
+        }
+    };
+    name("model", state.model.as_ref().filter(|model| !model.embedded).map(|model| &model.name));
+    let data = state.data.as_ref().filter(|data| !data.embedded);
+    name("train_file", data.map(|data| &data.name));
+    name("validation_file", data.and_then(|data| data.validation_name.as_ref()));
+    all
+}
+
+/// The `dsee train` line that makes the same run, for a shell.
+#[must_use]
+pub fn command_line(state: &AppState) -> String {
+    let all = all_settings(state);
+    let mut line = "dsee train".to_owned();
+    for field in FIELDS {
+        if let Some(value) = all.get(field.name) {
+            line += &format!(" --{} {}", field.name.replace('_', "-"), quoted(value));
+        }
+    }
+    line
+}
+
+/// A word as a shell takes it for one.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,%+=@".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+/// The text of a `run.toml` with the settings that differ from their defaults, or what is wrong with them.
+pub fn run_toml(state: &AppState) -> String {
+    let all = all_settings(state);
+    let mut table = toml::Table::new();
+    for field in FIELDS {
+        if let Some(value) = all.get(field.name) {
+            table.insert(field.name.to_owned(), typed(field.kind, value));
+        }
+    }
+    table.to_string()
+}
+
+/// A value with the type that it has in a settings file; text where it cannot have it.
+fn typed(kind: FieldKind, value: &str) -> toml::Value {
+    let text = || toml::Value::String(value.to_owned());
+    match kind {
+        FieldKind::Count => value.parse().map_or_else(|_| text(), toml::Value::Integer),
+        FieldKind::Number => value.parse().map_or_else(|_| text(), toml::Value::Float),
+        FieldKind::Switch => value.parse().map_or_else(|_| text(), toml::Value::Boolean),
+        FieldKind::Choices(_) => toml::Value::Array(
+            value.split(',').map(|name| toml::Value::String(name.trim().to_owned())).collect(),
+        ),
+        FieldKind::Text | FieldKind::Choice(_) | FieldKind::Pruning => text(),
+    }
+}

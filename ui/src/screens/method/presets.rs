@@ -1,0 +1,53 @@
+//! The presets as cards to press.
+
+use dsee_core::protocol::Settings;
+use egui::{Button, RichText, Ui};
+
+use crate::{
+    state::presets::{PRESETS, Preset},
+    theme::{SPACE, colours},
+    widgets::form,
+};
+
+/// Draws them side by side, two in a row where it is narrow.
+pub(super) fn show(ui: &mut Ui, settings: &mut Settings) {
+    let per_row = if form::is_narrow(ui) { 1 } else { PRESETS.len() };
+    for presets in PRESETS.chunks(per_row) {
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.x = SPACE[2];
+            ui.columns(per_row, |columns| {
+                for (ui, preset) in columns.iter_mut().zip(presets) {
+                    show_one(ui, preset, settings);
+                }
+            });
+        });
+    }
+}
+
+fn show_one(ui: &mut Ui, preset: &Preset, settings: &mut Settings) {
+    let chosen = is_chosen(preset, settings);
+    let colours = colours(ui);
+    let stroke = if chosen {
+        egui::Stroke::new(2.0, colours.accent)
+    } else {
+        ui.visuals().widgets.noninteractive.bg_stroke
+    };
+    let frame = egui::Frame::group(ui.style()).inner_margin(SPACE[2]).stroke(stroke);
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let mark = if chosen { "✔ " } else { "" };
+        let name = RichText::new(format!("{mark}{}", preset.name)).strong();
+        let button = Button::new(name).min_size(egui::vec2(ui.available_width(), crate::theme::TARGET));
+        if ui.add(button.selected(chosen)).clicked() {
+            preset.apply(settings);
+        }
+        ui.label(RichText::new(preset.text).small().weak());
+    });
+}
+
+/// Whether the settings that presets set are as this preset sets them.
+fn is_chosen(preset: &Preset, settings: &Settings) -> bool {
+    let mut applied = settings.clone();
+    preset.apply(&mut applied);
+    applied == *settings
+}

@@ -1,0 +1,164 @@
+//! Before the first run: what will happen, in three lines, and the button that makes it happen.
+
+use dsee_core::config::{Method, Pruning, RunConfig};
+use egui::{Align, Button, Layout, RichText, Ui, vec2};
+
+use crate::{
+    shell::Action,
+    state::{AppState, presets::PRESETS},
+    theme::{SPACE, TARGET, colours, display},
+    widgets::{
+        card,
+        numbers::{percent, thousands},
+        primary_button,
+    },
+};
+
+/// Draws the invitation.
+pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<Action>) {
+    if !narrow {
+        ui.add_space(SPACE[4]);
+    }
+    let config = state.run_config();
+    let steps = match &config {
+        Ok(config) => plan(state, config),
+        Err(_) => Vec::new(),
+    };
+    card(ui, "", |ui| {
+        ui.label(RichText::new("Watch a model learn, shrink and recover").text_style(display()).strong());
+        ui.label(RichText::new(lead(state)).weak());
+        ui.add_space(SPACE[1]);
+        for (number, (name, text)) in steps.iter().enumerate() {
+            line(ui, number + 1, name, text);
+        }
+        if config.is_err() {
+            ui.label("The settings cannot be used as they are: the Method screen says what to correct.");
+        }
+        ui.add_space(SPACE[2]);
+        ui.horizontal_wrapped(|ui| {
+            let button = primary_button(ui, "▶ Start training").min_size(vec2(TARGET * 4.5, TARGET * 1.2));
+            if ui.add_enabled(state.can_start(), button).clicked() {
+                state.start(actions);
+            }
+            ui.label(RichText::new(waits(state)).weak());
+        });
+    });
+    card(ui, "You could try", |ui| try_these(ui, state));
+}
+
+/// What it will be done with.
+fn lead(state: &AppState) -> String {
+    match (&state.model, &state.data) {
+        (Some(model), Some(data)) => {
+            let name = if model.embedded { "the built-in model" } else { &model.name };
+            let set = if data.embedded { "built-in sentences" } else { &data.name };
+            format!("With {name} and {} {set}. Nothing is downloaded.", thousands(data.n_train))
+                .replace(
+                    "Nothing is downloaded.",
+                    if model.embedded && data.embedded { "Nothing is downloaded." } else { "" },
+                )
+                .trim_end()
+                .to_owned()
+        }
+        _ => "Model and data are being read.".to_owned(),
+    }
+}
+
+/// Why Start cannot be pressed yet, or how else it can be.
+fn waits(state: &AppState) -> String {
+    if state.can_start() {
+        return "or Ctrl/Cmd + Enter".to_owned();
+    }
+    match &state.working {
+        Some((what, Some(share))) => format!("{what}, {}", percent(*share)),
+        Some((what, None)) => what.clone(),
+        None if state.adapter.is_none() => "The engine is starting.".to_owned(),
+        None => "Model and data are being read.".to_owned(),
+    }
+}
+
+/// Name and sentence of each phase.
+fn plan(state: &AppState, config: &RunConfig) -> Vec<(&'static str, String)> {
+    let numbers = state.model.as_ref().map(|model| {
+        let (n, all) = (model.n_trainable(config), model.n_parameters.max(1));
+        format!("{} numbers ({} of the model)", thousands(n), percent(n as f64 / all as f64))
+    });
+    let numbers = numbers.unwrap_or_else(|| "A small update".to_owned());
+    let tune = match config.method {
+        Method::Dsee => format!(
+            "{numbers} learn beside the frozen weights: rank {} plus {} sparse entries in each adapted matrix.",
+            config.rank, config.nnz
+        ),
+        Method::Lora => format!("{numbers} learn beside the frozen weights: rank {}.", config.rank),
+        Method::Full => format!("{numbers} learn: all of them."),
+        Method::Bitfit => format!("{numbers} learn: the biases."),
+    };
+    let mut steps = vec![("Tune", tune)];
+    let pruned = match config.prune {
+        Pruning::None => None,
+        Pruning::Unstructured { sparsity } => Some(format!(
+            "{} of the weights become zero, the least important ones by what tuning changed.",
+            percent(sparsity)
+        )),
+        Pruning::Heads { n_heads: 1 } => Some("One attention head of every layer is removed.".to_owned()),
+        Pruning::Heads { n_heads } => Some(format!("{n_heads} attention heads of every layer are removed.")),
+    };
+    if let Some(pruned) = pruned {
+        steps.push(("Prune", pruned));
+        if config.retune_epochs > 0.0 {
+            steps.push((
+                "Retune",
+                "The same few numbers learn on, and the curve shows what comes back.".to_owned(),
+            ));
+        }
+    }
+    steps
+}
+
+fn line(ui: &mut Ui, number: usize, name: &str, text: &str) {
+    let colours = colours(ui);
+    ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
+        let (dot, _) = ui.allocate_exact_size(vec2(28.0, 28.0), egui::Sense::hover());
+        ui.painter().circle_filled(dot.center(), 13.0, colours.raised);
+        let font = egui::FontId::proportional(crate::theme::TYPE[1]);
+        ui.painter().text(
+            dot.center(),
+            egui::Align2::CENTER_CENTER,
+            number.to_string(),
+            font,
+            colours.strong,
+        );
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            ui.label(RichText::new(name).strong());
+            ui.label(RichText::new(text).weak());
+        });
+    });
+}
+
+/// Presets, one press each; what is chosen already says so.
+fn try_these(ui: &mut Ui, state: &mut AppState) {
+    ui.horizontal_wrapped(|ui| {
+        for preset in &PRESETS {
+            let mut changed = state.settings.clone();
+            preset.apply(&mut changed);
+            let chosen = changed == state.settings;
+            let button = Button::selectable(chosen, preset.name)
+                .min_size(vec2(TARGET, TARGET))
+                .frame_when_inactive(true);
+            if ui.add(button).on_hover_text(preset.text).clicked() {
+                state.settings = changed;
+            }
+        }
+    });
+    let mine = PRESETS.iter().find(|preset| {
+        let mut changed = state.settings.clone();
+        preset.apply(&mut changed);
+        changed == state.settings
+    });
+    let text = mine.map_or(
+        "Each is one run. The present settings are none of them: tune, prune 30 %, retune.",
+        |preset| preset.text,
+    );
+    ui.label(RichText::new(text).weak());
+}

@@ -1,0 +1,131 @@
+//! What the buttons that drive a run do: each asks the engine and notes what was asked.
+
+use dsee_core::{
+    config::{FieldError, RunConfig, RunConfigDraft},
+    protocol::{Command, FailureKind, Problem, RunId},
+};
+
+use super::{Activity, AppState, RunView, Screen};
+use crate::shell::{Action, SavedRun};
+
+/// What a failed run can be tried again with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A third of the learning rate.
+    SmallerRate,
+    /// Half the examples per pass: less memory, shorter work for the GPU at a time.
+    SmallerBatch,
+}
+
+impl AppState {
+    /// The checked settings of the next run.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn run_config(&self) -> Result<RunConfig, Vec<FieldError>> {
+        let mut draft = RunConfigDraft::default();
+        self.settings.iter().for_each(|(name, value)| draft.set(name, value));
+        let config = draft.check()?;
+        match &self.model {
+            Some(model) => config.check_against(&model.facts()).map(|()| config),
+            None => Ok(config),
+        }
+    }
+
+    /// Whether a run can be started now.
+    #[must_use]
+    pub fn can_start(&self) -> bool {
+        let busy = self.run().is_some_and(|run| run.activity.is_under_way());
+        self.model.is_some()
+            && self.data.is_some()
+            && !busy
+            && !self.engine_gone
+            && self.read_only.is_none()
+            && self.working.is_none()
+    }
+
+    /// Starts a run with the settings, or shows what is wrong with them.
+    pub fn start(&mut self, actions: &mut Vec<Action>) {
+        let run = self.next_number();
+        let command = Command::Start { run, settings: self.settings.clone(), paused: false };
+        match self.run_config() {
+            Ok(config) => {
+                self.begin(run, RunView::begin(&config));
+                actions.push(send(command));
+            }
+            Err(errors) => {
+                let problem = |error: FieldError| Problem { text: error.to_string(), field: error.field };
+                self.rejected = Some((command, errors.into_iter().map(problem).collect()));
+            }
+        }
+    }
+
+    /// Goes on with a run of earlier.
+    pub fn resume_saved(&mut self, saved: &SavedRun, actions: &mut Vec<Action>) {
+        let run = self.next_number();
+        self.begin(run, RunView::resume(saved));
+        actions.push(Action::ResumeRun { key: saved.key.clone(), run });
+    }
+
+    fn begin(&mut self, run: RunId, view: RunView) {
+        self.runs.insert(run, view);
+        self.current = Some(run);
+        self.screen = Screen::Train;
+        (self.rejected, self.failure, self.last_run) = (None, None, None);
+    }
+
+    /// Starts the failed run again with one setting changed.
+    pub fn try_again(&mut self, remedy: Remedy, actions: &mut Vec<Action>) {
+        let Ok(config) = self.run_config() else { return self.start(actions) };
+        match remedy {
+            Remedy::SmallerRate => {
+                let rates = [
+                    ("learning_rate", config.learning_rate),
+                    ("retune_learning_rate", config.retune_learning_rate),
+                ];
+                for (name, rate) in rates {
+                    self.settings.insert(name.to_owned(), format!("{:.1e}", rate / 3.0));
+                }
+            }
+            Remedy::SmallerBatch => {
+                let n = (config.per_device_train_batch_size / 2).max(1);
+                self.settings.insert("per_device_train_batch_size".to_owned(), n.to_string());
+            }
+        }
+        self.start(actions);
+    }
+
+    /// The change that is likely to help against a failure of this kind.
+    #[must_use]
+    pub fn remedy(kind: FailureKind) -> Option<Remedy> {
+        match kind {
+            FailureKind::NotFinite => Some(Remedy::SmallerRate),
+            FailureKind::OutOfMemory | FailureKind::DeviceLost => Some(Remedy::SmallerBatch),
+            FailureKind::NoDevice | FailureKind::Crashed | FailureKind::Other => None,
+        }
+    }
+
+    /// What the shown run is doing.
+    #[must_use]
+    pub fn activity(&self) -> Option<Activity> {
+        self.run().map(|run| run.activity)
+    }
+
+    /// Sends a command about the shown run, if it is under way.
+    pub fn drive(&self, command: impl FnOnce(RunId) -> Command, actions: &mut Vec<Action>) {
+        if let Some(run) = self.current.filter(|_| self.activity().is_some_and(Activity::is_under_way)) {
+            actions.push(send(command(run)));
+        }
+    }
+
+    /// Whether closing the window now would lose something that was trained.
+    #[must_use]
+    pub fn has_unsaved_work(&self) -> bool {
+        self.runs.values().any(RunView::is_unsaved)
+    }
+}
+
+/// Sends a command without files.
+fn send(command: Command) -> Action {
+    Action::Send { command, files: Vec::new() }
+}

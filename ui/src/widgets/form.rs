@@ -1,0 +1,163 @@
+//! The frame of a screen that is filled in: page, columns, buttons, call-outs, named fields.
+
+use egui::{Align, Button, Color32, Frame, Layout, Margin, Response, RichText, ScrollArea, TextEdit, Ui};
+
+use crate::theme::{NARROW, SPACE, TARGET, colours};
+
+/// Lines longer than this are hard to follow, so wide windows leave the rest empty.
+const WIDEST: f32 = 1160.0;
+
+/// A screen that scrolls by itself: its heading, one sentence about it, and its content.
+pub fn page<R>(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let margin = if ui.available_width() < NARROW { SPACE[2] } else { SPACE[4] };
+    let scroll = ScrollArea::vertical().id_salt(title).auto_shrink(false);
+    let output = scroll.show(ui, |ui| {
+        let framed = Frame::new().inner_margin(Margin::same(margin as i8)).show(ui, |ui| {
+            ui.set_width(ui.available_width().min(WIDEST));
+            ui.spacing_mut().item_spacing.y = SPACE[1];
+            ui.label(RichText::new(title).heading().size(24.0));
+            ui.label(RichText::new(lead).weak());
+            ui.add_space(SPACE[1]);
+            content(ui)
+        });
+        framed.inner
+    });
+    output.inner
+}
+
+/// Whether everything stands in one column here.
+#[must_use]
+pub fn is_narrow(ui: &Ui) -> bool {
+    ui.available_width() < NARROW
+}
+
+/// Two columns where there is room, else one: the slice then holds it twice as first and last.
+pub fn columns<R>(ui: &mut Ui, n: usize, content: impl FnOnce(&mut [Ui]) -> R) -> R {
+    let n = if is_narrow(ui) { 1 } else { n };
+    ui.spacing_mut().item_spacing.x = SPACE[3];
+    ui.columns(n, |columns| {
+        for column in columns.iter_mut() {
+            column.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[1]);
+        }
+        content(columns)
+    })
+}
+
+/// Things side by side that continue in the next line.
+pub fn row<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[1]);
+        content(ui)
+    })
+    .inner
+}
+
+/// A button of ordinary weight, high enough for a finger.
+pub fn button(ui: &mut Ui, text: &str) -> Response {
+    ui.add(Button::new(text).min_size(egui::vec2(TARGET, TARGET)))
+}
+
+/// A button without a frame, for small things beside others.
+pub fn quiet_button(ui: &mut Ui, text: &str) -> Response {
+    let text = RichText::new(text).color(colours(ui).accent);
+    ui.add(Button::new(text).frame_when_inactive(false).min_size(egui::vec2(TARGET, TARGET)))
+}
+
+/// Gives a button another name than its text: for those who hear the window, and where many buttons have one text.
+pub fn named(response: Response, name: &str) -> Response {
+    let enabled = response.enabled();
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, name));
+    response
+}
+
+/// How a call-out is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Good to know.
+    Note,
+    /// Something to look at.
+    Warning,
+    /// Something is wrong.
+    Error,
+    /// Something is done.
+    Good,
+}
+
+impl Tone {
+    fn colour(self, ui: &Ui) -> Color32 {
+        let colours = colours(ui);
+        match self {
+            Self::Note => colours.accent,
+            Self::Warning => colours.warning,
+            Self::Error => colours.error,
+            Self::Good => colours.good,
+        }
+    }
+
+    /// The meaning does not rest on colour alone.
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Note => "ℹ",
+            Self::Warning => "⚠",
+            Self::Error => "✖",
+            Self::Good => "✔",
+        }
+    }
+}
+
+/// Sentences that must be seen, behind a coloured bar: a title and one line for each of `lines`.
+pub fn call_out(ui: &mut Ui, tone: Tone, title: &str, lines: &[String]) {
+    let colour = tone.colour(ui);
+    let frame = Frame::new()
+        .fill(colour.gamma_multiply(0.12))
+        .corner_radius(SPACE[0])
+        .inner_margin(Margin { left: SPACE[3] as i8, ..Margin::same(SPACE[2] as i8) });
+    let response = frame
+        .show(ui, |ui| {
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                ui.set_width(ui.available_width());
+                ui.label(RichText::new(format!("{} {title}", tone.sign())).strong().color(colour));
+                for line in lines {
+                    ui.label(line);
+                }
+            });
+        })
+        .response;
+    let bar = response.rect.with_max_x(response.rect.left() + SPACE[0]);
+    ui.painter().rect_filled(bar, SPACE[0] / 2.0, colour);
+}
+
+/// A small heading inside a card.
+pub fn section(ui: &mut Ui, title: &str, text: &str) {
+    ui.label(RichText::new(title).strong());
+    if !text.is_empty() {
+        ui.label(RichText::new(text).small().weak());
+    }
+}
+
+/// One line to type into, with its name above.
+pub fn field(ui: &mut Ui, name: &str, text: &mut String, hint: &str, password: bool) -> Response {
+    let label = ui.label(RichText::new(name).small().weak());
+    let edit = TextEdit::singleline(text)
+        .hint_text(hint)
+        .password(password)
+        .margin(Margin::symmetric(SPACE[1] as i8, (SPACE[1] + 2.0) as i8))
+        .desired_width(f32::INFINITY);
+    ui.add(edit).labelled_by(label.id)
+}
+
+/// A name and its value on one line, the value to the right.
+pub fn fact(ui: &mut Ui, name: &str, value: &str) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(name).weak());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add(egui::Label::new(RichText::new(value).strong()).truncate());
+        });
+    });
+}
+
+/// A bar that is filled to `share`, with words in it.
+pub fn progress(ui: &mut Ui, share: f32, text: &str) {
+    let bar = egui::ProgressBar::new(share).desired_height(SPACE[4]).text(text);
+    ui.name_inputs("Progress", |ui| ui.add(bar));
+}
