@@ -1,11 +1,11 @@
 //! Writes the runs of the window into run folders, the same as the command line's: each can go on with the other's.
 
+use anyhow::Context as _;
 use dsee_core::{
     config::{RunConfig, RunConfigDraft},
     engine::service::Reply,
     protocol::{Command, Event, RunEvent, RunId, Settings},
 };
-use anyhow::Context as _;
 use std::{
     collections::BTreeMap,
     fs,
