@@ -16,6 +16,7 @@ use crate::{
     resume::ResumePoint,
     run_folder::RunFolder,
     run_inputs::{self, Inputs},
+    run_lock::RunLock,
     settings_args::as_flags,
 };
 
@@ -32,6 +33,7 @@ pub fn begin(
     let (run, origin) = open(&config, inputs, from)?;
     // Only now: settings that do not fit the model should leave no folder behind that blocks the next try.
     let folder = RunFolder::create(&mut config)?;
+    let _lock = RunLock::take_or_fail(folder.path())?;
     drive_to_end(run, RunRecorder::new(folder, &config), &origin, json)
 }
 
@@ -41,6 +43,7 @@ pub fn begin(
 /// If the checkpoint, the model or the data cannot be used any more, and whatever stops the run.
 pub fn go_on(point: ResumePoint, json: bool) -> Result<(), Failure> {
     let ResumePoint { folder, config, step, files } = point;
+    let _lock = RunLock::take_or_fail(folder.path())?;
     let checkpoint = RunCheckpoint::from_files(&files)
         .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))?;
     let inputs = run_inputs::read(&config)?;
