@@ -35,7 +35,8 @@ pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<A
             ui.label("The settings cannot be used as they are: the Method screen says what to correct.");
         }
         ui.add_space(SPACE[2]);
-        let layout = if narrow { Layout::top_down(Align::Min) } else { Layout::left_to_right(Align::Center) };
+        let layout =
+            if narrow { Layout::top_down(Align::Center) } else { Layout::left_to_right(Align::Center) };
         ui.with_layout(layout, |ui| {
             let button = primary_button(ui, "▶ Start training").min_size(vec2(TARGET * 4.5, TARGET * 1.2));
             if ui.add_enabled(state.can_start(), button).clicked() {

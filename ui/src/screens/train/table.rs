@@ -40,12 +40,11 @@ pub fn show(ui: &mut Ui, run: &RunView, narrow: bool) {
 }
 
 fn table(ui: &mut Ui, run: &RunView, names: &[String; 6]) {
+    ui.spacing_mut().interact_size.y = 0.0;
     let columns = names.len() as f32;
     let width = (ui.available_width() - 240.0 - columns * SPACE[2]) / columns;
-    let grid =
-        Grid::new("phases").num_columns(1 + names.len()).striped(true).spacing([SPACE[2], SPACE[0] + 2.0]);
+    let grid = Grid::new("phases").num_columns(1 + names.len()).spacing([SPACE[2], SPACE[0] + 2.0]);
     grid.min_col_width(width.max(60.0)).show(ui, |ui| {
-        ui.spacing_mut().interact_size.y = 0.0;
         ui.label(RichText::new(TITLE).strong());
         for name in names {
             right(ui, RichText::new(name).small().weak());
