@@ -1,31 +1,19 @@
-//! The frame of a screen that is filled in: page, columns, buttons, call-outs, named fields.
+//! Pieces of a screen that is filled in: page with a heading, columns, buttons, call-outs, named fields.
 
-use egui::{Align, Button, Color32, Frame, Layout, Margin, Response, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Align, Button, Color32, Frame, Layout, Margin, Response, RichText, TextEdit, Ui};
 
 use crate::theme::{NARROW, SPACE, colours, display};
 
-/// Lines longer than this are hard to follow, so wide windows leave the rest empty.
-const WIDEST: f32 = 1400.0;
-
-/// A screen that scrolls by itself: its heading, one sentence about it, and its content.
-pub fn page<R>(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
-    let margin = if ui.available_width() < NARROW { SPACE[2] } else { SPACE[4] };
-    let scroll = ScrollArea::vertical().id_salt(title).auto_shrink(false);
-    let output = scroll.show(ui, |ui| {
-        let framed =
-            Frame::new().inner_margin(Margin::symmetric(margin as i8, SPACE[1] as i8)).show(ui, |ui| {
-                ui.set_width(ui.available_width().min(WIDEST));
-                ui.spacing_mut().item_spacing.y = SPACE[2];
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.y = SPACE[0];
-                    ui.label(RichText::new(title).text_style(display()).strong());
-                    ui.label(RichText::new(lead).weak());
-                });
-                content(ui)
-            });
-        framed.inner
+/// A page with its heading and one sentence about it on top.
+pub fn page(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui)) {
+    super::page::page(ui, title, |ui| {
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = SPACE[0];
+            ui.label(RichText::new(title).text_style(display()).strong());
+            ui.label(RichText::new(lead).weak());
+        });
+        content(ui);
     });
-    output.inner
 }
 
 /// Whether everything stands in one column here.

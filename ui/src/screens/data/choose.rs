@@ -58,7 +58,8 @@ impl DataScreen {
                 .hint_text("text,label\nwhat a lovely film,good\nnever again,bad")
                 .desired_rows(4)
                 .desired_width(f32::INFINITY);
-            ui.name_inputs("Rows to paste", |ui| ui.add(edit));
+            let label = ui.label(RichText::new("Rows to paste").small().weak());
+            ui.add(edit).labelled_by(label.id);
             let ready = state.model.is_some() && !self.pasted.trim().is_empty();
             if ui.add_enabled_ui(ready, |ui| form::button(ui, "Use pasted rows")).inner.clicked() {
                 let text = std::mem::take(&mut self.pasted);

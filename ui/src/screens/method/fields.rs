@@ -107,7 +107,7 @@ impl MethodScreen {
         }
         let fallback = effective_default(field, state);
         ui.label_inputs_by(label.id, |ui| {
-            editor::show(ui, field, &mut state.settings, &fallback, &mut self.typing);
+            editor::show(ui, field, &mut state.settings, &fallback, &mut self.typing, label.id);
         });
         if changed {
             let reset = form::quiet_button(ui, "Reset").on_hover_text(format!("back to {fallback}"));

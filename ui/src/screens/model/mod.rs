@@ -15,7 +15,7 @@ use egui::Ui;
 
 use crate::{
     shell::{Action, FileInput, Purpose},
-    state::AppState,
+    state::{AppState, Screen},
     widgets::{
         self,
         form::{self, Tone},
@@ -50,6 +50,9 @@ impl ModelScreen {
             if !wanted {
                 if purpose == Purpose::Dropped {
                     self.unknown = unknown_files(&files);
+                    if self.unknown.len() == files.len() {
+                        state.screen = Screen::Model;
+                    }
                 }
                 rest.push((purpose, name, files));
                 continue;
@@ -60,6 +63,7 @@ impl ModelScreen {
             let name = name.unwrap_or_else(|| "local model".to_owned());
             let inputs = model.into_iter().map(FileInput::Held).collect();
             load(state, actions, name, inputs);
+            state.screen = Screen::Model;
             // The same drop may hold data, too.
             let others: Vec<_> = files.into_iter().filter(|file| !is_model_file(&file.name)).collect();
             if purpose == Purpose::Dropped && others.iter().any(|file| is_data_file(&file.name)) {
