@@ -116,12 +116,12 @@ fn chosen_runs_are_compared_by_what_differs() {
     tick(&mut harness, "Compare half the weights");
     tick(&mut harness, "Compare three heads");
     for text in
-        ["Training loss, smoothed", "Validation accuracy", "3 settings differ", "heads:3", "equal settings"]
+        ["Training loss, smoothed", "Validation accuracy", "2 settings differ:", "heads:3", "equal settings"]
     {
         assert!(sees(&harness, text), "{text}");
     }
     tick(&mut harness, "Compare three heads");
-    assert!(!sees(&harness, "settings differ"));
+    assert!(!sees(&harness, "settings differ:"));
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn show_local(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             "Ready at once: trained on simple English, made for trying things out.",
         );
         let used = state.model.as_ref().is_some_and(|model| model.embedded);
-        if ui.add_enabled_ui(!used, |ui| form::button(ui, "Use built-in model")).inner.clicked() {
+        if form::button_if(ui, !used, "Use built-in model").clicked() {
             load(state, actions, String::new(), Vec::new());
         }
         form::section(

@@ -22,6 +22,10 @@ use crate::{
 };
 use entries::{Entry, Figures, Key};
 
+/// Width of all columns of the table but the name's, and of the name's at least, in points.
+const OTHER_COLUMNS: f32 = 900.0;
+const NAME_WIDTH: f32 = 150.0;
+
 /// What the screen remembers.
 #[derive(Default)]
 pub struct RunsScreen {
@@ -105,8 +109,13 @@ impl RunsScreen {
 
     fn table(&self, ui: &mut Ui, all: &[(Key, Entry<'_>)]) -> Option<Press> {
         let mut pressed = None;
-        Grid::new("runs").num_columns(9).striped(true).spacing([SPACE[3], SPACE[1]]).show(ui, |ui| {
-            let names = ["", "Run", "When", "Method", "Tuned", "Pruned", "Retuned", "Trainable", "Time", ""];
+        // The names get what the other columns leave.
+        let name_width = (ui.available_width() - OTHER_COLUMNS).max(NAME_WIDTH);
+        let metric =
+            all.iter().map(|(_, entry)| Figures::of(entry.report).metric_name).find(|name| name != "metric");
+        let tuned = format!("{}, tuned", metric.as_deref().unwrap_or("metric"));
+        Grid::new("runs").num_columns(10).striped(true).spacing([SPACE[3], SPACE[1]]).show(ui, |ui| {
+            let names = ["", "Run", "When", "Method", &tuned, "pruned", "retuned", "Trainable", "Time", ""];
             for name in names {
                 ui.label(RichText::new(name).small().weak());
             }
@@ -114,9 +123,9 @@ impl RunsScreen {
             for (key, entry) in all {
                 let figures = Figures::of(entry.report);
                 pressed = self.tick(ui, key, entry).or(pressed.take());
-                cell(ui, RichText::new(&entry.report.title).strong(), 190.0);
-                cell(ui, RichText::new(entry.when).weak(), 150.0);
-                cell(ui, RichText::new(&figures.method), 170.0);
+                cell(ui, RichText::new(&entry.report.title).strong(), name_width);
+                cell(ui, RichText::new(entry.when).weak(), 130.0);
+                cell(ui, RichText::new(&figures.method), 160.0);
                 for value in &figures.metrics {
                     ui.label(value.as_deref().unwrap_or("–"));
                 }
@@ -140,15 +149,7 @@ impl RunsScreen {
                     pressed = self.tick(ui, key, entry).or(pressed.take());
                     ui.add(egui::Label::new(RichText::new(&entry.report.title).strong()).truncate());
                 });
-                form::fact(ui, "When", entry.when);
-                form::fact(ui, "Method", &figures.method);
-                for (state, value) in ["tuned", "pruned", "retuned"].iter().zip(&figures.metrics) {
-                    if let Some(value) = value {
-                        form::fact(ui, &format!("{}, {state}", figures.metric_name), value);
-                    }
-                }
-                form::fact(ui, "Trainable", &trainable(&figures));
-                form::fact(ui, "Time", &duration(figures.seconds()));
+                form::tight(ui, |ui| facts(ui, entry, &figures));
                 form::row(ui, |ui| pressed = self.buttons(ui, key, entry).or(pressed.take()));
             });
         }
@@ -189,14 +190,26 @@ impl RunsScreen {
     }
 }
 
+fn facts(ui: &mut Ui, entry: &Entry<'_>, figures: &Figures) {
+    form::fact(ui, "When", entry.when);
+    form::fact(ui, "Method", &figures.method);
+    for (state, value) in ["tuned", "pruned", "retuned"].iter().zip(&figures.metrics) {
+        if let Some(value) = value {
+            form::fact(ui, &format!("{}, {state}", figures.metric_name), value);
+        }
+    }
+    form::fact(ui, "Trainable", &trainable(figures));
+    form::fact(ui, "Time", &duration(figures.seconds()));
+}
+
 fn trainable(figures: &Figures) -> String {
     figures.trainable.map_or_else(|| "–".to_owned(), |n| thousands(n as usize))
 }
 
-/// Text that is cut at a width.
+/// Text in a column of this width, cut where it is longer.
 fn cell(ui: &mut Ui, text: RichText, width: f32) {
-    ui.scope(|ui| {
-        ui.set_max_width(width);
+    ui.vertical(|ui| {
+        ui.set_width(width);
         ui.add(egui::Label::new(text).truncate());
     });
 }
