@@ -200,8 +200,16 @@ pub fn edit_margin(ui: &Ui) -> Margin {
 
 /// A name and its value on one line, the value to the right.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
+    marked_fact(ui, None, name, value);
+}
+
+/// [`fact`] behind a square in the colour that stands for it in a picture.
+pub fn marked_fact(ui: &mut Ui, mark: Option<Color32>, name: &str, value: &str) {
     low(ui, |ui| {
         ui.horizontal(|ui| {
+            if let Some(colour) = mark {
+                ui.label(RichText::new("■").color(colour));
+            }
             ui.label(RichText::new(name).weak());
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.add(egui::Label::new(RichText::new(value).strong()).truncate());

@@ -94,12 +94,7 @@ fn show_memory(ui: &mut Ui, model: &ModelCard, config: &RunConfig, adapter: Opti
     ];
     form::tight(ui, |ui| {
         for (colour, name, n_bytes) in parts {
-            form::low(ui, |ui| {
-                ui.horizontal(|ui| {
-                    ui.label(RichText::new("■").color(colour));
-                    form::fact(ui, name, &bytes(n_bytes));
-                })
-            });
+            form::marked_fact(ui, Some(colour), name, &bytes(n_bytes));
         }
         form::fact(ui, "In all", &bytes(memory.total()));
         if let Some(adapter) = adapter {
