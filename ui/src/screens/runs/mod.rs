@@ -9,7 +9,7 @@ use dsee_core::{
     protocol::{Event, RunEvent},
     source::NamedBytes,
 };
-use egui::{Frame, Grid, RichText, Stroke, Ui};
+use egui::{Frame, Grid, RichText, ScrollArea, Stroke, Ui};
 
 use crate::{
     shell::Action,
@@ -21,10 +21,6 @@ use crate::{
     },
 };
 use entries::{Entry, Figures, Key};
-
-/// Width of all columns of the table but the name's, and of the name's at least, in points.
-const OTHER_COLUMNS: f32 = 900.0;
-const NAME_WIDTH: f32 = 150.0;
 
 /// What the screen remembers.
 #[derive(Default)]
@@ -70,7 +66,11 @@ impl RunsScreen {
             let mut pressed = None;
             if !all.is_empty() {
                 widgets::card(ui, "", |ui| {
-                    pressed = if form::is_narrow(ui) { self.list(ui, &all) } else { self.table(ui, &all) };
+                    pressed = if form::is_narrow(ui) {
+                        self.list(ui, &all)
+                    } else {
+                        ScrollArea::horizontal().show(ui, |ui| self.table(ui, &all)).inner
+                    };
                 });
             }
             let open =
@@ -109,8 +109,6 @@ impl RunsScreen {
 
     fn table(&self, ui: &mut Ui, all: &[(Key, Entry<'_>)]) -> Option<Press> {
         let mut pressed = None;
-        // The names get what the other columns leave.
-        let name_width = (ui.available_width() - OTHER_COLUMNS).max(NAME_WIDTH);
         let metric =
             all.iter().map(|(_, entry)| Figures::of(entry.report).metric_name).find(|name| name != "metric");
         let tuned = format!("{}, tuned", metric.as_deref().unwrap_or("metric"));
@@ -123,9 +121,9 @@ impl RunsScreen {
             for (key, entry) in all {
                 let figures = Figures::of(entry.report);
                 pressed = self.tick(ui, key, entry).or(pressed.take());
-                cell(ui, RichText::new(&entry.report.title).strong(), name_width);
-                cell(ui, RichText::new(entry.when).weak(), 130.0);
-                cell(ui, RichText::new(&figures.method), 160.0);
+                cell(ui, RichText::new(&entry.report.title).strong(), 190.0);
+                cell(ui, RichText::new(entry.when).weak(), 150.0);
+                cell(ui, RichText::new(&figures.method), 170.0);
                 for value in &figures.metrics {
                     ui.label(value.as_deref().unwrap_or("–"));
                 }
@@ -206,10 +204,10 @@ fn trainable(figures: &Figures) -> String {
     figures.trainable.map_or_else(|| "–".to_owned(), |n| thousands(n as usize))
 }
 
-/// Text in a column of this width, cut where it is longer.
+/// Text that is cut at a width.
 fn cell(ui: &mut Ui, text: RichText, width: f32) {
-    ui.vertical(|ui| {
-        ui.set_width(width);
+    ui.scope(|ui| {
+        ui.set_max_width(width);
         ui.add(egui::Label::new(text).truncate());
     });
 }
