@@ -94,17 +94,17 @@ impl Lesson for BudgetGame {
         let old = self.parts.take().filter(|parts| parts.0 == of);
         let (_, planted, budget) = self.spend();
         let point = budget.points[of.2];
+        let mut parts = old.unwrap_or_else(|| {
+            (of, Parts::new(&planted.w, &Split::new(&planted.w, point.rank, point.n_entries)))
+        });
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE[4];
             stat(ui, "rank", &format!("{} × 48", point.rank));
             stat(ui, "entries", &point.n_entries.to_string());
             stat(ui, "together", &N_PARAMETERS.to_string());
             stat(ui, "error", &percent(point.error));
+            parts.1.legend(ui);
         });
-        let mut parts = old.unwrap_or_else(|| {
-            (of, Parts::new(&planted.w, &Split::new(&planted.w, point.rank, point.n_entries)))
-        });
-        ui.add_space(SPACE[0]);
         parts.1.show(ui, &[]);
         self.parts = Some(parts);
         self.draw_plot(ui);

@@ -129,8 +129,8 @@ impl Lesson for LowRank {
             let n_spikes = shown.planted.spikes.len();
             let hits = shown.planted.hits(&shown.split.support);
             stat(ui, "spikes caught by S", &format!("{hits} of {n_spikes}"));
+            shown.parts.legend(ui);
         });
-        ui.add_space(SPACE[0]);
         shown.parts.show(ui, &[]);
         shown.draw_plot(ui);
     }

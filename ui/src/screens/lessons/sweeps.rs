@@ -91,6 +91,7 @@ impl Lesson for SweepBySweep {
         let Some(picture) = sweeps.pictures.get(sweep) else { return };
         let (found, wrong): (Vec<u32>, Vec<u32>) =
             picture.split.support.iter().partition(|i| planted.spikes.binary_search(i).is_ok());
+        let mut parts = old.unwrap_or_else(|| ((seed, sweep), Parts::new(&planted.w, &picture.split)));
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = SPACE[4];
             stat(ui, "sweep", &format!("{} of {n_sweeps}", sweep + 1));
@@ -98,11 +99,10 @@ impl Lesson for SweepBySweep {
             stat(ui, "spikes found", &format!("{} of {}", picture.hits, planted.spikes.len()));
             stat(ui, "new in Ω", &picture.n_new.to_string());
             stat(ui, "error", &percent(picture.split.error));
+            parts.1.legend(ui);
         });
-        let mut parts = old.unwrap_or_else(|| ((seed, sweep), Parts::new(&planted.w, &picture.split)));
         let colours = colours(ui);
         let rings: [(Vec<u32>, Color32); 2] = [(found, colours.good), (wrong, colours.error)];
-        ui.add_space(SPACE[0]);
         parts.1.show(ui, &rings);
         self.parts = Some(parts);
         self.draw_plot(ui);
