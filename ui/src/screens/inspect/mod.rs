@@ -20,8 +20,9 @@ use crate::{
     widgets::{
         card, empty_state, error_line,
         heat_map::{HeatMap, colour_bar},
+        numbers::thousands,
         page::page,
-        stat,
+        stats::stats,
     },
 };
 
@@ -57,6 +58,12 @@ impl InspectScreen {
                 self.problem =
                     matrix.is_none().then(|| "The picture came incomplete: look again.".to_owned());
                 self.matrix = matrix.or(self.matrix.take());
+                // An entry of Ω is the most interesting one to begin with.
+                if self.entry == (0, 0)
+                    && let Some(&first) = view.s_indices.first()
+                {
+                    self.entry = (first as usize / view.d_in, first as usize % view.d_in);
+                }
             }
             Event::Rejected { command: Command::Inspect { request, .. }, problems }
                 if Some(*request) == self.pending =>
@@ -149,19 +156,19 @@ impl InspectScreen {
             let Some(matrix) = &self.matrix else { return };
             let view = &matrix.view;
             ui.add_space(SPACE[1]);
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing.x = SPACE[4];
-                stat(ui, "size", &format!("{} × {}", view.d_out, view.d_in));
-                stat(ui, "after step", &view.step.to_string());
-                stat(ui, "rank of B A", &view.rank.to_string());
-                stat(ui, "entries in Ω", &view.s_indices.len().to_string());
-                let share = 100.0 * view.n_zeros as f64 / (view.d_out * view.d_in).max(1) as f64;
-                stat(ui, "pruned", &format!("{} ({share:.1} %)", view.n_zeros));
-                if !view.removed_heads.is_empty() {
-                    let heads: Vec<String> = view.removed_heads.iter().map(usize::to_string).collect();
-                    stat(ui, "removed heads", &heads.join(", "));
-                }
-            });
+            let share = 100.0 * view.n_zeros as f64 / (view.d_out * view.d_in).max(1) as f64;
+            let mut numbers = vec![
+                ("size", format!("{} × {}", view.d_out, view.d_in)),
+                ("after step", view.step.to_string()),
+                ("rank of B A", view.rank.to_string()),
+                ("entries in Ω", view.s_indices.len().to_string()),
+                ("pruned", format!("{} ({share:.1} %)", thousands(view.n_zeros))),
+            ];
+            if !view.removed_heads.is_empty() {
+                let heads: Vec<String> = view.removed_heads.iter().map(usize::to_string).collect();
+                numbers.push(("removed heads", heads.join(", ")));
+            }
+            stats(ui, &numbers, |_| {});
         });
     }
 

@@ -218,6 +218,14 @@ impl Lesson for SwitchHeads {
         HEADS
     }
 
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        let last = Self::last_position(scene.state);
+        self.position = self.position.min(last);
+        if Self::tuned(scene.state).is_some() && scene.slider(ui, "head", &mut self.position, last, "head") {
+            self.problem = None;
+        }
+    }
+
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         let Some(of) = Self::tuned(scene.state) else {
             self.offer(ui, scene);
@@ -228,12 +236,7 @@ impl Lesson for SwitchHeads {
             self.answers.clear();
             self.problem = None;
         }
-        let last = Self::last_position(scene.state);
-        self.position = self.position.min(last);
         let (n_layers, n_heads) = Self::sizes(scene.state);
-        if scene.slider(ui, "head", &mut self.position, last, "head") {
-            self.problem = None;
-        }
         ui.label(RichText::new(switched_off(self.position, n_layers, n_heads).0).strong());
         self.ask(scene);
         if let Some(problem) = &self.problem {

@@ -74,7 +74,10 @@ pub trait Lesson {
     /// Its words.
     fn text(&self) -> Text;
 
-    /// Draws what can be dragged, and what it does.
+    /// Draws what can be dragged, beside the buttons where there is room.
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>);
+
+    /// Draws what it does.
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>);
 
     /// One notch further; false at the end.

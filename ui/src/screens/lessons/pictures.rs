@@ -5,7 +5,7 @@ use egui::{Color32, RichText, Role, Ui, WidgetInfo, vec2};
 use egui_plot::Plot;
 
 use crate::{
-    theme::{NARROW, SPACE},
+    theme::{NARROW, SPACE, colours},
     widgets::heat_map::{HeatMap, Shades, colour_bar, number},
 };
 
@@ -69,8 +69,9 @@ impl Parts {
 }
 
 /// A plot that can only be looked at, as high as the lessons have room for.
-pub fn plot<'a>(name: &str, x_label: &'a str, y_label: &'a str) -> Plot<'a> {
+pub fn plot<'a>(ui: &Ui, name: &str, x_label: &'a str, y_label: &'a str) -> Plot<'a> {
     Plot::new(name.to_owned())
+        .grid_color(colours(ui).border)
         .height(130.0)
         .show_background(false)
         .allow_scroll(false)

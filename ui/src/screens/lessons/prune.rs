@@ -78,7 +78,7 @@ impl PruneAndRetune {
             (colours.negative, LineStyle::dashed_dense(), MarkerShape::Down),
             (colours.good, LineStyle::Solid, MarkerShape::Diamond),
         ];
-        let response = plot("tries", "weights set to zero, %", "accuracy, %")
+        let response = plot(ui, "tries", "weights set to zero, %", "accuracy, %")
             .legend(Legend::default())
             .include_x(0.0)
             .include_x(100.0)
@@ -121,11 +121,14 @@ impl Lesson for PruneAndRetune {
         PRUNE
     }
 
-    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
-        self.note(scene);
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         if scene.shows("sparsity") {
             self.slider(ui, scene);
         }
+    }
+
+    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        self.note(scene);
         if let Some(obstacle) = self.run.obstacle(scene.state) {
             ui.label(obstacle);
         }
