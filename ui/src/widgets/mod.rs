@@ -4,6 +4,7 @@ pub mod form;
 pub mod heat_map;
 pub mod numbers;
 pub mod page;
+pub mod stats;
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
