@@ -182,7 +182,7 @@ export class PageHost {
 
   #event({ event, checkpoint, heap, attachments }) {
     this.#autosave(this.#facts.note(event, heap));
-    if (checkpoint) this.#runs.saveCheckpoint(checkpoint.run, checkpoint.step, attachments);
+    if (checkpoint) this.#runs.saveCheckpoint(...checkpoint, attachments);
     // The state of a run goes to the disk, not through the window's memory.
     this.#page.engineEvent(event, checkpoint ? [] : attachments);
   }

@@ -34,8 +34,7 @@ test('a run survives a reload and goes on with the same curve', async () => {
   const before = await losses(page);
 
   const second = await openApp(context, server.url);
-  await second.waitForTimeout(500);
-  assert.ok(await second.evaluate(() => window.dsee.notices.includes('read_only')), 'a second tab only looks');
+  await until(second, (dsee) => dsee.notices.includes('read_only'), 'being told to only look');
   await second.close();
 
   page.on('dialog', (dialog) => dialog.accept());
