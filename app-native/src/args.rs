@@ -9,9 +9,9 @@ use crate::commands;
 #[derive(Debug, Parser)]
 #[command(name = "dsee", version, max_term_width = 110)]
 pub struct Cli {
-    /// What to do.
+    /// What to do; without a verb, the window opens.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
     /// Print the result as JSON.
     #[arg(long, global = true)]
     pub json: bool,
@@ -20,6 +20,8 @@ pub struct Cli {
 /// Everything the program does.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Open the window; the same as no verb at all.
+    Window(commands::window::WindowArgs),
     /// Tune a model, and if asked prune and retune it.
     Train(Box<commands::train::TrainArgs>),
     /// Measure a finished run on labelled text.

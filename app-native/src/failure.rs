@@ -13,6 +13,11 @@ const EXIT_USAGE: u8 = 2;
 pub enum Failure {
     /// Something went wrong: exit code 1.
     Failed(anyhow::Error),
+    /// There is nowhere to open a window: exit code 2, because another command does the job.
+    NoDisplay {
+        /// What the system says.
+        reason: String,
+    },
     /// The settings cannot be: exit code 2.
     Settings(Vec<FieldError>),
     /// A run was stopped by an error, and what it had reached is saved: exit code 1.
@@ -35,7 +40,7 @@ impl Failure {
         eprintln!("{self}");
         match self {
             Self::Failed(_) | Self::Stopped { .. } => ExitCode::FAILURE,
-            Self::Settings(_) => ExitCode::from(EXIT_USAGE),
+            Self::Settings(_) | Self::NoDisplay { .. } => ExitCode::from(EXIT_USAGE),
             Self::Interrupted { .. } => ExitCode::from(EXIT_INTERRUPTED),
         }
     }
@@ -51,6 +56,11 @@ impl fmt::Display for Failure {
                     write!(f, "\nthe last good state is saved; go on with:\n  {command}")
                 })
             }
+            Self::NoDisplay { reason } => write!(
+                f,
+                "error: the window cannot be opened: {reason}\nthe command line does the same work, for example:\n  \
+                 dsee train --help\nor serve the page and open it in a browser elsewhere:\n  cargo xtask serve"
+            ),
             Self::Settings(errors) => {
                 write!(f, "error: {} of the settings cannot be", errors.len())?;
                 errors.iter().try_for_each(|error| write!(f, "\n  {error}"))

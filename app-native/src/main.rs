@@ -1,6 +1,6 @@
-//! DSEE Studio on the command line: results on stdout, everything else on stderr.
+//! DSEE Studio natively: the window, and the command line with results on stdout and everything else on stderr.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 130 interrupted.
+//! Exit codes: 0 done, 1 failed, 2 wrong command line or settings, or no display for the window, 130 interrupted.
 
 mod args;
 mod atomic;
@@ -18,31 +18,43 @@ mod recorder;
 mod resume;
 mod run_folder;
 mod run_inputs;
+mod run_lock;
 mod saved_run;
 mod settings_args;
 mod trainer_log;
 mod training;
+mod window;
 
 use clap::Parser as _;
 use std::process::ExitCode;
 
 use args::{Cli, Verb};
+use commands::window::WindowArgs;
+use failure::Failure;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
     let cli = Cli::parse();
     let done = match &cli.verb {
-        Verb::Train(args) => commands::train::run(args, cli.json),
-        Verb::Eval(args) => commands::eval::run(args, cli.json),
-        Verb::Predict(args) => commands::predict::run(args, cli.json),
-        Verb::Prune(args) => commands::prune::run(args, cli.json),
-        Verb::Export(args) => commands::export::run(args, cli.json),
-        Verb::Bench(args) => commands::bench::run(args, cli.json),
-        Verb::Env(args) => commands::env::run(args, cli.json),
-        Verb::Inspect(args) => commands::inspect::run(args, cli.json),
+        None => commands::window::run(&WindowArgs::default()),
+        Some(verb) => carry_out(verb, cli.json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+fn carry_out(verb: &Verb, json: bool) -> Result<(), Failure> {
+    match verb {
+        Verb::Window(args) => commands::window::run(args),
+        Verb::Train(args) => commands::train::run(args, json),
+        Verb::Eval(args) => commands::eval::run(args, json),
+        Verb::Predict(args) => commands::predict::run(args, json),
+        Verb::Prune(args) => commands::prune::run(args, json),
+        Verb::Export(args) => commands::export::run(args, json),
+        Verb::Bench(args) => commands::bench::run(args, json),
+        Verb::Env(args) => commands::env::run(args, json),
+        Verb::Inspect(args) => commands::inspect::run(args, json),
     }
 }

@@ -14,12 +14,18 @@ pub struct Progress {
     /// The bar of the current phase; `None` between phases and without a terminal.
     bar: Option<ProgressBar>,
     is_terminal: bool,
+    is_silent: bool,
 }
 
 impl Progress {
     /// A display on stderr.
     pub fn new() -> Self {
-        Self { bar: None, is_terminal: std::io::stderr().is_terminal() }
+        Self { bar: None, is_terminal: std::io::stderr().is_terminal(), is_silent: false }
+    }
+
+    /// No display at all.
+    pub fn silent() -> Self {
+        Self { bar: None, is_terminal: false, is_silent: true }
     }
 
     /// Shows one event.
@@ -45,6 +51,7 @@ impl Progress {
     pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None if self.is_silent => {}
             None => eprintln!("{text}"),
         }
     }
@@ -113,7 +120,7 @@ impl Progress {
                 bar.set_position(step.step as u64);
                 bar.set_message(text);
             }
-            None => eprintln!("{:<9} {}/{}  {text}", step.phase, step.step, step.total_steps),
+            None => self.line(&format!("{:<9} {}/{}  {text}", step.phase, step.step, step.total_steps)),
         }
     }
 

@@ -12,8 +12,8 @@ use crate::{
     trainer_log::TrainerLog,
 };
 
-/// The report as data, kept in every checkpoint so that a resumed run goes on with it.
-const REPORT_DATA_FILE: &str = "report.json";
+/// The report as data: in every checkpoint so that a resumed run goes on with it, and beside the written report.
+pub const REPORT_DATA_FILE: &str = "report.json";
 
 /// Keeps the run folder up to date.
 pub struct RunRecorder {
@@ -27,7 +27,7 @@ pub struct RunRecorder {
 }
 
 impl RunRecorder {
-    /// The record of a new run.
+    /// The record of a new run, shown on stderr as it grows.
     pub fn new(folder: RunFolder, config: &RunConfig) -> Self {
         Self {
             folder,
@@ -37,6 +37,11 @@ impl RunRecorder {
             progress: Progress::new(),
             summary: None,
         }
+    }
+
+    /// The same without a display of its own.
+    pub fn silent(folder: RunFolder, config: &RunConfig) -> Self {
+        Self { progress: Progress::silent(), ..Self::new(folder, config) }
     }
 
     /// Goes on with the record that lies in the checkpoint of `step`; later lines of the log are cut off.
@@ -96,6 +101,7 @@ impl RunRecorder {
     /// If they cannot be written.
     pub fn write_record(&self) -> anyhow::Result<()> {
         self.folder.write_state(&self.log.state())?;
+        self.folder.write(REPORT_DATA_FILE, &serde_json::to_vec(&self.report)?)?;
         self.folder.write("report.html", self.report.to_html().as_bytes())?;
         self.folder.write("report.md", self.report.to_markdown().as_bytes())?;
         Ok(())

@@ -44,7 +44,15 @@ impl ResumePoint {
         } else {
             PathBuf::from(from)
         };
-        let (folder, step) = locate(&path)?;
+        Self::at(&path)
+    }
+
+    /// Finds the checkpoint in the folder `path`: the newest one of a run, or the one whose folder it is.
+    ///
+    /// # Errors
+    /// If there is none, or the settings of the run cannot be read.
+    pub fn at(path: &Path) -> Result<Self, Failure> {
+        let (folder, step) = locate(path)?;
         let config = read_draft(&folder.path().join(SETTINGS_FILE))?.check().map_err(Failure::Settings)?;
         let files = read_folder(&folder.checkpoint_path(step))?;
         Ok(Self { folder, config, step, files })

@@ -1,7 +1,7 @@
 //! The folder a run writes: where everything lies, which checkpoints stay, and how it is found again.
 //!
 //! ```text
-//! run.toml  trainer_log.jsonl  trainer_state.json  report.html  report.md
+//! run.toml  trainer_log.jsonl  trainer_state.json  report.html  report.md  report.json
 //! checkpoint-N/  adapter/  merged/
 //! ```
 
@@ -20,9 +20,12 @@ use crate::{
 
 /// Settings of the run, checked and complete.
 pub const SETTINGS_FILE: &str = "run.toml";
-const LOG_FILE: &str = "trainer_log.jsonl";
+/// What the run told, one line each.
+pub const LOG_FILE: &str = "trainer_log.jsonl";
 /// The log in transformers' form.
 pub const STATE_FILE: &str = "trainer_state.json";
+/// Where runs go that are given no folder.
+pub const RUNS_FOLDER: &str = "runs";
 const CHECKPOINT_PREFIX: &str = "checkpoint-";
 
 /// A run folder on disk.
@@ -39,7 +42,7 @@ impl RunFolder {
     pub fn create(config: &mut RunConfig) -> anyhow::Result<Self> {
         let path = match &config.output_dir {
             Some(path) => PathBuf::from(path),
-            None => default_path(config.run_name.as_deref()),
+            None => new_path(Path::new(RUNS_FOLDER), config.run_name.as_deref()),
         };
         if path.join(SETTINGS_FILE).exists() {
             bail!(
@@ -223,13 +226,13 @@ fn superfluous(steps: &[usize], best: Option<usize>, limit: usize) -> Vec<usize>
     removable.take(steps.len().saturating_sub(limit)).collect()
 }
 
-/// `runs/2026-11-23-154501-name`, with a number behind it if that is taken.
-fn default_path(name: Option<&str>) -> PathBuf {
+/// `<runs>/2026-11-23-154501-name`, with a number behind it if that is taken.
+pub fn new_path(runs: &Path, name: Option<&str>) -> PathBuf {
     let time = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
     // Only what every file system takes.
     let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = name.unwrap_or("dsee").chars().map(safe).collect();
-    let path = |suffix: &str| Path::new("runs").join(format!("{time}-{name}{suffix}"));
+    let path = |suffix: &str| runs.join(format!("{time}-{name}{suffix}"));
     let numbered = (2..).map(|number| path(&format!("-{number}")));
     std::iter::once(path("")).chain(numbered).find(|path| !path.exists()).expect("some number is free")
 }

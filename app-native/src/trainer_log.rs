@@ -16,6 +16,7 @@ pub struct TrainerLog {
     planned_steps: usize,
     epoch: f64,
     best: Option<Best>,
+    is_finished: bool,
 }
 
 /// The best evaluation of the current phase.
@@ -36,6 +37,7 @@ impl TrainerLog {
             planned_steps: 0,
             epoch: 0.0,
             best: None,
+            is_finished: false,
         }
     }
 
@@ -69,6 +71,10 @@ impl TrainerLog {
             }
             RunEvent::Progress(step) => Some(self.progress(step)),
             RunEvent::Evaluated(evaluation) => Some(self.evaluated(evaluation)),
+            RunEvent::Finished(_) => {
+                self.is_finished = true;
+                None
+            }
             _ => None,
         }
     }
@@ -137,7 +143,7 @@ impl TrainerLog {
             "max_steps": self.steps_before + self.planned_steps, "num_train_epochs": config.num_train_epochs,
             "logging_steps": config.logging_steps, "eval_steps": config.eval_steps, "save_steps": config.save_steps,
             "train_batch_size": config.per_device_train_batch_size, "is_hyper_param_search": false,
-            "is_local_process_zero": true, "is_world_process_zero": true, "log_history": self.history,
+            "is_finished": self.is_finished, "is_local_process_zero": true, "is_world_process_zero": true, "log_history": self.history,
         })
     }
 }

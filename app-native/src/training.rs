@@ -4,19 +4,19 @@
 use anyhow::Context as _;
 use dsee_core::{
     config::RunConfig,
-    engine::{EngineError, Run, RunCheckpoint},
+    engine::{EngineError, Origin, Run, RunCheckpoint},
     gpu::Device,
     protocol::{CheckpointReason, RunEvent},
 };
 
 use crate::{
     failure::Failure,
-    interrupt,
-    outcome::{self, Origin},
+    interrupt, outcome,
     recorder::RunRecorder,
     resume::ResumePoint,
     run_folder::RunFolder,
     run_inputs::{self, Inputs},
+    run_lock::RunLock,
     settings_args::as_flags,
 };
 
@@ -33,6 +33,7 @@ pub fn begin(
     let (run, origin) = open(&config, inputs, from)?;
     // Only now: settings that do not fit the model should leave no folder behind that blocks the next try.
     let folder = RunFolder::create(&mut config)?;
+    let _lock = RunLock::take_or_fail(folder.path())?;
     drive_to_end(run, RunRecorder::new(folder, &config), &origin, json)
 }
 
@@ -42,6 +43,7 @@ pub fn begin(
 /// If the checkpoint, the model or the data cannot be used any more, and whatever stops the run.
 pub fn go_on(point: ResumePoint, json: bool) -> Result<(), Failure> {
     let ResumePoint { folder, config, step, files } = point;
+    let _lock = RunLock::take_or_fail(folder.path())?;
     let checkpoint = RunCheckpoint::from_files(&files)
         .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))?;
     let inputs = run_inputs::read(&config)?;
@@ -57,7 +59,7 @@ fn open(config: &RunConfig, inputs: Inputs, from: Option<RunCheckpoint>) -> Resu
     let Inputs { model, data } = inputs;
     eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
     data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
-    let origin = Origin::new(config, &model)?;
+    let origin = outcome::origin(config, &model)?;
     let device = pollster::block_on(Device::open())?;
     let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
         .map_err(settings_or_failed)?;

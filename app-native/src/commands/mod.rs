@@ -8,3 +8,4 @@ pub mod inspect;
 pub mod predict;
 pub mod prune;
 pub mod train;
+pub mod window;

@@ -64,6 +64,11 @@ impl Cache {
         Ok(Self::new(place))
     }
 
+    /// The folder of everything that is kept.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder of all models.
     fn models(&self) -> PathBuf {
         self.root.join("models")

@@ -3,12 +3,13 @@
 use dsee_core::{
     engine::service::{Host, Reply, Request},
     protocol::{Command, Event, FailureKind, FailureReport, Problem},
-    source::{Attachment, ByteSource, NamedBytes},
+    source::{Attachment, NamedBytes},
 };
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    rc::Rc,
     sync::Arc,
     thread,
 };
@@ -44,7 +45,7 @@ pub enum EngineFile {
 /// What comes back.
 pub enum FromEngine {
     /// An event with its bytes.
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// The engine has ended: a mistake of this program.
     Gone(FailureReport),
 }
@@ -100,12 +101,11 @@ impl NativeHost {
         for file in files {
             match file {
                 EngineFile::Bytes(NamedBytes { name, bytes }) => {
-                    attachments.push(Attachment { name, source: Box::new(bytes) });
+                    attachments.push(Attachment { name, source: Rc::new(bytes) });
                 }
                 EngineFile::Path { name, path } => match FileSource::open(&path) {
                     Ok(source) => {
-                        let source: Box<dyn ByteSource> = Box::new(source);
-                        attachments.push(Attachment { name, source });
+                        attachments.push(Attachment { name, source: Rc::new(source) });
                     }
                     Err(error) => {
                         let text = format!("the file cannot be opened ({error}): {}", path.display());
@@ -143,7 +143,7 @@ impl Host for NativeHost {
 
     fn tell(&mut self, reply: Reply) {
         // Without a window nobody listens any more; the engine notices by itself when it asks for the next command.
-        self.replies.try_send(FromEngine::Reply(reply)).ok();
+        self.replies.try_send(FromEngine::Reply(Box::new(reply))).ok();
         (self.wake)();
     }
 
@@ -159,7 +159,8 @@ fn crash_report(panic: &(dyn std::any::Any + Send)) -> FailureReport {
         kind: FailureKind::Crashed,
         run: None,
         text: format!("The engine has crashed: {text}."),
-        advice: "Start a new engine; the run can go on from its last autosave. Please report this message.".to_owned(),
+        advice: "Start a new engine; the run can go on from its last autosave. Please report this message."
+            .to_owned(),
         last_good_step: None,
     }
 }
@@ -201,7 +202,9 @@ mod tests {
         engine.send(load(vec![EngineFile::Path { name: "x".to_owned(), path: place.path().join("x") }]));
         engine.send(load(vec![here, bytes]));
         let FromEngine::Reply(refused) = wait(&engine) else { panic!("the engine has ended") };
-        assert!(matches!(&refused.event, Event::Rejected { problems, .. } if problems[0].text.contains("opened")));
+        assert!(
+            matches!(&refused.event, Event::Rejected { problems, .. } if problems[0].text.contains("opened"))
+        );
         let FromEngine::Reply(echoed) = wait(&engine) else { panic!("the engine has ended") };
         let bytes: Vec<&[u8]> = echoed.attachments.iter().map(|file| file.bytes.as_slice()).collect();
         assert_eq!(bytes, [b"on disk".as_slice(), b"in memory"]);
@@ -210,7 +213,9 @@ mod tests {
     #[test]
     fn a_crash_becomes_a_report_and_wakes_the_window() {
         let (woken, wakes) = async_channel::unbounded();
-        let wake: Wake = Arc::new(move || drop(woken.try_send(())));
+        let wake: Wake = Arc::new(move || {
+            woken.try_send(()).ok();
+        });
         let engine = EngineThread::start(wake, |_| panic!("step {} went wrong", 7)).unwrap();
         let FromEngine::Gone(report) = wait(&engine) else { panic!("the engine goes on") };
         assert_eq!(report.kind, FailureKind::Crashed);

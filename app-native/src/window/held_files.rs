@@ -26,7 +26,8 @@ impl HeldFiles {
     pub fn hold(&self, path: &Path) -> Option<FileRef> {
         let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let is_settings = path.extension().is_some_and(|extension| extension == "toml");
-        let text = if is_settings && found.len() <= LARGEST_TEXT { fs::read_to_string(path).ok() } else { None };
+        let text =
+            if is_settings && found.len() <= LARGEST_TEXT { fs::read_to_string(path).ok() } else { None };
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.n_held += 1;
         let id = held.n_held;

@@ -65,7 +65,8 @@ impl SavedRuns {
         paths.extend(self.opened.iter().cloned());
         paths.sort();
         paths.dedup();
-        let mut runs: Vec<(SystemTime, SavedRun)> = paths.iter().filter_map(|path| read_run(path).ok()).collect();
+        let mut runs: Vec<(SystemTime, SavedRun)> =
+            paths.iter().filter_map(|path| read_run(path).ok()).collect();
         runs.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.1.key.cmp(&a.1.key)));
         runs.into_iter().map(|(_, run)| run).collect()
     }
@@ -99,9 +100,9 @@ fn read_run(path: &Path) -> anyhow::Result<(SystemTime, SavedRun)> {
     let folder = RunFolder::open(path)?;
     let state = read_json(&path.join(STATE_FILE)).unwrap_or_default();
     let newest = folder.checkpoints().last().copied();
-    let written = [STATE_FILE, LOG_FILE, SETTINGS_FILE].into_iter().filter_map(|name| {
-        fs::metadata(path.join(name)).and_then(|found| found.modified()).ok()
-    });
+    let written = [STATE_FILE, LOG_FILE, SETTINGS_FILE]
+        .into_iter()
+        .filter_map(|name| fs::metadata(path.join(name)).and_then(|found| found.modified()).ok());
     let written = written.max().unwrap_or(SystemTime::UNIX_EPOCH);
     let seconds = SystemTime::now().duration_since(written).unwrap_or_default().as_secs();
     let when = jiff::Timestamp::try_from(written)?.to_zoned(jiff::tz::TimeZone::system());
@@ -121,13 +122,13 @@ fn read_run(path: &Path) -> anyhow::Result<(SystemTime, SavedRun)> {
 fn read_report(folder: &RunFolder, newest: Option<usize>) -> anyhow::Result<RunReport> {
     let beside = Some(folder.path().to_path_buf());
     let places = [beside, newest.map(|step| folder.checkpoint_path(step))].into_iter().flatten();
-    let mut read = places.filter_map(|place| {
-        serde_json::from_slice(&fs::read(place.join(REPORT_DATA_FILE)).ok()?).ok()
-    });
+    let mut read =
+        places.filter_map(|place| serde_json::from_slice(&fs::read(place.join(REPORT_DATA_FILE)).ok()?).ok());
     match read.next() {
         Some(report) => Ok(report),
         None => {
-            let draft = read_draft(&folder.path().join(SETTINGS_FILE)).map_err(|error| anyhow::anyhow!("{error}"))?;
+            let draft =
+                read_draft(&folder.path().join(SETTINGS_FILE)).map_err(|error| anyhow::anyhow!("{error}"))?;
             let config = draft.check().map_err(|_| anyhow::anyhow!("the settings of the run cannot be"))?;
             let log = fs::read_to_string(folder.path().join(LOG_FILE)).unwrap_or_default();
             Ok(report_of_log(&config, &log))
@@ -147,7 +148,9 @@ fn report_of_log(config: &RunConfig, log: &str) -> RunReport {
             report.learning_rates.push(RatePoint { step, rate });
         }
         let values = line.as_object().into_iter().flatten();
-        for (name, value) in values.filter_map(|(name, value)| Some((name.strip_prefix("eval_")?, value.as_f64()?))) {
+        for (name, value) in
+            values.filter_map(|(name, value)| Some((name.strip_prefix("eval_")?, value.as_f64()?)))
+        {
             let is_cost = name == "runtime" || name.ends_with("_per_second");
             if !is_cost {
                 report.metrics.push(MetricPoint { step, name: name.to_owned(), value, best: false });
@@ -174,9 +177,10 @@ pub fn orders_of(point: &ResumePoint, run: RunId, cache: Option<&Cache>) -> anyh
     let file = |path: &String| EngineFile::Path { name: name_of(Path::new(path)), path: path.into() };
     let data = config.train_file.iter().chain(config.validation_file.iter()).map(file).collect();
     let settings: Settings = config.to_pairs().into_iter().collect();
-    let state = point.files.iter().map(|(name, bytes)| {
-        EngineFile::Bytes(NamedBytes { name: name.clone(), bytes: bytes.clone() })
-    });
+    let state = point
+        .files
+        .iter()
+        .map(|(name, bytes)| EngineFile::Bytes(NamedBytes { name: name.clone(), bytes: bytes.clone() }));
     Ok([
         Order { command: Command::LoadModel { name }, files: model },
         Order { command: Command::LoadData { settings: settings.clone() }, files: data },
@@ -187,7 +191,8 @@ pub fn orders_of(point: &ResumePoint, run: RunId, cache: Option<&Cache>) -> anyh
 fn model_files(model: &str, cache: Option<&Cache>) -> anyhow::Result<(String, Vec<EngineFile>)> {
     let (name, folder) = match hub::id_of(model) {
         Some(id) => {
-            let kept = cache.and_then(|cache| cache.find(&id, DEFAULT_REVISION).or_else(|| cache.find_any(&id)));
+            let kept =
+                cache.and_then(|cache| cache.find(&id, DEFAULT_REVISION).or_else(|| cache.find_any(&id)));
             let kept = kept.with_context(|| {
                 format!("the model of this run is no longer kept here: fetch {id} on the Model screen, then try again")
             })?;
@@ -195,9 +200,8 @@ fn model_files(model: &str, cache: Option<&Cache>) -> anyhow::Result<(String, Ve
         }
         None => (name_of(Path::new(model)), PathBuf::from(model)),
     };
-    let entries = fs::read_dir(&folder).with_context(|| {
-        format!("the model of this run is no longer where it was: {}", folder.display())
-    })?;
+    let entries = fs::read_dir(&folder)
+        .with_context(|| format!("the model of this run is no longer where it was: {}", folder.display()))?;
     let mut paths: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     paths.sort();
@@ -234,7 +238,9 @@ mod tests {
         assert_eq!(list[0].report.losses, [LossPoint { step: 10, loss: 0.5 }]);
         assert_eq!(list[0].report.metrics.len(), 1, "how long it took is no metric");
         assert!(runs.last_unfinished().is_none(), "there is nothing to go on from");
-        folder.save_checkpoint(10, &[("report.json".to_owned(), b"{\"title\": \"t\"}".to_vec())], None, 3).unwrap();
+        folder
+            .save_checkpoint(10, &[("report.json".to_owned(), b"{\"title\": \"t\"}".to_vec())], None, 3)
+            .unwrap();
         let last = runs.last_unfinished().unwrap();
         assert_eq!((last.step, last.report.title.as_str()), (10, "t"));
         folder.write_state(&serde_json::json!({"is_finished": true})).unwrap();
@@ -281,7 +287,8 @@ mod tests {
         point.config.model = Some("/home/me/gone/model".to_owned());
         assert!(orders_of(&point, 7, None).unwrap_err().to_string().contains("no longer where it was"));
         let gone = place.path().join("gone.tsv").display().to_string();
-        atomic::write(&folder.path().join(SETTINGS_FILE), format!("train_file = {gone:?}").as_bytes()).unwrap();
+        atomic::write(&folder.path().join(SETTINGS_FILE), format!("train_file = {gone:?}").as_bytes())
+            .unwrap();
         let orders = orders_of(&ResumePoint::at(folder.path()).unwrap(), 7, None).unwrap();
         assert_eq!(orders[1].files.len(), 1);
     }

@@ -116,7 +116,8 @@ mod tests {
         tracker.told(&Event::Rejected { command: bad.command, problems: vec![Problem::default()] });
         let pasted = NamedBytes { name: "pasted.csv".to_owned(), bytes: b"text,label".to_vec() };
         let files = vec![path("/home/me/train.tsv"), EngineFile::Bytes(pasted)];
-        tracker.sent(&Order { command: Command::LoadData { settings: Settings::new() }, files }, Some(&cache));
+        tracker
+            .sent(&Order { command: Command::LoadData { settings: Settings::new() }, files }, Some(&cache));
         tracker.told(&Event::DataLoaded(DataCard::default()));
         let mut config = RunConfigDraft::default().check().unwrap();
         let pasted = tracker.now().name_in(&mut config, Path::new("/home/me/runs/1"));

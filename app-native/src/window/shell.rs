@@ -1,0 +1,450 @@
+//! Carries out what the window asks for, without ever waiting: the engine, the disk, downloads and dialogs each have
+//! their thread, and what they tell is picked up by [`Shell::next`]. Knows nothing of drawing.
+
+use dsee_core::{
+    engine::service::{Reply, serve},
+    protocol::{Command, Event, RunEvent, RunId},
+};
+use dsee_ui::{Action, FileInput, Notice, Purpose};
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    dialogs,
+    disk::{Disk, FromDisk, Job},
+    engine_thread::{EngineFile, EngineThread, FromEngine, NativeHost, Order, Wake},
+    held_files::{HeldFiles, name_of},
+    model_store::{ModelStore, Tell},
+    sources::SourceTracker,
+};
+use crate::hub::Cache;
+
+/// What the window is told.
+pub enum Told {
+    /// The engine says something.
+    Reply(Box<Reply>),
+    /// The app says something.
+    Notice(Notice),
+}
+
+/// Where things are kept.
+pub struct Places {
+    /// Run folders.
+    pub runs: PathBuf,
+    /// Models from the hub; nowhere if the system does not say where.
+    pub cache: Option<Cache>,
+}
+
+/// Everything around the window.
+pub struct Shell {
+    wake: Wake,
+    engine: EngineThread,
+    engine_body: fn(&mut NativeHost),
+    jobs: Option<async_channel::Sender<Job>>,
+    disk: Option<JoinHandle<()>>,
+    from_disk: async_channel::Receiver<FromDisk>,
+    notices: async_channel::Receiver<Notice>,
+    tell: Tell,
+    held: HeldFiles,
+    models: ModelStore,
+    cache: Option<Cache>,
+    sources: SourceTracker,
+    /// The run under way, if its state is worth saving before the window closes.
+    active: Option<RunId>,
+    /// The run whose newest state is on the disk.
+    kept: Option<RunId>,
+}
+
+/// The engine itself.
+fn run_engine(host: &mut NativeHost) {
+    pollster::block_on(serve(host));
+}
+
+impl Shell {
+    /// Starts all threads. `wake` is called whenever [`Self::next`] has something.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn start(places: Places, wake: Wake) -> io::Result<Self> {
+        Self::start_with(places, wake, run_engine)
+    }
+
+    /// The same with another engine.
+    fn start_with(places: Places, wake: Wake, engine_body: fn(&mut NativeHost)) -> io::Result<Self> {
+        let (told, notices) = async_channel::unbounded();
+        let woken = Arc::clone(&wake);
+        let tell: Tell = Arc::new(move |notice| {
+            told.try_send(notice).ok();
+            woken();
+        });
+        let (jobs, disk, from_disk) = start_disk(&places, Arc::clone(&wake))?;
+        let held = HeldFiles::default();
+        let models = ModelStore::new(places.cache.clone(), held.clone(), Arc::clone(&tell));
+        let engine = EngineThread::start(Arc::clone(&wake), engine_body)?;
+        Ok(Self {
+            wake,
+            engine,
+            engine_body,
+            jobs: Some(jobs),
+            disk: Some(disk),
+            from_disk,
+            notices,
+            tell,
+            held,
+            models,
+            cache: places.cache,
+            sources: SourceTracker::default(),
+            active: None,
+            kept: None,
+        })
+    }
+
+    /// Carries an action out, or begins to.
+    pub fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Send { command, files } => self.order(command, files),
+            Action::Pick(purpose) => self.pick(purpose),
+            Action::Save { name, files } => self.save(name, files),
+            Action::Download { id, revision, token } => self.models.fetch(&id, &revision, token.as_deref()),
+            Action::CancelDownload => self.models.stop(),
+            Action::ListStorage => self.models.list(),
+            Action::OpenCached(id) => self.models.open(&id),
+            Action::DeleteCached(id) => self.models.delete(&id),
+            Action::ListRuns => self.job(Job::List),
+            Action::DeleteRun(key) => self.job(Job::Delete(key)),
+            Action::ResumeRun { key, run } => self.job(Job::Resume { key, run }),
+            Action::PickRunFolder => {
+                let jobs = self.jobs.clone();
+                dialogs::pick_folder("A run folder", move |path| send(jobs.as_ref(), Job::Open(path)));
+            }
+            Action::RestartEngine => self.restart_engine(),
+            // A window has no address; what is unsaved is known from the run itself; and a desktop that sleeps while
+            // something computes is told so in its own settings.
+            Action::SetLink(_) | Action::SetUnsaved(_) | Action::KeepAwake(_) => {}
+        }
+    }
+
+    /// Opens a run folder and looks for a run to go on with.
+    pub fn look_around(&self, run: Option<PathBuf>) {
+        run.into_iter().for_each(|path| self.job(Job::Open(path)));
+        self.job(Job::FindLast);
+    }
+
+    /// Hands dropped files to the window.
+    pub fn dropped(&self, paths: &[PathBuf]) {
+        let (name, files) = self.held.hold_dropped(paths);
+        (self.tell)(Notice::Files { purpose: Purpose::Dropped, name, files });
+    }
+
+    /// The next thing the window should know, if there is one.
+    pub fn next(&mut self) -> Option<Told> {
+        loop {
+            if let Some(told) = self.engine.next() {
+                return Some(match told {
+                    FromEngine::Reply(reply) => Told::Reply(self.note(reply)),
+                    FromEngine::Gone(report) => {
+                        self.active = None;
+                        Told::Notice(Notice::EngineGone(report))
+                    }
+                });
+            }
+            match self.from_disk.try_recv() {
+                Ok(FromDisk::Notice(notice)) => return Some(Told::Notice(notice)),
+                Ok(FromDisk::Order(order)) => self.send(order),
+                Ok(FromDisk::Kept(run)) => self.kept = Some(run),
+                Err(_) => return self.notices.try_recv().ok().map(Told::Notice),
+            }
+        }
+    }
+
+    /// The run that would lose its last steps if the window closed now.
+    pub fn active(&self) -> Option<RunId> {
+        self.active
+    }
+
+    /// Stops a run after its step and has its state saved; [`Self::is_kept`] tells when that is done.
+    pub fn pause_and_save(&mut self, run: RunId) {
+        self.kept = None;
+        self.order(Command::Pause { run }, Vec::new());
+        self.order(Command::SaveCheckpoint { run }, Vec::new());
+    }
+
+    /// Whether the newest state of a run is on the disk.
+    pub fn is_kept(&self, run: RunId) -> bool {
+        self.kept == Some(run)
+    }
+
+    /// Waits until everything that was to be written is written.
+    pub fn finish(&mut self) {
+        self.jobs = None;
+        if let Some(disk) = self.disk.take() {
+            disk.join().ok();
+        }
+    }
+
+    fn order(&mut self, command: Command, files: Vec<FileInput>) {
+        let files = files.into_iter().filter_map(|file| match file {
+            FileInput::Bytes(bytes) => Some(EngineFile::Bytes(bytes)),
+            FileInput::Held(file) => {
+                let path = self.held.path(file.id)?;
+                Some(EngineFile::Path { name: file.name, path })
+            }
+        });
+        let files = files.collect();
+        self.send(Order { command, files });
+    }
+
+    fn send(&mut self, order: Order) {
+        self.sources.sent(&order, self.cache.as_ref());
+        if let Command::Start { run, settings, .. } = &order.command {
+            let (run, settings, sources) = (*run, settings.clone(), self.sources.now());
+            self.job(Job::Expect { run, settings, sources });
+        }
+        self.engine.send(order);
+    }
+
+    /// Takes note of what the engine told, and passes on what the disk should have.
+    fn note(&mut self, reply: Box<Reply>) -> Box<Reply> {
+        self.sources.told(&reply.event);
+        match &reply.event {
+            Event::Run { run, event: RunEvent::Finished(_) } | Event::Stopped { run, .. } => self.end(*run),
+            Event::Failed(report) => report.run.into_iter().for_each(|run| self.end(run)),
+            Event::Run { run, .. } | Event::Resumed { run } => self.active = Some(*run),
+            _ => {}
+        }
+        let is_about_a_run = matches!(
+            reply.event,
+            Event::Run { .. }
+                | Event::CheckpointSaved { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. }
+                | Event::Stopped { .. }
+                | Event::Rejected { command: Command::Start { .. } | Command::Restore { .. }, .. }
+        );
+        if is_about_a_run {
+            self.job(Job::Note(reply.clone()));
+        }
+        reply
+    }
+
+    fn end(&mut self, run: RunId) {
+        if self.active == Some(run) {
+            self.active = None;
+        }
+    }
+
+    fn job(&self, job: Job) {
+        send(self.jobs.as_ref(), job);
+    }
+
+    fn pick(&self, purpose: Purpose) {
+        let (held, tell) = (self.held.clone(), Arc::clone(&self.tell));
+        dialogs::pick(purpose, move |path| {
+            let files =
+                if path.is_dir() { held.hold_folder(&path) } else { held.hold(&path).into_iter().collect() };
+            tell(Notice::Files { purpose, name: name_of(&path), files });
+        });
+    }
+
+    fn save(&self, name: String, files: Vec<dsee_core::source::NamedBytes>) {
+        let jobs = self.jobs.clone();
+        let suggested = name.clone();
+        let is_one = files.len() == 1;
+        let chosen = move |place| send(jobs.as_ref(), Job::Save { place, name, files });
+        if is_one {
+            dialogs::save_file(suggested, chosen);
+        } else {
+            dialogs::pick_folder("A folder to save in", chosen);
+        }
+    }
+
+    fn restart_engine(&mut self) {
+        self.active = None;
+        self.sources = SourceTracker::default();
+        match EngineThread::start(Arc::clone(&self.wake), self.engine_body) {
+            Ok(engine) => self.engine = engine,
+            Err(error) => (self.tell)(Notice::Problem(format!("No new engine can be started: {error}"))),
+        }
+        self.job(Job::FindLast);
+    }
+}
+
+fn send(jobs: Option<&async_channel::Sender<Job>>, job: Job) {
+    if let Some(jobs) = jobs {
+        jobs.try_send(job).ok();
+    }
+}
+
+type DiskThread = (async_channel::Sender<Job>, JoinHandle<()>, async_channel::Receiver<FromDisk>);
+
+fn start_disk(places: &Places, wake: Wake) -> io::Result<DiskThread> {
+    let (jobs, taken) = async_channel::unbounded();
+    let (told, from_disk) = async_channel::unbounded();
+    let mut disk = Disk::new(&places.runs, places.cache.clone());
+    let body = move || {
+        while let Ok(job) = taken.recv_blocking() {
+            for result in disk.carry_out(job) {
+                told.try_send(result).ok();
+            }
+            wake();
+        }
+    };
+    let thread = thread::Builder::new().name("disk".to_owned()).spawn(body)?;
+    Ok((jobs, thread, from_disk))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::atomic;
+    use dsee_core::{
+        engine::service::Host as _,
+        protocol::{ModelCard, Settings},
+        source::NamedBytes,
+    };
+    use std::time::{Duration, Instant};
+
+    /// An engine that answers at once, and crashes when it is asked to judge.
+    fn fake(host: &mut NativeHost) {
+        while let Some(request) = pollster::block_on(host.next()) {
+            let names: Vec<NamedBytes> = request
+                .attachments
+                .iter()
+                .map(|file| NamedBytes { name: file.name.clone(), bytes: Vec::new() })
+                .collect();
+            let event = match request.command {
+                Command::LoadModel { name } => Event::ModelLoaded(ModelCard { name, ..ModelCard::default() }),
+                Command::Start { run, .. } => Event::Resumed { run },
+                Command::Pause { run } => Event::Paused { run, step: 3 },
+                Command::SaveCheckpoint { run } => Event::CheckpointSaved { run, step: 3 },
+                Command::Stop { run, .. } => Event::Stopped { run, kept: true, step: 3 },
+                _ => panic!("asked for something strange"),
+            };
+            host.tell(Reply { event, attachments: names });
+        }
+    }
+
+    fn shell(place: &tempfile::TempDir) -> Shell {
+        let places =
+            Places { runs: place.path().join("runs"), cache: Some(Cache::new(place.path().join("cache"))) };
+        Shell::start_with(places, Arc::new(|| ()), fake).unwrap()
+    }
+
+    /// Waits until something is told that `wanted` takes.
+    fn wait<T>(shell: &mut Shell, wanted: impl Fn(Told) -> Option<T>) -> T {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            match shell.next() {
+                Some(told) => {
+                    if let Some(found) = wanted(told) {
+                        return found;
+                    }
+                }
+                None => thread::sleep(Duration::from_millis(2)),
+            }
+        }
+        panic!("it was never told");
+    }
+
+    fn event(told: Told) -> Option<Event> {
+        if let Told::Reply(reply) = told { Some(reply.event) } else { None }
+    }
+
+    fn send(command: Command) -> Action {
+        Action::Send { command, files: Vec::new() }
+    }
+
+    #[test]
+    fn dropped_files_reach_the_engine() {
+        let place = tempfile::tempdir().unwrap();
+        let model = place.path().join("model");
+        std::fs::create_dir_all(&model).unwrap();
+        atomic::write(&model.join("config.json"), b"{}").unwrap();
+        let mut shell = shell(&place);
+        shell.dropped(&[model]);
+        let files = wait(&mut shell, |told| match told {
+            Told::Notice(Notice::Files { purpose: Purpose::Dropped, files, .. }) => Some(files),
+            _ => None,
+        });
+        let files = files.into_iter().map(FileInput::Held).collect();
+        shell.carry_out(Action::Send { command: Command::LoadModel { name: "m".to_owned() }, files });
+        let reply = wait(&mut shell, |told| if let Told::Reply(reply) = told { Some(reply) } else { None });
+        assert_eq!(reply.attachments[0].name, "config.json");
+    }
+
+    #[test]
+    fn closing_saves_the_run_under_way() {
+        let place = tempfile::tempdir().unwrap();
+        let mut shell = shell(&place);
+        assert_eq!(shell.active(), None);
+        shell.carry_out(send(Command::Start { run: 1, settings: Settings::new(), paused: false }));
+        wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::Resumed { .. })));
+        assert_eq!(shell.active(), Some(1));
+        shell.pause_and_save(1);
+        wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::CheckpointSaved { .. })));
+        let until = Instant::now() + Duration::from_secs(20);
+        while !shell.is_kept(1) && Instant::now() < until {
+            assert!(shell.next().is_none());
+            thread::sleep(Duration::from_millis(2));
+        }
+        assert!(shell.is_kept(1));
+        shell.carry_out(Action::ListRuns);
+        let runs = wait(&mut shell, |told| match told {
+            Told::Notice(Notice::Runs(runs)) => Some(runs),
+            _ => None,
+        });
+        assert_eq!((runs.len(), runs[0].step), (1, 3));
+        shell.carry_out(send(Command::Stop { run: 1, keep: true }));
+        wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::Stopped { .. })));
+        assert_eq!(shell.active(), None);
+        shell.finish();
+    }
+
+    #[test]
+    fn a_crashed_engine_is_told_and_a_new_one_works() {
+        let place = tempfile::tempdir().unwrap();
+        let mut shell = shell(&place);
+        shell.carry_out(send(Command::Judge { run: 1 }));
+        wait(&mut shell, |told| matches!(told, Told::Notice(Notice::EngineGone(_))).then_some(()));
+        shell.carry_out(Action::RestartEngine);
+        shell.carry_out(send(Command::LoadModel { name: "again".to_owned() }));
+        wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::ModelLoaded(_))));
+    }
+
+    #[test]
+    fn kept_models_are_listed_opened_and_deleted() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::new(place.path().join("cache"));
+        let id = "org/name".parse().unwrap();
+        let folder = cache.folder(&id, "0123");
+        std::fs::create_dir_all(&folder).unwrap();
+        atomic::write(&folder.join("config.json"), b"{}").unwrap();
+        cache.complete(&id, "main", "0123").unwrap();
+        let mut shell = shell(&place);
+        shell.carry_out(Action::Download { id: "org/name".to_owned(), revision: String::new(), token: None });
+        let name = wait(&mut shell, |told| match told {
+            Told::Notice(Notice::Files { purpose: Purpose::Model, name, .. }) => Some(name),
+            _ => None,
+        });
+        assert_eq!(name, "org/name", "what is kept is not fetched again");
+        shell.carry_out(Action::Download { id: "a//b".to_owned(), revision: String::new(), token: None });
+        let problem = wait(&mut shell, |told| match told {
+            Told::Notice(Notice::Download(download)) => download.problem,
+            _ => None,
+        });
+        assert!(problem.contains("a//b"), "{problem}");
+        let storage =
+            |told| if let Told::Notice(Notice::Storage(storage)) = told { Some(storage) } else { None };
+        shell.carry_out(Action::ListStorage);
+        assert_eq!(wait(&mut shell, storage).models[0].0, "org/name");
+        shell.carry_out(Action::DeleteCached("org/name".to_owned()));
+        assert!(wait(&mut shell, storage).models.is_empty());
+        shell.carry_out(Action::OpenCached("org/name".to_owned()));
+        wait(&mut shell, |told| matches!(told, Told::Notice(Notice::Problem(_))).then_some(()));
+    }
+}
