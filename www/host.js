@@ -168,6 +168,12 @@ export class PageHost {
     document.getElementById('status').textContent = text;
   }
 
+  /** Something that ended and that the status line does not show. */
+  announce(text) {
+    this.#facts.announced.push(text);
+    document.getElementById('status').textContent = text;
+  }
+
   /** The widget that has the keyboard, for screen readers: they cannot see into a canvas. */
   setFocus(widget) {
     document.getElementById('focus').textContent = widget;

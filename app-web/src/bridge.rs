@@ -46,6 +46,8 @@ extern "C" {
     pub fn discard_run(this: &PageHost, run: f64);
     #[wasm_bindgen(method, js_name = setStatus)]
     pub fn set_status(this: &PageHost, text: &str, title: &str);
+    #[wasm_bindgen(method)]
+    pub fn announce(this: &PageHost, text: &str);
     #[wasm_bindgen(method, js_name = setFocus)]
     pub fn set_focus(this: &PageHost, widget: &str);
     #[wasm_bindgen(method)]
