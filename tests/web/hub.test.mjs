@@ -22,7 +22,8 @@ after(async () => {
 
 /** Types a model id on the Model screen and presses Download. */
 async function download(page, id) {
-  await focus(page, /Model id/);
+  // The only one that is open; the canvas gives its text, not its name.
+  await focus(page, /text input/);
   await page.keyboard.press('Control+A');
   await page.keyboard.type(id);
   await press(page, /Download/);
