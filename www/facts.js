@@ -8,6 +8,8 @@ export class Facts {
   losses = [];
   /** Kinds of events, in their order, without the steps. */
   events = [];
+  /** Kinds of what the page told the window. */
+  notices = [];
   /** Largest heap of the engine, in bytes. */
   engineHeap = 0;
   /** Resolves when what was told until now is on the disk. */

@@ -31,7 +31,7 @@ export class PageHost {
   #resumed = new Map();
   #early = [];
   /** When a state was last asked for or saved. */
-  #savedAt = 0;
+  #savedAt = -AUTOSAVE_MS;
 
   /**
    * @param module the compiled wasm file
@@ -168,6 +168,11 @@ export class PageHost {
     document.getElementById('status').textContent = text;
   }
 
+  /** The widget that has the keyboard, for screen readers: they cannot see into a canvas. */
+  setFocus(widget) {
+    document.getElementById('focus').textContent = widget;
+  }
+
   /** A panic of the page. */
   crashed(reason) {
     window.dispatchEvent(new CustomEvent('dsee-crashed', { detail: reason }));
@@ -202,7 +207,7 @@ export class PageHost {
     if (run && await this.#runs.isElsewhere(run.key)) {
       this.#notice({ notice: 'read_only', why: 'Another tab of this browser works on the last run: this one only looks. Close it there and reload to go on here.' });
     } else {
-      this.#notice({ notice: 'last_run', run });
+      if (run) this.#notice({ notice: 'last_run', run });
     }
   }
 
@@ -217,7 +222,7 @@ export class PageHost {
   }
 
   #link() {
-    const text = decodeURIComponent(location.hash.slice(1));
+    const text = location.hash.slice(1);
     if (text) this.#notice({ notice: 'link', text });
   }
 
@@ -235,6 +240,7 @@ export class PageHost {
   }
 
   #notice(notice) {
+    this.#facts.notices.push(notice.notice);
     if (this.#page) this.#page.notice(JSON.stringify(notice));
     else this.#early.push(notice);
   }

@@ -13,8 +13,19 @@ const turns = new MessageChannel();
 const waiting = [];
 turns.port1.onmessage = () => waiting.shift()?.();
 
+/** The adapter as browsers describe it; they give no product names. */
+async function adapterName() {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  const { vendor = '', architecture = '', description = '' } = adapter?.info ?? {};
+  const maker = VENDORS[vendor] ?? vendor;
+  return description || [maker, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+}
+
+const VENDORS = { nvidia: 'NVIDIA', amd: 'AMD', intel: 'Intel', apple: 'Apple', google: 'Google', qualcomm: 'Qualcomm', arm: 'Arm', microsoft: 'Microsoft' };
+
 /** What the engine asks of this thread; called from `app-web/src/worker.rs`. */
 const host = {
+  adapterName: '',
   tryNext: () => commands.shift(),
   next: async () => {
     while (commands.length === 0) {
@@ -44,6 +55,7 @@ self.onmessage = async ({ data }) => {
   }
   try {
     wasm = await init({ module_or_path: data.module });
+    host.adapterName = await adapterName();
     await startEngine(host);
     self.postMessage({ gone: '' });
   } catch (error) {

@@ -4,15 +4,14 @@
 use anyhow::Context as _;
 use dsee_core::{
     config::RunConfig,
-    engine::{EngineError, Run, RunCheckpoint},
+    engine::{EngineError, Origin, Run, RunCheckpoint},
     gpu::Device,
     protocol::{CheckpointReason, RunEvent},
 };
 
 use crate::{
     failure::Failure,
-    interrupt,
-    outcome::{self, Origin},
+    interrupt, outcome,
     recorder::RunRecorder,
     resume::ResumePoint,
     run_folder::RunFolder,
@@ -60,7 +59,7 @@ fn open(config: &RunConfig, inputs: Inputs, from: Option<RunCheckpoint>) -> Resu
     let Inputs { model, data } = inputs;
     eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
     data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
-    let origin = Origin::new(config, &model)?;
+    let origin = outcome::origin(config, &model)?;
     let device = pollster::block_on(Device::open())?;
     let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
         .map_err(settings_or_failed)?;

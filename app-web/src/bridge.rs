@@ -46,6 +46,8 @@ extern "C" {
     pub fn discard_run(this: &PageHost, run: f64);
     #[wasm_bindgen(method, js_name = setStatus)]
     pub fn set_status(this: &PageHost, text: &str, title: &str);
+    #[wasm_bindgen(method, js_name = setFocus)]
+    pub fn set_focus(this: &PageHost, widget: &str);
     #[wasm_bindgen(method)]
     pub fn crashed(this: &PageHost, reason: &str);
 
@@ -53,6 +55,9 @@ extern "C" {
     #[derive(Clone)]
     pub type EngineHost;
 
+    /// The adapter in words.
+    #[wasm_bindgen(method, getter, js_name = adapterName)]
+    pub fn adapter_name(this: &EngineHost) -> String;
     #[wasm_bindgen(method, js_name = tryNext)]
     pub fn try_next(this: &EngineHost) -> Option<CommandMessage>;
     #[wasm_bindgen(method, catch)]

@@ -180,8 +180,22 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         let actions = self.shared.borrow_mut().studio.show(ui);
+        if let Some(widget) = newly_focused(ui) {
+            self.host.set_focus(&widget);
+        }
         actions.into_iter().for_each(|action| self.carry_out(action));
     }
+}
+
+/// The widget that has just got the keyboard's focus, in words. The canvas hides it from screen readers, so the page
+/// says it.
+fn newly_focused(ui: &egui::Ui) -> Option<String> {
+    ui.output(|output| {
+        output.events.iter().rev().find_map(|event| match event {
+            egui::output::OutputEvent::FocusGained(info) => Some(info.description()),
+            _ => None,
+        })
+    })
 }
 
 impl Window {

@@ -62,7 +62,13 @@ impl Host for WorkerHost {
         }
     }
 
-    fn tell(&mut self, reply: Reply) {
+    fn tell(&mut self, mut reply: Reply) {
+        // Most browsers have no description of an adapter, where drivers have a name.
+        if let Event::Ready { adapter } = &mut reply.event
+            && adapter.name.is_empty()
+        {
+            adapter.name = self.host.adapter_name();
+        }
         let checkpoint = match &reply.event {
             Event::CheckpointSaved { run, step } => Some(SavedState { run: *run as f64, step: *step as f64 }),
             _ => None,

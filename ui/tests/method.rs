@@ -10,10 +10,10 @@ use dsee_ui::{
     state::{Activity, RunView},
 };
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, adapter, data, model, press, sees, shoot, stage};
+use setup_support::{Stage, app_state, data, model, press, sees, shoot, stage};
 
 fn loaded() -> AppState {
-    AppState { model: Some(model()), data: Some(data()), adapter: Some(adapter()), ..AppState::default() }
+    app_state(Some(model()), Some(data()))
 }
 
 fn open(state: AppState) -> Harness<'static, Stage<MethodScreen>> {

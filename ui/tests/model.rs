@@ -10,10 +10,10 @@ use dsee_ui::{
     shell::{Download, Storage},
 };
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, adapter, file, model, press, sees, shoot, stage};
+use setup_support::{Stage, app_state, file, model, press, sees, shoot, stage};
 
 fn full_state() -> AppState {
-    let mut state = AppState { model: Some(model()), adapter: Some(adapter()), ..AppState::default() };
+    let mut state = app_state(Some(model()), None);
     state.notice(Notice::Storage(Storage {
         models: vec![
             ("sentence-transformers/all-MiniLM-L6-v2".into(), 91_600_000),

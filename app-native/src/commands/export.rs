@@ -1,13 +1,10 @@
 //! `dsee export`: a finished run in a form that other tools load.
 
+use dsee_core::export::format::ExportFormat;
 use serde_json::json;
 use std::path::PathBuf;
 
-use crate::{
-    exports::{self, Format},
-    failure::Failure,
-    saved_run::SavedRun,
-};
+use crate::{exports, failure::Failure, saved_run::SavedRun};
 
 /// Flags of `dsee export`.
 #[derive(Debug, clap::Args)]
@@ -15,8 +12,8 @@ pub struct ExportArgs {
     /// The run folder.
     run: PathBuf,
     /// The form to write.
-    #[arg(long, value_enum, default_value_t = Format::Adapter)]
-    format: Format,
+    #[arg(long, value_parser = exports::format_parser(), default_value = ExportFormat::Adapter.name())]
+    format: ExportFormat,
     /// Folder to write to [default: the folder of that name in the run folder].
     #[arg(long, alias = "output_dir", value_name = "FOLDER")]
     output_dir: Option<PathBuf>,

@@ -1,7 +1,10 @@
 //! `dsee predict`: labels and probabilities for texts without labels.
 
 use anyhow::{Context as _, bail};
-use dsee_core::data::{DataFile, Dataset, Example, Label, LabelSet, load_texts};
+use dsee_core::{
+    data::{DataFile, Dataset, Example, Label, LabelSet, load_texts},
+    metrics::{argmax, softmax},
+};
 use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, fs, io::Read as _, path::Path};
 
@@ -99,9 +102,8 @@ fn tsv_header(labels: &LabelSet) -> String {
 
 fn tsv_row(labels: &LabelSet, logits: &[f32]) -> String {
     let LabelSet::Classes(names) = labels else { return logits[0].to_string() };
-    let probabilities = softmax(logits);
-    let mut row = names[most_probable(&probabilities)].clone();
-    for probability in probabilities {
+    let mut row = names[argmax(logits)].clone();
+    for probability in softmax(logits) {
         write!(row, "\t{probability:.6}").expect("writing to a string cannot fail");
     }
     row
@@ -115,28 +117,13 @@ fn json_row(labels: &LabelSet, example: &Example, logits: &[f32]) -> Value {
     match labels {
         LabelSet::Scores => row["score"] = json!(logits[0]),
         LabelSet::Classes(names) => {
-            let probabilities = softmax(logits);
-            row["label"] = json!(names[most_probable(&probabilities)]);
+            row["label"] = json!(names[argmax(logits)]);
             let named: Map<String, Value> =
-                names.iter().zip(probabilities).map(|(name, p)| (name.clone(), p.into())).collect();
+                names.iter().zip(softmax(logits)).map(|(name, p)| (name.clone(), p.into())).collect();
             row["probabilities"] = named.into();
         }
     }
     row
-}
-
-/// Probabilities of the classes, in f64.
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    // The largest logit is taken off first, so that no exponential overflows.
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
-/// The class with the largest probability, the first of equal ones.
-fn most_probable(probabilities: &[f64]) -> usize {
-    (0..probabilities.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0)
 }
 
 #[cfg(test)]

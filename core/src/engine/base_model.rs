@@ -18,7 +18,7 @@ use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
 use crate::omega::site_stream;
 use crate::random::Random;
-use crate::train::place::HeadShape;
+use crate::train::place::{HeadShape, HostState};
 
 /// What a run knows of its model.
 #[derive(Clone, Debug)]
@@ -71,6 +71,14 @@ impl BaseModel {
             notes: loaded.matched.notes,
             removed_heads: loaded.removed_heads,
         })
+    }
+
+    /// Nothing trained, and nothing removed but what the file lacks.
+    #[must_use]
+    pub fn untouched(&self) -> HostState {
+        let mut state = HostState::default();
+        state.pruned.heads.clone_from(&self.removed_heads);
+        state
     }
 
     /// Name of the model family.

@@ -1,8 +1,13 @@
-//! A run, one bounded piece of work at a time: the caller decides when to go on, pause, save or stop.
+//! Runs and tuned models: what the apps drive.
+//!
+//! [`Run`] is a run, one bounded piece of work at a time: the caller decides when to go on, pause, save or stop.
+//! [`Session`] is a tuned model at rest. The command line drives both directly; windows and pages send commands to
+//! [`service::serve`], which drives them the same way.
 
 pub mod base_model;
 pub mod checkpoint;
 pub mod error;
+pub mod origin;
 mod phase_row;
 mod placed;
 pub mod run;
@@ -14,5 +19,6 @@ mod tuning_phase;
 pub use base_model::BaseModel;
 pub use checkpoint::{RunCheckpoint, Stage};
 pub use error::EngineError;
+pub use origin::{ExportParts, Origin};
 pub use run::Run;
 pub use session::Session;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::ExportInput;
-use crate::models::head_layout::{HeadLayout, head_axis};
+use crate::models::bert_names::head_axis;
+use crate::nn::head_layout::HeadLayout;
 
 /// Base weight after pruning, W ⊙ M, without any update.
 pub(super) fn pruned_base_values<'a>(input: &ExportInput<'a>, name: &str) -> Cow<'a, [f32]> {

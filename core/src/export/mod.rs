@@ -15,6 +15,7 @@ pub mod dsee_state;
 mod effective;
 #[cfg(test)]
 mod fixture;
+pub mod format;
 pub mod merged;
 pub mod model_card;
 mod targets;

@@ -103,6 +103,16 @@ pub fn argmax(values: &[f32]) -> usize {
     best
 }
 
+/// Probabilities of the classes from their logits, in double precision.
+#[must_use]
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    // The largest logit is taken off first, so that no exponential overflows.
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
 /// Mean of -log softmax(logits)[class] over B rows of N logits, in double precision. 0 without rows.
 #[must_use]
 pub fn mean_cross_entropy(logits: &[f32], classes: &[u32], n_classes: usize) -> f64 {
@@ -160,6 +170,14 @@ mod tests {
         assert_eq!((empty.accuracy(), empty.f1_macro(), empty.matthews_correlation()), (0.0, 0.0, 0.0));
         // A class that neither occurs nor is predicted does not lower the mean.
         close(confusion(3, &[(0, 0), (1, 1)]).f1_macro(), 1.0);
+    }
+
+    #[test]
+    fn softmax_by_hand_and_with_large_logits() {
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-7, "{a} {b}");
+        close(softmax(&[0.0, 3f32.ln()])[1], 0.75);
+        assert_eq!(softmax(&[500.0, 500.0]), [0.5, 0.5]);
+        assert_eq!(softmax(&[0.0, 2000.0]), [0.0, 1.0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod regression;
 
 use serde::{Deserialize, Serialize};
 
-pub use classification::{ConfusionMatrix, argmax, mean_cross_entropy};
+pub use classification::{ConfusionMatrix, argmax, mean_cross_entropy, softmax};
 pub use regression::{mean_squared_error, pearson, spearman};
 
 use crate::data::TaskKind;

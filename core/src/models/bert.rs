@@ -4,7 +4,7 @@
 //! its sequences, and the last layer of a classifier works on first tokens only, because nothing else is read.
 
 use crate::models::Model;
-use crate::models::bert_names::layer_module;
+use crate::models::bert_names::{LAYER_SITES, layer_module};
 use crate::models::config::{BertConfig, HiddenAct};
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
@@ -17,16 +17,6 @@ use crate::ops::gather::{gather_rows, gather_sum};
 use crate::ops::layer_norm::layer_norm;
 use crate::ops::matmul::activation;
 use crate::tape::{Tape, Tensor};
-
-/// The linear maps of a layer with their roles, in the order of a forward pass.
-const LAYER_SITES: [(&str, Role); 6] = [
-    ("attention.self.query", Role::Query),
-    ("attention.self.key", Role::Key),
-    ("attention.self.value", Role::Value),
-    ("attention.output.dense", Role::AttentionOutput),
-    ("intermediate.dense", Role::FeedForwardUp),
-    ("output.dense", Role::FeedForwardDown),
-];
 
 /// All sites of a classifier with `n_labels` outputs, in full size.
 #[must_use]

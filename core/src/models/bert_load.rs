@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::bert_names::{bert_name_rules, bert_parameters, layer_module};
+use super::bert_names::{LAYER_SITES, bert_name_rules, bert_parameters, head_axis, layer_module};
 use super::config::BertConfig;
 use super::config_fields::{ConfigError, FieldProblem};
-use super::head_layout::{HEAD_ROWS, HeadLayout, head_axis};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters, plan_match};
 use crate::checkpoint::{Checkpoint, HostTensor, Shaped};
+use crate::nn::head_layout::{HeadAxis, HeadLayout};
 
 /// Parameters of a classifier; `T` says where their values are.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +154,7 @@ fn layer_number(name: &str) -> Option<usize> {
 /// Whether a layer with removed heads has shrunken tensors.
 fn is_compact(config: &BertConfig, found: &FoundShapes) -> bool {
     config.pruned_heads.iter().any(|(&layer, removed)| {
-        let name = format!("{}.weight", layer_module(layer, HEAD_ROWS[0]));
+        let name = format!("{}.weight", layer_module(layer, LAYER_SITES[0].0));
         let bare = name.strip_prefix("bert.").unwrap_or(&name);
         let shape = found.get(&name).or_else(|| found.get(bare)).map(|(_, shape)| shape.as_slice());
         let kept = (config.num_attention_heads - removed.len()) * config.head_size();
@@ -187,7 +187,7 @@ pub fn restore_heads(
 ) -> Option<HostTensor> {
     let layout = removed_layout(config, name).filter(|_| !removed_heads.is_empty())?;
     let mut shape = tensor.shape.clone();
-    shape[usize::from(layout.axis == super::head_layout::HeadAxis::Columns)] = config.hidden_size;
+    shape[usize::from(layout.axis == HeadAxis::Columns)] = config.hidden_size;
     Some(layout.expand(tensor, &shape))
 }
 

@@ -1,8 +1,28 @@
 //! Names and shapes of BERT's parameters, exactly as transformers spells them.
 
 use super::config::BertConfig;
-use super::head_layout::{HEAD_COLUMNS, HEAD_ROWS};
 use crate::checkpoint::load::{NameRules, ParamSpec};
+use crate::nn::head_layout::HeadAxis;
+use crate::nn::site::Role;
+
+/// The linear maps of a layer with their roles, in the order of a forward pass.
+pub const LAYER_SITES: [(&str, Role); 6] = [
+    ("attention.self.query", Role::Query),
+    ("attention.self.key", Role::Key),
+    ("attention.self.value", Role::Value),
+    ("attention.output.dense", Role::AttentionOutput),
+    ("intermediate.dense", Role::FeedForwardUp),
+    ("output.dense", Role::FeedForwardDown),
+];
+
+/// The layer and the head axis of a parameter, if heads lie in it.
+#[must_use]
+pub fn head_axis(parameter: &str) -> Option<(usize, HeadAxis)> {
+    let (layer, inner) = parameter.strip_prefix("bert.encoder.layer.")?.split_once('.')?;
+    let (module, _) = inner.rsplit_once('.')?;
+    let (_, role) = LAYER_SITES.into_iter().find(|(name, _)| *name == module)?;
+    Some((layer.parse().ok()?, HeadAxis::of_parameter(role, parameter)?))
+}
 
 /// Parameters of `BertForSequenceClassification` with `n_labels` outputs, in the order of its modules.
 /// The classifier may be absent from a file, and so may the pooler, which encoders trained for
@@ -78,10 +98,9 @@ fn encoder(config: &BertConfig) -> SpecList {
     }
     list.layer_norm("bert.embeddings.LayerNorm", hidden);
     for layer in 0..config.num_hidden_layers {
-        for module in HEAD_ROWS {
+        for (module, _) in LAYER_SITES.into_iter().filter(|(_, role)| role.is_attention()) {
             list.linear(&layer_module(layer, module), hidden, hidden);
         }
-        list.linear(&layer_module(layer, HEAD_COLUMNS), hidden, hidden);
         list.layer_norm(&layer_module(layer, "attention.output.LayerNorm"), hidden);
         list.linear(&layer_module(layer, "intermediate.dense"), feed_forward, hidden);
         list.linear(&layer_module(layer, "output.dense"), hidden, feed_forward);
@@ -113,6 +132,16 @@ mod tests {
             optional,
             ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"]
         );
+    }
+
+    #[test]
+    fn heads_are_found_by_name() {
+        let at = |name: &str| head_axis(&format!("bert.encoder.layer.{name}"));
+        assert_eq!(at("3.attention.self.key.bias"), Some((3, HeadAxis::Rows)));
+        assert_eq!(at("0.attention.output.dense.weight"), Some((0, HeadAxis::Columns)));
+        assert_eq!(at("0.attention.output.dense.bias"), None);
+        assert_eq!(at("0.output.dense.weight"), None);
+        assert_eq!(head_axis("classifier.weight"), None);
     }
 
     #[test]

@@ -7,7 +7,6 @@ pub mod config;
 pub mod config_fields;
 pub mod files;
 pub mod fit;
-pub mod head_layout;
 
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::Linear;

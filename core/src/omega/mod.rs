@@ -11,6 +11,7 @@ pub mod grebsmo_ref;
 pub mod linalg;
 pub mod schedule;
 pub mod select;
+pub mod spectrum;
 #[cfg(test)]
 pub mod synthetic;
 

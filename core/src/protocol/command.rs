@@ -34,7 +34,8 @@ pub enum Command {
         /// Whether it waits before its first step.
         paused: bool,
     },
-    /// Goes on with a run from the attached files of a checkpoint, with the loaded model and data. → as `Start`.
+    /// Goes on with a run from the attached files of a checkpoint, with the loaded model and data. → `Paused` or
+    /// `Resumed`, then as `Start`.
     Restore {
         /// Its name from now on.
         run: RunId,
@@ -53,7 +54,7 @@ pub enum Command {
         /// Which run.
         run: RunId,
     },
-    /// Does one more step of a run that waits. → `Paused`.
+    /// Does one more step of a run that waits. → `Paused`; if no step is left, `Run` with `Finished`.
     Step {
         /// Which run.
         run: RunId,
@@ -66,12 +67,12 @@ pub enum Command {
         /// Whether its state is saved and kept.
         keep: bool,
     },
-    /// Evaluates now, whatever the strategy says. → `Run` with `Evaluated`.
+    /// Evaluates now, whatever the strategy says; a run that waits waits again afterwards. → `Run` with `Evaluated`.
     Evaluate {
         /// Which run.
         run: RunId,
     },
-    /// Ends tuning now and goes on with pruning. → `Run` with `Pruned`.
+    /// Ends tuning now and goes on with pruning; a run that waits waits again after it. → `Run` with `Pruned`.
     PruneNow {
         /// Which run.
         run: RunId,
@@ -95,7 +96,8 @@ pub enum Command {
         /// Which run.
         run: RunId,
     },
-    /// Writes the tuned model in one of its forms and reads it back. → `Exported`.
+    /// Writes the tuned model in one of its forms and reads it back: as the user stopped it, else as its last finished
+    /// phase left it. → `Exported`.
     Export {
         /// Which run.
         run: RunId,

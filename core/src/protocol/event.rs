@@ -12,7 +12,8 @@ use crate::gpu::AdapterReport;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The engine is there and has a device. Always the first event, unless it is `Failed`.
+    /// The engine is there and has a device. Always the first event, unless it is `Failed`; told again when a lost device
+    /// was replaced.
     Ready {
         /// What computes.
         adapter: AdapterReport,

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, convert::Infallible};
 use crate::checkpoint::weights::{TensorSource, pieces};
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::gpu::{Device, GpuError};
+use crate::nn::head_layout::{HeadAxis, HeadLayout};
 use crate::nn::linear::{delta_names, mask_name, sparse_name};
 use crate::nn::parameters::{Parameters, Trained, matrix_shape};
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
 use crate::ops::mask::pack_bits;
-use crate::tuning::shrink::{KeptRows, expand_bias, expand_delta, expand_weight};
-use crate::tuning::shrink::{shrink_bias, shrink_delta, shrink_weight};
+use crate::tuning::shrink::{expand_delta, shrink_delta};
 use crate::tuning::state::{PrunedState, SiteDelta};
 
 /// Why a model cannot be put onto the device.
@@ -80,43 +80,41 @@ pub struct HeadShape {
 #[derive(Debug)]
 pub struct Placement {
     sites: Vec<Site>,
-    kept: BTreeMap<usize, KeptRows>,
+    heads: HeadShape,
+    removed: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Placement {
     /// For the sites of a model and the heads removed from it.
     #[must_use]
     pub fn new(sites: &[Site], heads: HeadShape, pruned: &PrunedState) -> Self {
-        let kept = |(&layer, removed): (&usize, &Vec<usize>)| {
-            (layer, KeptRows::new(heads.n_heads, heads.head_size, removed))
-        };
-        Self { sites: sites.to_vec(), kept: pruned.heads.iter().map(kept).collect() }
+        Self { sites: sites.to_vec(), heads, removed: pruned.heads.clone() }
     }
 
-    fn kept(&self, site: &Site) -> Option<&KeptRows> {
-        site.layer.filter(|_| site.role.is_attention()).and_then(|layer| self.kept.get(&layer))
+    /// The heads of a site along `axis`, where some were removed.
+    fn layout(&self, site: &Site, axis: Option<HeadAxis>) -> Option<HeadLayout<'_>> {
+        let HeadShape { n_heads, head_size } = self.heads;
+        let removed = self.removed.get(&site.layer?)?;
+        Some(HeadLayout { axis: axis?, n_heads, head_size, removed })
     }
 
-    /// The site whose weight or bias has this name, where heads were removed from it.
-    fn shrunk_site(&self, name: &str) -> Option<(&Site, &KeptRows)> {
+    /// The heads of a site's weight or bias, with its shape in full size, where some were removed.
+    fn parameter_layout(&self, name: &str) -> Option<(HeadLayout<'_>, Vec<usize>)> {
         let (path, _) = name.rsplit_once('.')?;
         let site = self.sites.iter().find(|site| site.path == path)?;
-        self.kept(site).map(|kept| (site, kept))
+        let layout = self.layout(site, HeadAxis::of_parameter(site.role, name))?;
+        let shape = if name.ends_with(".bias") { vec![site.d_out] } else { vec![site.d_out, site.d_in] };
+        Some((layout, shape))
     }
 
     fn shrink(&self, name: &str, tensor: &HostTensor) -> HostTensor {
-        match self.shrunk_site(name) {
-            None => tensor.clone(),
-            Some((site, kept)) if name.ends_with(".bias") => shrink_bias(site.role, tensor, kept),
-            Some((site, kept)) => shrink_weight(site.role, tensor, kept),
-        }
+        self.parameter_layout(name).map_or_else(|| tensor.clone(), |(layout, _)| layout.shrink(tensor))
     }
 
     fn expand(&self, name: &str, tensor: HostTensor) -> HostTensor {
-        match self.shrunk_site(name) {
+        match self.parameter_layout(name) {
+            Some((layout, shape)) => layout.expand(&tensor, &shape),
             None => tensor,
-            Some((site, kept)) if name.ends_with(".bias") => expand_bias(site.role, &tensor, kept),
-            Some((site, kept)) => expand_weight(site.role, &tensor, kept),
         }
     }
 
@@ -125,15 +123,18 @@ impl Placement {
         site.unwrap_or_else(|| unreachable!("updates belong to sites, {path} is none"))
     }
 
+    fn delta_layout(&self, path: &str) -> Option<HeadLayout<'_>> {
+        let site = self.site(path);
+        self.layout(site, HeadAxis::of_weight(site.role))
+    }
+
     fn shrink_delta(&self, delta: &SiteDelta) -> SiteDelta {
-        let site = self.site(&delta.path);
-        self.kept(site).map_or_else(|| delta.clone(), |kept| shrink_delta(site.role, delta, kept))
+        self.delta_layout(&delta.path).map_or_else(|| delta.clone(), |layout| shrink_delta(delta, &layout))
     }
 
     fn expand_delta(&self, small: SiteDelta) -> SiteDelta {
-        let site = self.site(&small.path);
-        match self.kept(site) {
-            Some(kept) => expand_delta(site.role, &small, kept),
+        match self.delta_layout(&small.path) {
+            Some(layout) => expand_delta(&small, &layout),
             None => small,
         }
     }
@@ -252,9 +253,7 @@ impl Placement {
             take(&a, &mut small.a);
             take(&b, &mut small.b);
             take(&sparse_name(&delta.path), &mut small.s_values);
-            let site = self.site(&delta.path);
-            *delta =
-                self.kept(site).map_or_else(|| small.clone(), |kept| expand_delta(site.role, &small, kept));
+            *delta = self.expand_delta(small);
         }
         for (name, tensor) in values {
             let tensor = self.expand(&name, tensor);

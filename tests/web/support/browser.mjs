@@ -74,3 +74,22 @@ export async function dropFiles(page, paths) {
 export function quiet(page) {
   assert.deepEqual(page.problems, []);
 }
+
+/** Moves the keyboard's focus to the widget that `words` describes, and presses it. */
+export async function press(page, words, key = 'Enter') {
+  await focus(page, words);
+  await page.keyboard.press(key);
+}
+
+/** Moves the keyboard's focus to the widget that `words` describes, by Tab, as somebody without a mouse would. */
+export async function focus(page, words) {
+  const seen = [];
+  for (let i = 0; i < 80; i += 1) {
+    const said = await page.locator('#focus').textContent();
+    if (words.test(said)) return;
+    seen.push(said);
+    await page.keyboard.press('Tab');
+    await page.waitForTimeout(60);
+  }
+  assert.fail(`Tab reaches nothing like ${words}: ${[...new Set(seen)].join(' | ')}`);
+}

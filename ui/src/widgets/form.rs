@@ -2,24 +2,27 @@
 
 use egui::{Align, Button, Color32, Frame, Layout, Margin, Response, RichText, ScrollArea, TextEdit, Ui};
 
-use crate::theme::{NARROW, SPACE, TARGET, colours};
+use crate::theme::{NARROW, SPACE, colours, display};
 
 /// Lines longer than this are hard to follow, so wide windows leave the rest empty.
-const WIDEST: f32 = 1160.0;
+const WIDEST: f32 = 1400.0;
 
 /// A screen that scrolls by itself: its heading, one sentence about it, and its content.
 pub fn page<R>(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
     let margin = if ui.available_width() < NARROW { SPACE[2] } else { SPACE[4] };
     let scroll = ScrollArea::vertical().id_salt(title).auto_shrink(false);
     let output = scroll.show(ui, |ui| {
-        let framed = Frame::new().inner_margin(Margin::same(margin as i8)).show(ui, |ui| {
-            ui.set_width(ui.available_width().min(WIDEST));
-            ui.spacing_mut().item_spacing.y = SPACE[1];
-            ui.label(RichText::new(title).heading().size(24.0));
-            ui.label(RichText::new(lead).weak());
-            ui.add_space(SPACE[1]);
-            content(ui)
-        });
+        let framed =
+            Frame::new().inner_margin(Margin::symmetric(margin as i8, SPACE[1] as i8)).show(ui, |ui| {
+                ui.set_width(ui.available_width().min(WIDEST));
+                ui.spacing_mut().item_spacing.y = SPACE[2];
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = SPACE[0];
+                    ui.label(RichText::new(title).text_style(display()).strong());
+                    ui.label(RichText::new(lead).weak());
+                });
+                content(ui)
+            });
         framed.inner
     });
     output.inner
@@ -37,7 +40,7 @@ pub fn columns<R>(ui: &mut Ui, n: usize, content: impl FnOnce(&mut [Ui]) -> R) -
     ui.spacing_mut().item_spacing.x = SPACE[3];
     ui.columns(n, |columns| {
         for column in columns.iter_mut() {
-            column.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[1]);
+            column.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[2]);
         }
         content(columns)
     })
@@ -52,15 +55,16 @@ pub fn row<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     .inner
 }
 
-/// A button of ordinary weight, high enough for a finger.
+/// A button of ordinary weight.
 pub fn button(ui: &mut Ui, text: &str) -> Response {
-    ui.add(Button::new(text).min_size(egui::vec2(TARGET, TARGET)))
+    let height = ui.spacing().interact_size.y;
+    ui.add(Button::new(text).min_size(egui::vec2(height, height)))
 }
 
 /// A button without a frame, for small things beside others.
 pub fn quiet_button(ui: &mut Ui, text: &str) -> Response {
-    let text = RichText::new(text).color(colours(ui).accent);
-    ui.add(Button::new(text).frame_when_inactive(false).min_size(egui::vec2(TARGET, TARGET)))
+    let (text, height) = (RichText::new(text).color(colours(ui).accent), ui.spacing().interact_size.y);
+    ui.add(Button::new(text).frame_when_inactive(false).min_size(egui::vec2(height, height)))
 }
 
 /// Gives a button another name than its text: for those who hear the window, and where many buttons have one text.
@@ -141,9 +145,17 @@ pub fn field(ui: &mut Ui, name: &str, text: &mut String, hint: &str, password: b
     let edit = TextEdit::singleline(text)
         .hint_text(hint)
         .password(password)
-        .margin(Margin::symmetric(SPACE[1] as i8, (SPACE[1] + 2.0) as i8))
+        .margin(edit_margin(ui))
         .desired_width(f32::INFINITY);
     ui.add(edit).labelled_by(label.id)
+}
+
+/// The margin that makes a text field as high as a button.
+#[must_use]
+pub fn edit_margin(ui: &Ui) -> Margin {
+    let line = ui.text_style_height(&egui::TextStyle::Body);
+    let y = ((ui.spacing().interact_size.y - line) / 2.0).max(SPACE[0]);
+    Margin::symmetric(SPACE[1] as i8, y as i8)
 }
 
 /// A name and its value on one line, the value to the right.

@@ -5,9 +5,13 @@ pub mod heat_map;
 pub mod numbers;
 pub mod page;
 
-use egui::{Button, Color32, Frame, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{
+    Button, Color32, FontId, Frame, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    pos2, vec2,
+};
 
-use crate::theme::{ROUND, SPACE, TARGET, colours, display};
+use crate::theme::{ROUND, SPACE, TARGET, TYPE, colours, display};
 
 /// A panel with a heading; without one, if the heading is empty.
 pub fn card<R>(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
@@ -66,23 +70,23 @@ pub fn error_line(ui: &mut Ui, text: &str) {
     ui.colored_label(colours(ui).error, text);
 }
 
-/// A short fact in a rounded box, with a dot in the colour of its meaning.
+/// A short fact in a rounded box, with a dot in the colour of its meaning; cut off where there is no room.
 pub fn chip(ui: &mut Ui, text: &str, meaning: Color32) -> Response {
     let colours = colours(ui);
-    let frame = Frame::new()
-        .fill(colours.surface)
-        .stroke(Stroke::new(1.0, colours.border))
-        .corner_radius(u8::MAX)
-        .inner_margin(Margin::symmetric(SPACE[2] as i8, SPACE[0] as i8));
-    let shown = frame.show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = 0.0;
-            let (dot, _) = ui.allocate_exact_size(vec2(SPACE[1], SPACE[1]), Sense::hover());
-            ui.painter().circle_filled(dot.center(), SPACE[0], meaning);
-            ui.add(egui::Label::new(RichText::new(text).small()).truncate());
-        });
-    });
-    shown.response
+    let font = FontId::proportional(TYPE[0]);
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, colours.text);
+    let frame = vec2(2.0 * SPACE[2] + 2.0 * SPACE[1], 2.0 * SPACE[0] + 2.0);
+    job.wrap = TextWrapping::truncate_at_width((ui.available_width() - frame.x).max(SPACE[4]));
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+    let (area, response) = ui.allocate_exact_size(galley.size() + frame, Sense::hover());
+    let edge = Stroke::new(1.0, colours.border);
+    ui.painter().rect(area, area.height() / 2.0, colours.surface, edge, StrokeKind::Inside);
+    let dot = area.left_center() + vec2(SPACE[2] + SPACE[0] / 2.0, 0.0);
+    ui.painter().circle_filled(dot, SPACE[0], meaning);
+    let top = area.center().y - galley.size().y / 2.0;
+    ui.painter().galley(pos2(dot.x + SPACE[1] + SPACE[0] / 2.0, top), galley, colours.text);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    response
 }
 
 /// A thin bar that is filled to `share`, in [0, 1].

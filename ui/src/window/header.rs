@@ -34,14 +34,14 @@ pub fn narrow(ui: &mut Ui, state: &mut AppState, help: &mut bool) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| navigation::menu(ui, state, help));
         }
     });
-    if state.run().is_none() {
-        ui.label(RichText::new(PURPOSE).small().weak());
+    // On a small screen the curves need the room; a warning about the adapter stays.
+    let before = state.run().is_none();
+    if before {
+        ui.label(RichText::new(format!("{PURPOSE} {PRIVACY}")).small().weak());
     }
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 0.0;
+    if before || state.adapter.as_ref().is_none_or(|adapter| adapter.kind != AdapterKind::Hardware) {
         adapter_chip(ui, state);
-        ui.add(Label::new(RichText::new(PRIVACY).small().weak()).truncate());
-    });
+    }
 }
 
 /// The name of the adapter, with a warning if it is none.
@@ -57,7 +57,7 @@ fn adapter_chip(ui: &mut Ui, state: &AppState) {
     let name = adapter.name.split(" (").next().unwrap_or(&adapter.name);
     let text = if software { format!("⚠ Software adapter: {name}") } else { name.to_owned() };
     ui.scope(|ui| {
-        ui.set_max_width(280.0_f32.min(ui.available_width() * 0.6));
+        ui.set_max_width(300.0_f32.min(ui.available_width()));
         chip(ui, &text, if software { colours.warning } else { colours.good })
             .on_hover_text(adapter_facts(adapter, software));
     });

@@ -15,7 +15,7 @@ const ENTRY: f32 = 46.0;
 pub fn rail(ui: &mut Ui, state: &mut AppState, help: &mut bool) {
     ui.spacing_mut().item_spacing.y = 2.0;
     ui.horizontal(|ui| {
-        ui.add_space(SPACE[1]);
+        ui.add_space(SPACE[0]);
         ui.label(RichText::new(NAME).text_style(display()).strong());
     });
     ui.add_space(SPACE[2]);
@@ -42,13 +42,13 @@ fn entries(ui: &mut Ui, state: &mut AppState) {
 }
 
 fn foot(ui: &mut Ui, help: &mut bool) {
+    // The rail is filled from below: the last line first.
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(SPACE[2] as i8, SPACE[0] as i8)).show(ui, |ui| {
+        ui.add(egui::Label::new(RichText::new(PRIVACY).small().weak()).wrap());
+    });
     if entry(ui, "Help and keys", "", *help, TARGET).clicked() {
         *help = true;
     }
-    ui.horizontal_wrapped(|ui| {
-        ui.add_space(SPACE[1]);
-        ui.label(RichText::new(PRIVACY).small().weak());
-    });
 }
 
 /// The menu of a narrow window: the open screen, and all others on a press.

@@ -17,7 +17,10 @@ use crate::{
 /// Draws the bar.
 pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, confirm: &mut bool, actions: &mut Vec<Action>) {
     if narrow {
-        words(ui, state);
+        ui.scope(|ui| {
+            ui.spacing_mut().interact_size.y = 0.0;
+            words(ui, state);
+        });
         progress_line(ui, "Progress of the run", share(state), ui.available_width());
         ui.horizontal(|ui| buttons(ui, state, true, confirm, actions));
     } else {
@@ -46,7 +49,6 @@ fn share(state: &AppState) -> f32 {
 fn words(ui: &mut Ui, state: &AppState) {
     let (left, right) = sentence(state);
     ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 0.0;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.label(RichText::new(right).weak());
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -100,7 +102,7 @@ fn buttons(ui: &mut Ui, state: &mut AppState, narrow: bool, confirm: &mut bool, 
         state.drive(|run| Command::Step { run }, actions);
     }
     let keys = ui.ctx().format_shortcut(&STOP);
-    let stop = if narrow { "⏹ Keep" } else { "⏹ Stop and keep" };
+    let stop = if narrow { "⏹ Stop" } else { "⏹ Stop and keep" };
     if plain(ui, under_way, stop, &format!("End the run after this step and keep what was trained ({keys})"))
     {
         state.drive(|run| Command::Stop { run, keep: true }, actions);

@@ -11,7 +11,10 @@ use dsee_core::{
     protocol::{DataCard, HeadOrigin, LengthBin, ModelCard, PreviewRow, SiteCard},
 };
 use dsee_ui::{Action, AppState, FileRef};
-use egui_kittest::{Harness, kittest::Queryable as _};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT as _, Queryable as _},
+};
 
 /// A screen under test, with its state and what it asked for.
 pub struct Stage<S> {
@@ -32,24 +35,32 @@ pub fn stage<S: 'static>(
 ) -> Harness<'static, Stage<S>> {
     let theme = if dark { egui::Theme::Dark } else { egui::Theme::Light };
     let stage = Stage { screen, state, actions: Vec::new() };
-    Harness::builder().with_size(size).with_theme(theme).with_max_steps(40).build_ui_state(
-        move |ui: &mut egui::Ui, stage: &mut Stage<S>| {
-            egui::CentralPanel::default().frame(egui::Frame::new().fill(ui.visuals().panel_fill)).show(
-                ui,
-                |ui| {
-                    draw(&mut stage.screen, ui, &mut stage.state, &mut stage.actions);
-                },
-            );
-        },
-        stage,
-    )
+    Harness::builder()
+        .with_size(size)
+        .with_theme(theme)
+        .with_max_steps(40)
+        .with_context_setup(move |ctx| {
+            dsee_ui::theme::install(ctx);
+            ctx.set_theme(theme);
+        })
+        .build_ui_state(
+            move |ui: &mut egui::Ui, stage: &mut Stage<S>| {
+                egui::CentralPanel::default().frame(egui::Frame::new().fill(ui.visuals().panel_fill)).show(
+                    ui,
+                    |ui| {
+                        draw(&mut stage.screen, ui, &mut stage.state, &mut stage.actions);
+                    },
+                );
+            },
+            stage,
+        )
 }
 
 /// Every text in the window that contains `part`.
 pub fn sees<S>(harness: &Harness<'_, Stage<S>>, part: &str) -> bool {
     let in_text = |text: Option<String>| text.is_some_and(|text| text.contains(part));
     harness.root().children_recursive().any(|node| {
-        let node = egui_kittest::kittest::NodeT::accesskit_node(&node);
+        let node = node.accesskit_node();
         in_text(node.label()) || in_text(node.value())
     })
 }
@@ -84,6 +95,14 @@ pub fn adapter() -> AdapterReport {
         max_workgroup_invocations: 256,
         features: vec![],
     }
+}
+
+/// The state with these cards, and an adapter where there is a model.
+pub fn app_state(model: Option<ModelCard>, data: Option<DataCard>) -> AppState {
+    let mut state = AppState::default();
+    state.adapter = model.is_some().then(adapter);
+    (state.model, state.data) = (model, data);
+    state
 }
 
 pub fn model() -> ModelCard {

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "every test file uses a part")]
 
 use dsee_core::{
-    config::RunConfigDraft,
     gpu::{AdapterKind, AdapterReport},
     nn::site::Role,
     protocol::{
@@ -11,7 +10,7 @@ use dsee_core::{
         RunSummary, SiteCard, StepReport,
     },
 };
-use dsee_ui::{Action, Studio};
+use dsee_ui::{Action, Studio, state::Screen};
 use egui::{Theme, Vec2};
 use egui_kittest::{Harness, HarnessBuilder};
 use std::collections::BTreeMap;
@@ -65,6 +64,13 @@ impl Window {
     /// What a run tells.
     pub fn tell_run(&mut self, run: RunId, event: RunEvent) {
         self.studio.event(&Event::Run { run, event }, &[]);
+    }
+
+    /// A window that has something for every screen to show, and `screen` open.
+    pub fn at(screen: Screen) -> Self {
+        let mut window = Self::finished();
+        window.studio.state.screen = screen;
+        window
     }
 
     /// The commands that were sent, without those that load.
@@ -129,9 +135,9 @@ pub fn adapter(kind: AdapterKind) -> AdapterReport {
 
 /// The tiny encoder.
 pub fn model_card() -> ModelCard {
-    let roles = [Role::Query, Role::Key, Role::Value, Role::Output];
+    let roles = [Role::Query, Role::Key, Role::Value, Role::AttentionOutput];
     let path = |layer: usize, role: Role| format!("bert.encoder.layer.{layer}.attention.{role}");
-    let sites = (0..4).flat_map(|layer| roles.map(|role| (layer, role)));
+    let sites = (0..2).flat_map(|layer| roles.map(|role| (layer, role)));
     ModelCard {
         name: "tiny encoder".into(),
         embedded: true,
@@ -139,7 +145,7 @@ pub fn model_card() -> ModelCard {
         vocab_size: 2000,
         hidden_size: 128,
         intermediate_size: 256,
-        num_hidden_layers: 4,
+        num_hidden_layers: 2,
         num_attention_heads: 4,
         max_position_embeddings: 128,
         n_parameters: 685_952,
@@ -216,7 +222,7 @@ pub fn tuning_until(until: usize) -> Vec<RunEvent> {
             overlap_with_magnitude: 9,
             seconds: 0.01,
             n_done: i + 1,
-            n_total: 8,
+            n_total: 4,
         })
     }));
     events.push(RunEvent::PhaseFinished(row(Phase::SelectOmega, None, 685_952, 0.1)));
@@ -277,7 +283,7 @@ fn steps(phase: Phase, until: usize, total: usize) -> Vec<RunEvent> {
 /// One step, with a loss that falls and trembles.
 pub fn step_report(phase: Phase, step: usize, total: usize) -> StepReport {
     let share = step as f64 / total as f64;
-    let tremble = ((step * 7919) % 31) as f64 / 31.0 - 0.5;
+    let tremble = f64::from((step as u32).wrapping_mul(2_654_435_761) >> 16) / 65_536.0 - 0.5;
     let top = if phase == Phase::Tune { 0.70 } else { 0.30 };
     StepReport {
         phase,
@@ -319,11 +325,4 @@ fn row(phase: Phase, metric: Option<f64>, non_zero_weights: usize, seconds: f64)
         flops_with_attention: 117_000_000,
         seconds,
     }
-}
-
-/// The settings that a new window starts its first run with, as the engine reads them.
-pub fn checks(settings: &dsee_core::protocol::Settings) -> bool {
-    let mut draft = RunConfigDraft::default();
-    settings.iter().for_each(|(name, value)| draft.set(name, value));
-    draft.check().is_ok()
 }

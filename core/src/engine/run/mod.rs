@@ -19,7 +19,7 @@ use crate::models::files::PretrainedModel;
 use crate::models::fit;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
-use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, RunEvent};
+use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, PhaseRow, RunEvent};
 use crate::tokenizer::Tokenizer;
 use crate::train::place::HostState;
 use crate::train::step::Objective;
@@ -85,8 +85,7 @@ impl Run {
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
         let names: Vec<String> = base.parameters.0.keys().cloned().collect();
         let plan = tuning::plan(&config, &base.sites, &names);
-        let mut state = HostState::default();
-        state.pruned.heads.clone_from(&base.removed_heads);
+        let state = base.untouched();
         let now = crate::clock::now();
         let mut run = Self {
             finder: OmegaFinder::new(device),
@@ -148,6 +147,12 @@ impl Run {
     #[must_use]
     pub fn is_in_phase(&self) -> bool {
         self.phase().is_some()
+    }
+
+    /// The figures of the phases that are over.
+    #[must_use]
+    pub fn rows(&self) -> &[PhaseRow] {
+        &self.position.rows
     }
 
     /// The validation data as it is evaluated.

@@ -37,7 +37,6 @@ impl Engine {
             files,
             data,
             states: BTreeMap::new(),
-            rows: Vec::new(),
             saved_at: crate::clock::now(),
         };
         current.restore_states();

@@ -38,6 +38,11 @@ impl LoadedData {
         Ok(Self { files, embedded, options, splits })
     }
 
+    /// The labels of the task.
+    pub fn labels(&self) -> &LabelSet {
+        &self.splits.train.labels
+    }
+
     /// The data as `options` ask for.
     pub fn with(&self, options: &DataOptions) -> Result<Rc<DataSplits>, Refusal> {
         if *options == self.options {

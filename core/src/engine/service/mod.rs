@@ -5,11 +5,17 @@
 
 mod control;
 mod data;
+mod export;
 mod host;
+mod inspect;
 mod model;
+mod predict;
 mod reading;
 mod refusal;
 mod running;
+mod subject;
+#[cfg(test)]
+mod tests;
 
 pub use host::{Host, Reply, Request};
 
@@ -100,10 +106,12 @@ impl Engine {
             Command::Evaluate { run } => self.evaluate(*run),
             Command::PruneNow { run } => self.prune_now(*run),
             Command::SaveCheckpoint { run } => self.save_checkpoint(*run, host).await,
-            Command::Predict { .. }
-            | Command::Judge { .. }
-            | Command::Export { .. }
-            | Command::Inspect { .. } => Err(Refusal::because("the engine cannot do that yet")),
+            Command::Predict { request, texts, heads_off } => {
+                self.predict(*request, texts, heads_off, host).await
+            }
+            Command::Judge { run } => self.judge(*run, host).await,
+            Command::Export { run, format } => self.export(*run, *format, host).await,
+            Command::Inspect { request, path } => self.inspect(*request, path, host).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::Instant;
 use crate::config::RunConfig;
 use crate::data::DataSplits;
 use crate::engine::{EngineError, Run, RunCheckpoint, Stage};
-use crate::protocol::{Event, FailureKind, FailureReport, Phase, PhaseRow, RunEvent, RunId, Variant};
+use crate::protocol::{Event, FailureKind, FailureReport, Phase, RunEvent, RunId, Variant};
 use crate::train::place::HostState;
 
 /// Seconds of training after which the state is handed out for saving.
@@ -35,8 +35,6 @@ pub struct CurrentRun {
     pub data: Rc<DataSplits>,
     /// The state after each of its phases, and at its end if the user stopped it.
     pub states: BTreeMap<Variant, HostState>,
-    /// The figures of its phases.
-    pub rows: Vec<PhaseRow>,
     /// When its state was last handed out.
     pub saved_at: Instant,
 }
@@ -81,7 +79,6 @@ impl CurrentRun {
         let mut is_due = false;
         for event in &events {
             if let RunEvent::PhaseFinished(row) = event {
-                self.rows.push(row.clone());
                 self.keep_phase(row.phase);
             }
             is_due |= matches!(event, RunEvent::Checkpoint { .. });

@@ -88,7 +88,8 @@ impl LessonsScreen {
         self.open = number("lesson").filter(|i| *i < self.lessons.len()).unwrap_or(self.open);
         let n_steps = self.lessons[self.open].text().steps.len();
         self.step = number("step").filter(|i| *i < n_steps).unwrap_or(0);
-        self.transport = Transport { slow: value("slow") == Some("1"), ..Transport::default() };
+        self.transport = Transport::default();
+        self.transport.slow = value("slow") == Some("1");
         for (key, value) in pairs {
             self.lessons[self.open].read(key, value);
         }

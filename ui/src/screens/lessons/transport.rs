@@ -20,7 +20,7 @@ pub struct Transport {
     /// Whether in slow motion.
     pub slow: bool,
     /// Time of the last notch, in seconds of the window's clock.
-    last: f64,
+    pub(super) last: f64,
 }
 
 impl Transport {

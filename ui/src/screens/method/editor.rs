@@ -4,12 +4,9 @@ use dsee_core::{
     config::{FieldKind, FieldSpec},
     protocol::Settings,
 };
-use egui::{Button, ComboBox, Margin, TextEdit, Ui};
+use egui::{Button, ComboBox, TextEdit, Ui};
 
-use crate::{
-    theme::{SPACE, TARGET},
-    widgets::form,
-};
+use crate::widgets::form;
 
 /// Width of a text field, in points.
 const WIDTH: f32 = 130.0;
@@ -66,10 +63,8 @@ fn show_text(
 ) {
     let kept = typing.as_ref().filter(|(name, _)| name == field.name).map(|(_, text)| text.clone());
     let mut text = kept.unwrap_or_else(|| settings.get(field.name).cloned().unwrap_or_default());
-    let edit = TextEdit::singleline(&mut text)
-        .hint_text(hint)
-        .margin(Margin::symmetric(SPACE[1] as i8, (SPACE[1] + 2.0) as i8))
-        .desired_width(WIDTH);
+    let edit =
+        TextEdit::singleline(&mut text).hint_text(hint).margin(form::edit_margin(ui)).desired_width(WIDTH);
     let response = ui.add(edit);
     if response.changed() {
         set(settings, field, text.trim());
@@ -90,7 +85,8 @@ fn show_steppers(
     let present = settings.get(field.name).map_or(fallback, String::as_str).to_owned();
     for (sign, up) in [("−", false), ("+", true)] {
         let next = step(field, &present, up);
-        let button = Button::new(sign).min_size(egui::vec2(TARGET * 0.8, TARGET));
+        let height = ui.spacing().interact_size.y;
+        let button = Button::new(sign).min_size(egui::vec2(height, height));
         let response = ui.add_enabled(next.is_some(), button);
         let response = form::named(response, &format!("{} {}", if up { "More" } else { "Less" }, field.name));
         if let (true, Some(next)) = (response.clicked(), next) {
@@ -134,7 +130,6 @@ fn step(field: &FieldSpec, present: &str, up: bool) -> Option<String> {
 fn show_choice(ui: &mut Ui, id: &str, names: &[&str], present: &str) -> Option<String> {
     let mut chosen = None;
     let shown = if present.is_empty() { "not set" } else { present };
-    ui.spacing_mut().interact_size.y = TARGET;
     ComboBox::from_id_salt(id).width(WIDTH).selected_text(shown).show_ui(ui, |ui| {
         for name in names {
             if ui.selectable_label(present == *name, *name).clicked() {
@@ -185,7 +180,7 @@ fn show_pruning(
         let hint = if kind == "heads" { "heads of every layer" } else { "share of the weights" };
         let edit = TextEdit::singleline(&mut text)
             .hint_text(hint)
-            .margin(Margin::symmetric(SPACE[1] as i8, (SPACE[1] + 2.0) as i8))
+            .margin(form::edit_margin(ui))
             .desired_width(WIDTH / 2.0);
         let response = ui.add(edit);
         if response.changed() {

@@ -93,7 +93,7 @@ impl MethodScreen {
         let colours = colours(ui);
         let name = RichText::new(field.name);
         let name = if changed { name.strong().color(colours.accent) } else { name };
-        let size = egui::vec2(NAME_WIDTH, crate::theme::TARGET);
+        let size = egui::vec2(NAME_WIDTH, ui.spacing().interact_size.y);
         let layout = egui::Layout::left_to_right(egui::Align::Center);
         let label = ui
             .allocate_ui_with_layout(size, layout, |ui| {

@@ -92,7 +92,7 @@ impl MethodScreen {
         let lead =
             "What is trained, what is pruned, and every number that decides how. Hints show the defaults.";
         form::page(ui, "Method", lead, |ui| {
-            if state.run().is_some_and(is_going_on) {
+            if state.activity().is_some_and(Activity::is_under_way) {
                 let text = "A run is going on. What you change here applies to the next run.";
                 form::call_out(ui, Tone::Note, text, &[]);
             }
@@ -104,7 +104,7 @@ impl MethodScreen {
             let copied = self.copied.clone();
             form::columns(ui, 2, |columns| {
                 let last = columns.len() - 1;
-                summary::show(&mut columns[last], state, &errors, actions);
+                summary::show(&mut columns[last], state, &errors);
                 self.copied = summary::show_command(&mut columns[last], state, copied, actions);
                 self.show_common(&mut columns[0], state, &errors);
             });
@@ -121,10 +121,6 @@ fn list_without_brackets(value: &str) -> String {
         }
         None => value.to_owned(),
     }
-}
-
-fn is_going_on(run: &crate::state::RunView) -> bool {
-    matches!(run.activity, Activity::Starting | Activity::Running | Activity::Paused)
 }
 
 /// Everything that is wrong with the present settings, also against the loaded model.

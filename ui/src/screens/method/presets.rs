@@ -5,7 +5,7 @@ use egui::{Button, RichText, Ui};
 
 use crate::{
     state::presets::{PRESETS, Preset},
-    theme::{SPACE, colours},
+    theme::{ROUND, SPACE, colours},
     widgets::form,
 };
 
@@ -27,17 +27,16 @@ pub(super) fn show(ui: &mut Ui, settings: &mut Settings) {
 fn show_one(ui: &mut Ui, preset: &Preset, settings: &mut Settings) {
     let chosen = is_chosen(preset, settings);
     let colours = colours(ui);
-    let stroke = if chosen {
-        egui::Stroke::new(2.0, colours.accent)
-    } else {
-        ui.visuals().widgets.noninteractive.bg_stroke
-    };
-    let frame = egui::Frame::group(ui.style()).inner_margin(SPACE[2]).stroke(stroke);
+    let stroke =
+        if chosen { egui::Stroke::new(2.0, colours.accent) } else { egui::Stroke::new(1.0, colours.border) };
+    let frame =
+        egui::Frame::new().fill(colours.surface).corner_radius(ROUND).inner_margin(SPACE[2]).stroke(stroke);
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         let mark = if chosen { "✔ " } else { "" };
         let name = RichText::new(format!("{mark}{}", preset.name)).strong();
-        let button = Button::new(name).min_size(egui::vec2(ui.available_width(), crate::theme::TARGET));
+        let button =
+            Button::new(name).min_size(egui::vec2(ui.available_width(), ui.spacing().interact_size.y));
         if ui.add(button.selected(chosen)).clicked() {
             preset.apply(settings);
         }

@@ -7,7 +7,7 @@ use super::command;
 use crate::{
     shell::{Action, Purpose},
     state::AppState,
-    theme::{SPACE, colours},
+    theme::{SPACE, colours, display},
     widgets::{
         self,
         form::{self, Tone},
@@ -16,14 +16,13 @@ use crate::{
 };
 
 /// How much is trained, live.
-pub(super) fn show(ui: &mut Ui, state: &mut AppState, errors: &[FieldError], actions: &mut Vec<Action>) {
-    let _ = actions;
+pub(super) fn show(ui: &mut Ui, state: &AppState, errors: &[FieldError]) {
     widgets::card(ui, "What is trained", |ui| {
         match (command::draft(&state.settings).check(), &state.model) {
             (Ok(config), Some(model)) => {
                 let n_trained = model.n_trainable(&config);
                 let share = n_trained as f64 / model.n_parameters.max(1) as f64;
-                ui.label(RichText::new(thousands(n_trained)).size(28.0).strong());
+                ui.label(RichText::new(thousands(n_trained)).text_style(display()).strong());
                 let text =
                     format!("trainable parameters, {} of {}", percent(share), thousands(model.n_parameters));
                 ui.label(RichText::new(text).weak());

@@ -35,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState) {
 }
 
 fn show_model(ui: &mut Ui, model: &ModelCard, state: &AppState) {
-    ui.label(RichText::new(&model.name).strong().size(18.0));
+    ui.label(RichText::new(&model.name).strong());
     let kind = if model.embedded { "built in" } else { "your own" };
     ui.label(RichText::new(format!("{} · {kind}", model.family.to_uppercase())).weak());
     ui.add_space(SPACE[0]);

@@ -40,7 +40,8 @@ pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<A
             if ui.add_enabled(state.can_start(), button).clicked() {
                 state.start(actions);
             }
-            ui.label(RichText::new(waits(state)).weak());
+            let hint = waits(state, narrow);
+            ui.label(RichText::new(hint).weak());
         });
     });
     card(ui, "You could try", |ui| try_these(ui, state));
@@ -48,26 +49,20 @@ pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<A
 
 /// What it will be done with.
 fn lead(state: &AppState) -> String {
-    match (&state.model, &state.data) {
-        (Some(model), Some(data)) => {
-            let name = if model.embedded { "the built-in model" } else { &model.name };
-            let set = if data.embedded { "built-in sentences" } else { &data.name };
-            format!("With {name} and {} {set}. Nothing is downloaded.", thousands(data.n_train))
-                .replace(
-                    "Nothing is downloaded.",
-                    if model.embedded && data.embedded { "Nothing is downloaded." } else { "" },
-                )
-                .trim_end()
-                .to_owned()
-        }
-        _ => "Model and data are being read.".to_owned(),
-    }
+    let (Some(model), Some(data)) = (&state.model, &state.data) else {
+        return "Model and data are being read.".to_owned();
+    };
+    let name = if model.embedded { "the built-in model" } else { &model.name };
+    let set = if data.embedded { "built-in sentences" } else { "of your examples" };
+    let free = if model.embedded && data.embedded { " Nothing is downloaded." } else { "" };
+    format!("With {name} and {} {set}.{free}", thousands(data.n_train))
 }
 
 /// Why Start cannot be pressed yet, or how else it can be.
-fn waits(state: &AppState) -> String {
+fn waits(state: &AppState, narrow: bool) -> String {
     if state.can_start() {
-        return "or Ctrl/Cmd + Enter".to_owned();
+        // Narrow windows are touched, not typed into.
+        return if narrow { String::new() } else { "or Ctrl/Cmd + Enter".to_owned() };
     }
     match &state.working {
         Some((what, Some(share))) => format!("{what}, {}", percent(*share)),
@@ -97,8 +92,8 @@ fn plan(state: &AppState, config: &RunConfig) -> Vec<(&'static str, String)> {
     let pruned = match config.prune {
         Pruning::None => None,
         Pruning::Unstructured { sparsity } => Some(format!(
-            "{} of the weights become zero, the least important ones by what tuning changed.",
-            percent(sparsity)
+            "{:.0} % of the weights become zero: those that matter least by what tuning changed.",
+            100.0 * sparsity
         )),
         Pruning::Heads { n_heads: 1 } => Some("One attention head of every layer is removed.".to_owned()),
         Pruning::Heads { n_heads } => Some(format!("{n_heads} attention heads of every layer are removed.")),

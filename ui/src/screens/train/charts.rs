@@ -1,7 +1,10 @@
 //! The curves: loss and metric over one axis of steps, learning rate and gradient norm beside them.
 
-use egui::{Align2, Color32, Id, RichText, Sense, Stroke, Ui, Vec2b, vec2};
-use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, PlotUi, Points, Span, VLine};
+use egui::{Align, Align2, Color32, FontId, Id, Layout, RichText, Sense, Stroke, Ui, Vec2b, vec2};
+use egui_plot::{
+    AxisHints, GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, PlotUi,
+    Points, Span, VLine,
+};
 
 use super::series::{Band, Series};
 use crate::{
@@ -24,8 +27,10 @@ pub fn show(ui: &mut Ui, series: &Series, run: &RunView, narrow: bool) {
         ui.spacing_mut().item_spacing.x = SPACE[2];
         let width = ui.available_width();
         let right = (width * 0.32).max(240.0);
-        ui.allocate_ui(vec2(width - right - SPACE[2], 0.0), |ui| card(ui, "", |ui| large(ui, series, run)));
-        ui.allocate_ui(vec2(right, 0.0), |ui| card(ui, "", |ui| small(ui, series)));
+        let column = Layout::top_down(Align::Min);
+        let left = vec2(width - right - SPACE[2], 0.0);
+        ui.allocate_ui_with_layout(left, column, |ui| card(ui, "", |ui| large(ui, series, run)));
+        ui.allocate_ui_with_layout(vec2(right, 0.0), column, |ui| card(ui, "", |ui| small(ui, series)));
     });
 }
 
@@ -37,7 +42,7 @@ fn large(ui: &mut Ui, series: &Series, run: &RunView) {
         "Training loss",
         &[("each report", Sign::Thin(colours.weak)), ("smoothed", Sign::Line(colours.accent))],
     );
-    plot("loss", series, HEIGHTS[0]).include_y(0.0).include_y(series.top_loss.min(1.0)).show(ui, |plot| {
+    plot(ui, "loss", series, HEIGHTS[0], number).include_y(0.0).include_y(series.top_loss).show(ui, |plot| {
         phases(plot, &series.bands, &colours, true);
         plot.line(line("each report", &series.loss, colours.weak.gamma_multiply(0.6), 1.0));
         for piece in &series.smoothed {
@@ -45,11 +50,11 @@ fn large(ui: &mut Ui, series: &Series, run: &RunView) {
         }
     });
     let name = if series.metric_name.is_empty() { "accuracy" } else { &series.metric_name };
-    let title = format!("Validation {name}");
     let best = ("best of its phase, kept", Sign::Diamond(colours.warning));
-    key(ui, &title, &[("measured", Sign::Dot(colours.good)), best]);
-    let spread = metric_axis(series);
-    plot("metric", series, HEIGHTS[1]).include_y(spread.0).include_y(spread.1).show(ui, |plot| {
+    key(ui, &format!("Validation {name}"), &[("measured", Sign::Dot(colours.good)), best]);
+    let (low, high) = metric_axis(series);
+    let unit = if high == 1.0 { share } else { number };
+    plot(ui, "metric", series, HEIGHTS[1], unit).include_y(low).include_y(high).show(ui, |plot| {
         phases(plot, &series.bands, &colours, false);
         plot.line(line(name, &series.metric, colours.good, 1.5).style(LineStyle::dashed_dense()));
         plot.points(points(name, &series.metric, colours.good).radius(3.0));
@@ -65,34 +70,33 @@ fn small(ui: &mut Ui, series: &Series) {
     ui.spacing_mut().item_spacing.y = SPACE[0];
     for (name, values) in [("Learning rate", &series.learning_rate), ("Gradient norm", &series.grad_norm)] {
         key(ui, name, &[]);
-        plot(name, series, HEIGHTS[2]).include_y(0.0).show(ui, |plot| {
+        plot(ui, name, series, HEIGHTS[2], number).include_y(0.0).show(ui, |plot| {
             phases(plot, &series.bands, &colours, false);
             plot.line(line(name, values, colours.text, 1.5));
         });
     }
 }
 
-/// A metric that is a share is shown up to 100 %; below, from a round number under the lowest.
+/// A metric that is a share is shown up to 100 %, from a round number under the lowest.
 fn metric_axis(series: &Series) -> (f64, f64) {
     let values = series.metric.iter().map(|p| p.y);
-    let (low, high) = values.fold((1.0_f64, 0.5_f64), |(low, high), y| (low.min(y), high.max(y)));
-    if high > 1.0 || low < 0.0 {
-        (low, high)
-    } else {
-        ((low * 10.0 - 0.2).floor().clamp(0.0, 9.0) / 10.0, 1.0)
-    }
+    let (low, high) = values.fold((0.5_f64, 0.5_f64), |(low, high), y| (low.min(y), high.max(y)));
+    if high > 1.0 || low < 0.0 { (low, high) } else { ((low * 10.0).floor() / 10.0, 1.0) }
 }
 
 /// A plot over the steps of the run, with the same axis and the same pointer as all others. It neither zooms nor
 /// scrolls: the page does.
-fn plot<'a>(name: &str, series: &Series, height: f32) -> Plot<'a> {
+fn plot<'a>(ui: &Ui, name: &str, series: &Series, height: f32, unit: fn(f64) -> String) -> Plot<'a> {
+    let colours = colours(ui);
+    let font = FontId::proportional(TYPE[0]);
+    let axis = |hints: AxisHints<'a>| hints.tick_label_font(font.clone()).tick_label_color(colours.weak);
+    let x = axis(AxisHints::new_x()).formatter(|mark, _| number(mark.value)).label_spacing(1.0..=2.0);
+    let y = axis(AxisHints::new_y()).formatter(move |mark, _| unit(mark.value)).label_spacing(1.0..=2.0);
     Plot::new(name.to_owned())
         .height(height)
-        .default_x_bounds(0.0, series.last_step)
         .include_x(0.0)
         .include_x(series.last_step)
-        .auto_bounds(Vec2b::TRUE)
-        .set_margin_fraction(vec2(0.0, 0.08))
+        .set_margin_fraction(vec2(0.0, 0.06))
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
@@ -100,25 +104,48 @@ fn plot<'a>(name: &str, series: &Series, height: f32) -> Plot<'a> {
         .allow_axis_zoom_drag(false)
         .allow_double_click_reset(false)
         .show_background(false)
-        .y_axis_min_width(44.0)
-        .y_axis_formatter(|mark, _| number(mark.value))
+        .custom_x_axes(vec![x])
+        .custom_y_axes(vec![y.min_thickness(44.0)])
+        .x_grid_spacer(|input| ticks(input.bounds, 6.0))
+        .y_grid_spacer(move |input| ticks(input.bounds, f64::from(height / 34.0)))
+        .grid_color(colours.border)
+        .grid_fade(0.0)
         .link_cursor(Id::unique("steps"), Vec2b::new(true, false))
-        .label_formatter(|position| match position {
-            egui_plot::HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
-                Some(format!("step {:.0}\n{plot_name} {}", position.x, number(position.y)))
+        .label_formatter(move |position| match position {
+            HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                Some(format!("step {:.0}\n{plot_name} {}", position.x, unit(position.y)))
             }
             _ => None,
         })
 }
 
+/// About `n` round values between the bounds: 1, 2 or 5 of a power of ten apart.
+fn ticks((low, high): (f64, f64), n: f64) -> Vec<GridMark> {
+    let wanted = (high - low) / n;
+    if !wanted.is_finite() || wanted <= 0.0 {
+        return Vec::new();
+    }
+    let power = 10f64.powf(wanted.log10().floor());
+    let step_size = [1.0, 2.0, 5.0, 10.0].map(|k| k * power).into_iter().find(|step| *step >= wanted);
+    let step_size = step_size.unwrap_or(10.0 * power);
+    let first = (low / step_size).ceil() as i64;
+    let last = (high / step_size).floor() as i64;
+    (first..=last).map(|i| GridMark { value: i as f64 * step_size, step_size }).collect()
+}
+
 /// A number in as few digits as say something: `0.002` as 2e-3, `0.5` as 0.5.
 fn number(value: f64) -> String {
     match value.abs() {
-        0.0 => "0".to_owned(),
+        v if v < 1e-12 => "0".to_owned(),
         v if v < 0.01 => format!("{value:.1e}").replace(".0e", "e"),
         v if v < 10.0 => format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
         _ => format!("{value:.0}"),
     }
+}
+
+/// A share in percent.
+fn share(value: f64) -> String {
+    format!("{} %", number(100.0 * value))
 }
 
 fn line<'a>(name: &str, values: &'a [PlotPoint], colour: Color32, width: f32) -> Line<'a> {
@@ -182,4 +209,23 @@ fn key(ui: &mut Ui, title: &str, entries: &[(&str, Sign)]) {
             ui.label(RichText::new(*name).small().weak());
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let values: Vec<String> = ticks((0.0, 0.74), 5.0).iter().map(|mark| number(mark.value)).collect();
+        assert_eq!(values, ["0", "0.2", "0.4", "0.6"]);
+        assert_eq!(ticks((0.0, 300.0), 6.0).len(), 7);
+        assert!(ticks((1.0, 1.0), 6.0).is_empty() && ticks((0.0, f64::INFINITY), 6.0).is_empty());
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([0.002, 0.25, 12.6, 0.0].map(number), ["2e-3", "0.25", "13", "0"]);
+        assert_eq!(share(0.9), "90 %");
+    }
 }

@@ -1,12 +1,9 @@
-//! Where attention heads lie in the parameters of a layer, and how removing them changes these:
-//! rows of the query, key and value maps, columns of the map that joins the heads (`dsee-method` section 3.3).
+//! Where attention heads lie in the parameters of a layer, and how removing them changes these (`dsee-method` 3.3): rows of
+//! query, key and value (weight and bias), columns of the map that joins the heads, whose bias stays.
+//! The one description of it: loading, placing, exports and updates all go by it.
 
+use super::site::Role;
 use crate::checkpoint::HostTensor;
-
-/// The modules of a layer whose rows belong to heads.
-pub const HEAD_ROWS: [&str; 3] = ["attention.self.query", "attention.self.key", "attention.self.value"];
-/// The module of a layer whose columns belong to heads.
-pub const HEAD_COLUMNS: &str = "attention.output.dense";
 
 /// The axis of a parameter along which heads lie side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +14,27 @@ pub enum HeadAxis {
     Columns,
 }
 
-/// The layer and the head axis of a parameter, if heads lie in it.
-#[must_use]
-pub fn head_axis(parameter: &str) -> Option<(usize, HeadAxis)> {
-    let (layer, inner) = parameter.strip_prefix("bert.encoder.layer.")?.split_once('.')?;
-    let layer = layer.parse().ok()?;
-    let (module, kind) = inner.rsplit_once('.')?;
-    if HEAD_ROWS.contains(&module) {
-        Some((layer, HeadAxis::Rows))
-    } else {
-        // The bias behind the heads is shared by all of them and stays.
-        (module == HEAD_COLUMNS && kind == "weight").then_some((layer, HeadAxis::Columns))
+impl HeadAxis {
+    /// The axis along which heads lie in the weight of a site, if they do.
+    #[must_use]
+    pub const fn of_weight(role: Role) -> Option<Self> {
+        match role {
+            Role::Query | Role::Key | Role::Value => Some(Self::Rows),
+            Role::AttentionOutput => Some(Self::Columns),
+            Role::FeedForwardUp | Role::FeedForwardDown | Role::Pooler | Role::Head => None,
+        }
+    }
+
+    /// The same for its bias. The bias behind the heads is shared by all of them and stays.
+    #[must_use]
+    pub fn of_bias(role: Role) -> Option<Self> {
+        Self::of_weight(role).filter(|axis| *axis == Self::Rows)
+    }
+
+    /// The axis of a site's parameter, going by the end of its name.
+    #[must_use]
+    pub fn of_parameter(role: Role, name: &str) -> Option<Self> {
+        if name.ends_with(".bias") { Self::of_bias(role) } else { Self::of_weight(role) }
     }
 }
 
@@ -86,6 +93,13 @@ impl HeadLayout<'_> {
         compact
     }
 
+    /// The remaining rows or columns in full-size numbering, ascending.
+    #[must_use]
+    pub fn kept_places(&self) -> Vec<usize> {
+        let n_places = self.n_heads * self.head_size;
+        (0..n_places).filter(|place| !self.removed.contains(&(place / self.head_size))).collect()
+    }
+
     /// Whether each value, row-major, belongs to a kept head.
     fn kept(&self, shape: &[usize]) -> impl Iterator<Item = bool> {
         let n_columns = shape.get(1).copied().unwrap_or(1);
@@ -100,16 +114,6 @@ impl HeadLayout<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn heads_are_found_by_name() {
-        let at = |name: &str| head_axis(&format!("bert.encoder.layer.{name}"));
-        assert_eq!(at("3.attention.self.key.bias"), Some((3, HeadAxis::Rows)));
-        assert_eq!(at("0.attention.output.dense.weight"), Some((0, HeadAxis::Columns)));
-        assert_eq!(at("0.attention.output.dense.bias"), None);
-        assert_eq!(at("0.output.dense.weight"), None);
-        assert_eq!(head_axis("classifier.weight"), None);
-    }
 
     #[test]
     fn shrinking_and_expanding_are_inverse_up_to_zeros() {

@@ -1,0 +1,164 @@
+//! Judging texts: by every state of the model side by side, and by the newest one over the validation data.
+
+use std::collections::BTreeMap;
+
+use super::data::label_text;
+use super::subject::Subject;
+use super::{Engine, Host, Refusal, say};
+use crate::data::{Dataset, EncodedDataset, Example, Label, LabelSet};
+use crate::metrics::{ConfusionMatrix, argmax, softmax};
+use crate::protocol::{
+    ClassScores, Event, Mistake, Predicted, Prediction, Quality, RunId, TextInput, Variant,
+};
+use crate::train::place::HostState;
+use crate::tuning::state::PrunedState;
+
+/// Mistakes that are shown.
+const N_MISTAKES: usize = 12;
+
+impl Engine {
+    pub(super) async fn predict(
+        &mut self,
+        request: u64,
+        texts: &[TextInput],
+        heads_off: &BTreeMap<usize, Vec<usize>>,
+        host: &mut impl Host,
+    ) -> Result<(), Refusal> {
+        let device = self.device(host).await?;
+        let subject = self.subject().await?;
+        let states = with_heads_off(&subject, heads_off)?;
+        let dataset =
+            Dataset { examples: texts.iter().map(example).collect(), labels: subject.labels.clone() };
+        let tokenizer = &subject.model.pretrained.tokenizer;
+        let encoded = EncodedDataset::new(&dataset, tokenizer, subject.max_length())?;
+        let prediction = |(i, input): (usize, &TextInput)| Prediction {
+            input: input.clone(),
+            tokens: tokenizer.tokens(encoded.input_ids(i)),
+            scores: Vec::new(),
+        };
+        let mut predictions: Vec<Prediction> = texts.iter().enumerate().map(prediction).collect();
+        for (variant, state) in states {
+            if texts.is_empty() {
+                break;
+            }
+            let logits = subject.logits(&device, &state, &encoded, None, host).await?;
+            let rows = logits.chunks_exact(subject.labels.n_outputs());
+            for (prediction, logits) in predictions.iter_mut().zip(rows) {
+                prediction.scores.push(ClassScores { variant, values: values(&subject.labels, logits) });
+            }
+        }
+        let label_names = subject.labels.names().to_vec();
+        say(host, Event::Predicted(Predicted { request, label_names, predictions }));
+        Ok(())
+    }
+
+    pub(super) async fn judge(&mut self, id: RunId, host: &mut impl Host) -> Result<(), Refusal> {
+        let device = self.device(host).await?;
+        let current = self.run(id)?;
+        let subject = current.subject().await?;
+        if subject.labels == LabelSet::Scores {
+            return Err(Refusal::because("the labels are numbers, which cannot be mistaken for one another"));
+        }
+        let what = Some("Judging the validation data");
+        let logits = subject.logits(&device, subject.newest(), current.run.validation(), what, host).await?;
+        let quality = quality(&current.data.validation, &logits);
+        say(host, Event::Judged { run: id, quality });
+        Ok(())
+    }
+}
+
+fn example(input: &TextInput) -> Example {
+    Example { text: input.text.clone(), text_pair: input.text_pair.clone(), label: Label::Unknown }
+}
+
+/// Probabilities of the classes, or the one number.
+fn values(labels: &LabelSet, logits: &[f32]) -> Vec<f64> {
+    match labels {
+        LabelSet::Classes(_) => softmax(logits),
+        LabelSet::Scores => logits.iter().map(|&score| f64::from(score)).collect(),
+    }
+}
+
+/// The states with some more heads removed.
+fn with_heads_off(
+    subject: &Subject<'_>,
+    heads_off: &BTreeMap<usize, Vec<usize>>,
+) -> Result<BTreeMap<Variant, HostState>, Refusal> {
+    let (base, shape) = (&subject.base, subject.base.heads());
+    let n_layers = base.config.num_hidden_layers;
+    let heads: BTreeMap<usize, Vec<usize>> = heads_off
+        .iter()
+        .filter(|(_, off)| !off.is_empty())
+        .map(|(&layer, off)| (layer, off.clone()))
+        .collect();
+    let is_known = |(&layer, off): (&usize, &Vec<usize>)| {
+        layer < n_layers && off.iter().all(|&head| head < shape.n_heads)
+    };
+    if !heads.iter().all(is_known) {
+        let n_heads = shape.n_heads;
+        return Err(Refusal::because(format!("the model has {n_layers} layers of {n_heads} heads each")));
+    }
+    let mut states = BTreeMap::new();
+    for (&variant, state) in &subject.states {
+        let mut state = state.clone().into_owned();
+        state.prune(&base.sites, shape, PrunedState { heads: heads.clone(), masks: BTreeMap::new() });
+        if let Some((layer, _)) = state.pruned.heads.iter().find(|(_, off)| off.len() >= shape.n_heads) {
+            return Err(Refusal::because(format!(
+                "no head of layer {layer} would be left, with those that pruning has removed: leave one on"
+            )));
+        }
+        states.insert(variant, state);
+    }
+    Ok(states)
+}
+
+/// Counts right and wrong answers, and finds those of which the model is surest.
+fn quality(validation: &Dataset, logits: &[f32]) -> Quality {
+    let names = validation.labels.names();
+    let n_classes = names.len();
+    let mut matrix = ConfusionMatrix::new(n_classes);
+    let mut mistakes = Vec::new();
+    for (example, logits) in validation.examples.iter().zip(logits.chunks_exact(n_classes.max(1))) {
+        let Label::Class(class) = example.label else { continue };
+        let predicted = argmax(logits);
+        matrix.add(class as usize, predicted);
+        if predicted != class as usize {
+            mistakes.push(Mistake {
+                input: TextInput { text: example.text.clone(), text_pair: example.text_pair.clone() },
+                expected: label_text(example.label, &validation.labels),
+                predicted: names[predicted].clone(),
+                confidence: softmax(logits)[predicted],
+            });
+        }
+    }
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    mistakes.truncate(N_MISTAKES);
+    let row = |class| (0..n_classes).map(|predicted| matrix.count(class, predicted) as usize).collect();
+    Quality { label_names: names.to_vec(), confusion: (0..n_classes).map(row).collect(), mistakes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_surest_mistake_comes_first() {
+        let example = |text: &str, class| Example {
+            text: text.to_owned(),
+            text_pair: None,
+            label: Label::Class(class),
+        };
+        let names = ["bad", "good"].map(str::to_owned).to_vec();
+        let examples = vec![example("right", 1), example("unsure", 0), example("sure", 0)];
+        let validation = Dataset { examples, labels: LabelSet::Classes(names) };
+        let quality = quality(&validation, &[0.0, 1.0, 0.0, 0.1, 0.0, 5.0]);
+        assert_eq!(quality.confusion, [[0, 2], [0, 1]]);
+        let texts: Vec<&str> = quality.mistakes.iter().map(|mistake| mistake.input.text.as_str()).collect();
+        assert_eq!(texts, ["sure", "unsure"]);
+        assert_eq!(
+            (quality.mistakes[0].expected.as_str(), quality.mistakes[0].predicted.as_str()),
+            ("bad", "good")
+        );
+        assert!(quality.mistakes[0].confidence > 0.99);
+    }
+}

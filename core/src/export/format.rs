@@ -1,0 +1,106 @@
+//! The forms a tuned model can take: what each is called, who reads it, and how it is written and checked.
+
+use super::adapter::export_adapter;
+use super::dsee_state::export_dsee_state;
+use super::merged::export_merged;
+use super::verify::{Verified, VerifyError, verify_adapter, verify_dsee_state, verify_merged};
+use super::{ExportError, ExportInput, OutputFile};
+pub use crate::protocol::ExportFormat;
+
+impl ExportFormat {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Adapter, Self::Merged, Self::Dsee];
+
+    /// Its name, and that of its folder in a run folder.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adapter => "adapter",
+            Self::Merged => "merged",
+            Self::Dsee => "dsee",
+        }
+    }
+
+    /// The form of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// What it is, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Adapter => {
+                "A LoRA adapter for peft and transformers, the sparse entries as extra rank, with our lossless state \
+                 beside it"
+            }
+            Self::Merged => {
+                "A whole model with the update added to its weights, for everything that reads the base model"
+            }
+            Self::Dsee => "Our lossless state alone",
+        }
+    }
+
+    /// A snippet that loads it: Python, or a command where only we read it.
+    #[must_use]
+    pub fn how_to_load(self, n_labels: usize) -> String {
+        let model = "from transformers import AutoModelForSequenceClassification";
+        match self {
+            Self::Adapter => format!(
+                "from peft import PeftModel\n{model}\n\nbase = AutoModelForSequenceClassification.from_pretrained(BASE, \
+                 num_labels={n_labels})\nmodel = PeftModel.from_pretrained(base, \"adapter\")"
+            ),
+            Self::Merged => {
+                format!("{model}\n\nmodel = AutoModelForSequenceClassification.from_pretrained(\"merged\")")
+            }
+            Self::Dsee => "dsee eval --run RUN".to_owned(),
+        }
+    }
+
+    /// Its files.
+    ///
+    /// # Errors
+    /// If the form cannot express the model, or the parts of the input do not belong together.
+    pub fn export(self, input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
+        match self {
+            Self::Adapter => export_adapter(input),
+            Self::Merged => export_merged(input),
+            Self::Dsee => export_dsee_state(input),
+        }
+    }
+
+    /// Reads files of this form back and compares them with the model in memory.
+    ///
+    /// # Errors
+    /// The first thing that does not agree.
+    pub fn verify(self, input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
+        match self {
+            Self::Adapter => verify_adapter(input, files),
+            Self::Merged => verify_merged(input, files),
+            Self::Dsee => verify_dsee_state(input, files),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::export::fixture::Fixture;
+
+    #[test]
+    fn every_form_has_a_name_and_verifies_its_own_files_only() {
+        let fixture = Fixture::tuned();
+        let input = fixture.input();
+        for format in ExportFormat::ALL {
+            assert_eq!(ExportFormat::from_name(format.name()), Some(format));
+            let json = serde_json::to_value(format).unwrap();
+            assert_eq!(json, format.name());
+            let files = format.export(&input).unwrap();
+            assert!(format.verify(&input, &files).unwrap().tensors > 0);
+        }
+        let state = ExportFormat::Dsee.export(&input).unwrap();
+        assert!(ExportFormat::Merged.verify(&input, &state).is_err());
+    }
+}

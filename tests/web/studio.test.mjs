@@ -1,0 +1,103 @@
+//! Proves the newcomer's path on the page: start by the keyboard, watch it learn, reload in the middle, go on, and find
+//! the same curve; and that a second tab only looks.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { appIsThere, launch, openApp, pageOf, press, quiet, until } from './support/browser.mjs';
+import { serve } from './support/server.mjs';
+
+const LINK = '#method=dsee&rank=4&nnz=16&prune=none&max_steps=40&logging_steps=1&eval_strategy=no&save_strategy=no&max_train_samples=400';
+
+let server;
+let browser;
+before(async () => {
+  server = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const ready = (page) => until(page, (dsee) => dsee.status.startsWith('Ready'), 'model and data');
+const steps = (page, n) => until(page, (dsee, n) => dsee.losses.some(([step]) => step >= n), `step ${n}`, { argument: n });
+const losses = (page) => page.evaluate(() => window.dsee.losses);
+
+test('a run survives a reload and goes on with the same curve', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  const page = await openApp(context, server.url + LINK);
+  await ready(page);
+  await page.keyboard.press('Control+Enter');
+  await steps(page, 12);
+  assert.match(await page.title(), /\d+\/40/);
+  await page.evaluate(() => window.dsee.settled());
+  const before = await losses(page);
+
+  const second = await openApp(context, server.url);
+  await second.waitForTimeout(500);
+  assert.ok(await second.evaluate(() => window.dsee.notices.includes('read_only')), 'a second tab only looks');
+  await second.close();
+
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.reload();
+  await appIsThere(page);
+  await until(page, (dsee) => dsee.notices.includes('last_run'), 'the last run');
+  await press(page, /Resume/);
+  await until(page, (dsee) => dsee.events.some((event) => event.event === 'finished'), 'the end');
+  const later = await losses(page);
+  assert.ok(later[0][0] > 1, `it began anew: ${later[0]}`);
+  assert.equal(later.at(-1)[0], 40);
+  const both = later.filter(([step]) => before.some(([other]) => other === step));
+  assert.ok(both.length > 0, 'the saved state is older than the last step that was seen');
+  for (const [step, loss] of both) {
+    assert.equal(loss, before.find(([other]) => other === step)[1], `the loss of step ${step} is the same bit for bit`);
+  }
+  quiet(page);
+  await context.close();
+});
+
+test('a hidden tab goes on training', async () => {
+  const context = await browser.newContext();
+  const page = await openApp(context, server.url + LINK);
+  await ready(page);
+  await page.keyboard.press('Control+Enter');
+  await steps(page, 2);
+  const front = await pageOf(context);
+  await front.goto('about:blank');
+  await front.bringToFront();
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { get: () => true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  const then = (await losses(page)).length;
+  await steps(page, 20);
+  const all = await losses(page);
+  assert.ok(all.length > then);
+  assert.deepEqual(all.map(([step]) => step), all.map((_, i) => i + 1), 'the curve has no gap');
+  await context.close();
+});
+
+test('an engine that crashes is reported, and a new one starts', async () => {
+  const context = await browser.newContext();
+  const page = await pageOf(context);
+  await page.addInitScript(() => {
+    // The worker of the page, to end it from outside.
+    const Original = window.Worker;
+    window.Worker = class extends Original {
+      constructor(...words) {
+        super(...words);
+        window.engineWorker = this;
+      }
+    };
+  });
+  await page.goto(server.url + LINK);
+  await appIsThere(page);
+  await ready(page);
+  await page.evaluate(() => window.engineWorker.onerror(new ErrorEvent('error', { message: 'out of memory' })));
+  await until(page, (dsee) => /The engine has stopped: out of memory/.test(dsee.status), 'the report');
+  await page.evaluate(() => { window.dsee.adapter = null; });
+  await press(page, /new engine/i);
+  await until(page, (dsee) => dsee.adapter !== null, 'a new engine');
+  await ready(page);
+  await context.close();
+});

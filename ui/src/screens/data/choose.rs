@@ -1,0 +1,120 @@
+//! Where data come from, and which columns are read.
+
+use dsee_core::protocol::DataCard;
+use egui::{CollapsingHeader, ComboBox, RichText, TextEdit, Ui};
+
+use super::DataScreen;
+use crate::{
+    shell::{Action, Purpose},
+    state::AppState,
+    widgets::{self, form},
+};
+
+impl DataScreen {
+    /// Draws the ways to give data.
+    pub(super) fn show_sources(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+        widgets::card(ui, "Choose data", |ui| {
+            form::section(
+                ui,
+                "Built-in sentences",
+                "Short reviews with a verdict, made for the built-in model.",
+            );
+            let ready = state.model.is_some();
+            let embedded = state.data.as_ref().is_some_and(|data| data.embedded);
+            let button =
+                ui.add_enabled_ui(ready && !embedded, |ui| form::button(ui, "Use built-in sentences"));
+            if button.inner.clicked() {
+                self.files.use_built_in(state, actions);
+            }
+            form::section(
+                ui,
+                "A table of your own",
+                "CSV or TSV with column names in the first line, or JSON with one object on each line (.jsonl). \
+                 Choose it here, or drop it anywhere on the window.",
+            );
+            form::row(ui, |ui| {
+                if ui.add_enabled_ui(ready, |ui| form::button(ui, "Choose training file…")).inner.clicked()
+                {
+                    actions.push(Action::Pick(Purpose::TrainData));
+                }
+                let with_train = ready && self.files.has_train();
+                let validation =
+                    ui.add_enabled_ui(with_train, |ui| form::button(ui, "Choose validation file…"));
+                if validation.inner.clicked() {
+                    actions.push(Action::Pick(Purpose::ValidationData));
+                }
+                if self.files.has_validation() && form::quiet_button(ui, "Hold out instead").clicked() {
+                    self.files.drop_validation(state, actions);
+                }
+            });
+            self.show_paste(ui, state, actions);
+        });
+    }
+
+    fn show_paste(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+        let header = CollapsingHeader::new("Paste rows").id_salt("paste").default_open(state.data.is_none());
+        header.show_unindented(ui, |ui| {
+            let edit = TextEdit::multiline(&mut self.pasted)
+                .hint_text("text,label\nwhat a lovely film,good\nnever again,bad")
+                .desired_rows(4)
+                .desired_width(f32::INFINITY);
+            ui.name_inputs("Rows to paste", |ui| ui.add(edit));
+            let ready = state.model.is_some() && !self.pasted.trim().is_empty();
+            if ui.add_enabled_ui(ready, |ui| form::button(ui, "Use pasted rows")).inner.clicked() {
+                let text = std::mem::take(&mut self.pasted);
+                self.files.use_pasted(&text, state, actions);
+                self.pasted = text;
+            }
+        });
+    }
+}
+
+/// Draws which columns are read; a change reads the data anew.
+pub(super) fn show_columns(ui: &mut Ui, data: &DataCard, state: &mut AppState, actions: &mut Vec<Action>) {
+    let columns = [
+        ("text_column", "Text", Some(data.text_column.as_str())),
+        ("text_pair_column", "Second text", data.text_pair_column.as_deref()),
+        ("label_column", "Label", Some(data.label_column.as_str())),
+    ];
+    let mut changed = false;
+    for (setting, name, used) in columns {
+        let guessed = !state.settings.contains_key(setting);
+        ui.horizontal(|ui| {
+            let label = ui.label(RichText::new(format!("{name} column")).weak());
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let word = if guessed { "guessed" } else { "chosen" };
+                ui.label(RichText::new(word).small().weak());
+                let combo = ComboBox::from_id_salt(setting).selected_text(used.unwrap_or("none"));
+                ui.label_inputs_by(label.id, |ui| {
+                    combo.show_ui(ui, |ui| {
+                        changed |= show_options(ui, setting, used, data, state);
+                    })
+                });
+            });
+        });
+    }
+    if changed {
+        super::files::reload(state, actions);
+    }
+}
+
+/// The columns of the file, and leaving it to a guess. True if another was chosen.
+fn show_options(
+    ui: &mut Ui,
+    setting: &str,
+    used: Option<&str>,
+    data: &DataCard,
+    state: &mut AppState,
+) -> bool {
+    let mut changed = false;
+    if ui.selectable_label(!state.settings.contains_key(setting), "Guess").clicked() {
+        changed = state.settings.remove(setting).is_some();
+    }
+    for column in &data.columns {
+        if ui.selectable_label(used == Some(column), column).clicked() && used != Some(column) {
+            state.settings.insert(setting.to_owned(), column.clone());
+            changed = true;
+        }
+    }
+    changed
+}
