@@ -165,7 +165,7 @@ impl Placement {
             }
             let changes = state.trained.contains_key(&name)
                 || state.pruned.masks.contains_key(&name)
-                || self.shrunk_site(&name).is_some();
+                || self.parameter_layout(&name).is_some();
             if changes {
                 let tensor = self.present_value(base, state, &name, &shape).await;
                 let tensor = tensor.map_err(PlaceError::Source)?;

@@ -2,7 +2,7 @@
 
 use super::{Engine, Host, Refusal, say_with};
 use crate::engine::BaseModel;
-use crate::models::head_layout::{HeadLayout, head_axis};
+use crate::nn::head_layout::{HeadAxis, HeadLayout};
 use crate::nn::site::Site;
 use crate::omega::linalg::Matrix;
 use crate::omega::spectrum::singular_values;
@@ -87,7 +87,7 @@ fn mask(base: &BaseModel, state: &HostState, site: &Site) -> Vec<f32> {
     if let Some(mask) = state.pruned.masks.get(&name) {
         mask.apply(&mut keep);
     }
-    if let Some((layer, axis)) = head_axis(&name)
+    if let (Some(layer), Some(axis)) = (site.layer, HeadAxis::of_weight(site.role))
         && let Some(removed) = state.pruned.heads.get(&layer)
     {
         let heads = base.heads();
