@@ -5,7 +5,7 @@ use dsee_core::{
     gpu::AdapterReport,
     protocol::{HeadOrigin, MemoryEstimate, ModelCard},
 };
-use egui::{RichText, Ui};
+use egui::Ui;
 
 use crate::{
     state::AppState,
