@@ -58,24 +58,6 @@ pub fn tight<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     .inner
 }
 
-/// Numbers with their names, as many beside each other as there is room for.
-pub fn stats(ui: &mut Ui, stats: &[(&str, String)]) {
-    let room = ui.available_width();
-    let per_row = ((room / 84.0) as usize).clamp(1, stats.len().max(1));
-    let width = (room / per_row as f32).min(130.0);
-    for chunk in stats.chunks(per_row) {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            for (name, value) in chunk {
-                ui.vertical(|ui| {
-                    ui.set_width(width);
-                    super::stat(ui, name, value);
-                });
-            }
-        });
-    }
-}
-
 /// Things side by side that continue in the next line.
 pub fn row<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal_wrapped(|ui| {

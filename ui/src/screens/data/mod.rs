@@ -92,7 +92,7 @@ fn show_card(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             return;
         };
         ui.label(egui::RichText::new(&data.name).strong());
-        form::stats(
+        widgets::stats::stats(
             ui,
             &[
                 ("To train on", thousands(data.n_train)),
@@ -100,6 +100,7 @@ fn show_card(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
                 ("Mean tokens", format!("{:.0}", data.mean_length)),
                 ("Cut short", percent(data.truncated_share)),
             ],
+            |_| {},
         );
         let validation = data.validation_name.as_deref().unwrap_or("a part of the training file, held out");
         form::fact(ui, "Validated on", validation);

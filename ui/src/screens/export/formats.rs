@@ -55,9 +55,7 @@ impl ExportScreen {
         run: &RunView,
         actions: &mut Vec<Action>,
     ) {
-        let waiting = self.waiting == Some((id, format.format));
-        let copied = self.copied == Some(format.format);
-        let (mut make, mut copy) = (false, false);
+        let mut press = None;
         widgets::card(ui, format.name, |ui| {
             ui.label(format.text);
             ui.label(RichText::new(format!("Loads in: {}", format.loads)).small().weak());
@@ -68,41 +66,58 @@ impl ExportScreen {
                         .to_owned();
                 form::call_out(ui, Tone::Warning, "Fits the pruned model only", &[text]);
             }
-            match self.written.get_mut(&(id, format.format)) {
-                Some(written) => {
-                    let step = *written.step.get_or_insert(run.step());
-                    show_written(ui, format, written, run, copied, &mut copy, actions);
-                    if step != run.step() {
-                        let text = format!("It is of step {step}; the run is at step {} now.", run.step());
-                        form::call_out(ui, Tone::Note, &text, &[]);
-                        make = form::named(
-                            form::button(ui, "Make again"),
-                            &format!("Make {} again", format.name),
-                        )
-                        .clicked();
-                    }
-                }
-                None if waiting => {
-                    ui.horizontal(|ui| {
-                        ui.spinner();
-                        ui.label("Writing and reading back…");
-                    });
-                }
-                None => {
-                    let button = form::button_if(ui, self.waiting.is_none(), "Make");
-                    make = form::named(button, &format!("Make {}", format.name)).clicked();
-                }
-            }
+            press = self.show_present(ui, format, id, run, actions);
         });
-        if copy {
-            self.copied = Some(format.format);
-        }
-        if make {
-            self.waiting = Some((id, format.format));
-            let command = Command::Export { run: id, format: format.format };
-            actions.push(Action::Send { command, files: Vec::new() });
+        match press {
+            Some(Press::Copy) => self.copied = Some(format.format),
+            Some(Press::Make) => {
+                self.waiting = Some((id, format.format));
+                let command = Command::Export { run: id, format: format.format };
+                actions.push(Action::Send { command, files: Vec::new() });
+            }
+            None => {}
         }
     }
+
+    /// What is there of a form: its files, the wait for them, or the button that makes them.
+    fn show_present(
+        &mut self,
+        ui: &mut Ui,
+        format: &Format,
+        id: RunId,
+        run: &RunView,
+        actions: &mut Vec<Action>,
+    ) -> Option<Press> {
+        let copied = self.copied == Some(format.format);
+        let Some(written) = self.written.get_mut(&(id, format.format)) else {
+            if self.waiting == Some((id, format.format)) {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    ui.label("Writing and reading back…");
+                });
+                return None;
+            }
+            let button = form::button_if(ui, self.waiting.is_none(), "Make");
+            let pressed = form::named(button, &format!("Make {}", format.name)).clicked();
+            return pressed.then_some(Press::Make);
+        };
+        let step = *written.step.get_or_insert(run.step());
+        let mut press = show_written(ui, format, written, run, copied, actions);
+        if step != run.step() {
+            let text = format!("It is of step {step}; the run is at step {} now.", run.step());
+            form::call_out(ui, Tone::Note, &text, &[]);
+            if form::named(form::button(ui, "Make again"), &format!("Make {} again", format.name)).clicked() {
+                press = Some(Press::Make);
+            }
+        }
+        press
+    }
+}
+
+/// What was pressed on a card.
+enum Press {
+    Make,
+    Copy,
 }
 
 fn show_written(
@@ -111,9 +126,8 @@ fn show_written(
     written: &Written,
     run: &RunView,
     copied: bool,
-    copy: &mut bool,
     actions: &mut Vec<Action>,
-) {
+) -> Option<Press> {
     let exported = &written.exported;
     let total: u64 = exported.files.iter().map(|file| file.n_bytes).sum();
     ui.label(RichText::new(bytes(total)).text_style(display()).strong());
@@ -133,14 +147,16 @@ fn show_written(
             form::fact(ui, &file.path, &bytes(file.n_bytes));
         }
     });
-    if !exported.how_to_load.is_empty() {
-        snippet(ui, &exported.how_to_load);
-        let button = form::button(ui, if copied { "✔ Copied" } else { "Copy" });
-        if form::named(button, &format!("Copy how to load {}", format.name)).clicked() {
-            ui.ctx().copy_text(exported.how_to_load.clone());
-            *copy = true;
-        }
+    if exported.how_to_load.is_empty() {
+        return None;
     }
+    snippet(ui, &exported.how_to_load);
+    let button = form::button(ui, if copied { "✔ Copied" } else { "Copy" });
+    let pressed = form::named(button, &format!("Copy how to load {}", format.name)).clicked();
+    if pressed {
+        ui.ctx().copy_text(exported.how_to_load.clone());
+    }
+    pressed.then_some(Press::Copy)
 }
 
 /// `verified: 12 tensors read back, largest difference 0`

@@ -37,7 +37,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState) {
 fn show_model(ui: &mut Ui, model: &ModelCard, state: &AppState) {
     let kind = if model.embedded { "built in" } else { "your own" };
     form::section(ui, &model.name, &format!("{} · {kind}", model.family.to_uppercase()));
-    form::stats(
+    widgets::stats::stats(
         ui,
         &[
             ("Parameters", short(model.n_parameters)),
@@ -46,6 +46,7 @@ fn show_model(ui: &mut Ui, model: &ModelCard, state: &AppState) {
             ("Hidden", model.hidden_size.to_string()),
             ("Weights", bytes(model.weight_bytes)),
         ],
+        |_| {},
     );
     form::tight(ui, |ui| {
         form::fact(ui, "Feed-forward size", &thousands(model.intermediate_size));

@@ -59,20 +59,7 @@ impl RunsScreen {
         form::page(ui, "Runs", lead, |ui| {
             let all = entries::all(state);
             self.chosen.retain(|key| all.iter().any(|(other, _)| other == key));
-            if all.is_empty() {
-                let text = "A run appears here when it starts, and stays when the window is closed.";
-                widgets::card(ui, "", |ui| widgets::empty_state(ui, "No runs yet", text, None));
-            }
-            let mut pressed = None;
-            if !all.is_empty() {
-                widgets::card(ui, "", |ui| {
-                    pressed = if form::is_narrow(ui) {
-                        self.list(ui, &all)
-                    } else {
-                        ScrollArea::horizontal().show(ui, |ui| self.table(ui, &all)).inner
-                    };
-                });
-            }
+            let pressed = self.all(ui, &all);
             let open =
                 form::button(ui, "Open a run folder…").on_hover_text("one that dsee train has written");
             if open.clicked() {
@@ -85,6 +72,21 @@ impl RunsScreen {
                 self.act(press, state, actions);
             }
         });
+    }
+
+    /// Every run, in the form there is room for.
+    fn all(&self, ui: &mut Ui, all: &[(Key, Entry<'_>)]) -> Option<Press> {
+        widgets::card(ui, "", |ui| {
+            if all.is_empty() {
+                let text = "A run appears here when it starts, and stays when the window is closed.";
+                widgets::empty_state(ui, "No runs yet", text, None);
+                None
+            } else if form::is_narrow(ui) {
+                self.list(ui, all)
+            } else {
+                ScrollArea::horizontal().show(ui, |ui| self.table(ui, all)).inner
+            }
+        })
     }
 
     fn act(&mut self, press: Press, state: &mut AppState, actions: &mut Vec<Action>) {
