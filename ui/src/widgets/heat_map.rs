@@ -165,7 +165,7 @@ impl HeatMap {
     fn colour(&self, x: f32, colours: &Palette) -> Color32 {
         match self.shades {
             Shades::Kept if x == 0.0 => colours.zero,
-            Shades::Kept => colours.accent,
+            Shades::Kept => colours.good,
             Shades::Signed => signed_colour(x / self.scale, 0.0, colours),
             Shades::Sparse => signed_colour(x / self.scale, 0.55, colours),
         }

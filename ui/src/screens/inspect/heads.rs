@@ -32,7 +32,8 @@ fn layer_bars(ui: &mut Ui, layer: usize, scores: &[f64], removed: &[usize]) {
     let visuals = ui.visuals();
     text(rect.min, Align2::LEFT_TOP, format!("Layer {layer}"), visuals.text_color());
     let largest = scores.iter().copied().filter(|x| x.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
-    let step = rect.width() / scores.len().max(1) as f32;
+    // Few heads stand together instead of spreading over a wide window.
+    let step = (rect.width() / scores.len().max(1) as f32).min(110.0);
     let base = rect.top() + text_height + HEIGHT;
     for (head, &score) in scores.iter().enumerate() {
         let middle = rect.left() + (head as f32 + 0.5) * step;

@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, matrices: &[MatrixSparsity]) {
                 let name = name.strip_suffix(".weight").unwrap_or(name);
                 let name = if i == 0 { RichText::new(name).strong() } else { RichText::new(name) };
                 let name = if is_narrow { name.small() } else { name };
-                ui.add(egui::Label::new(name).truncate());
+                ui.add(egui::Label::new(name).extend());
                 ui.label(row.n_zeros.to_string());
                 if !is_narrow {
                     ui.label(row.n_entries.to_string());

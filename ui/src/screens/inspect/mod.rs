@@ -16,12 +16,13 @@ use egui::{ComboBox, DragValue, Ui, vec2};
 use crate::{
     shell::Action,
     state::{Activity, AppState, Screen},
-    theme::{NARROW, SPACE, TARGET},
+    theme::{NARROW, SPACE},
     widgets::{
         card, empty_state, error_line,
         heat_map::{HeatMap, colour_bar},
+        numbers::thousands,
         page::page,
-        stat,
+        stats::stats,
     },
 };
 
@@ -57,6 +58,12 @@ impl InspectScreen {
                 self.problem =
                     matrix.is_none().then(|| "The picture came incomplete: look again.".to_owned());
                 self.matrix = matrix.or(self.matrix.take());
+                // An entry of Ω is the most interesting one to begin with.
+                if self.entry == (0, 0)
+                    && let Some(&first) = view.s_indices.first()
+                {
+                    self.entry = (first as usize / view.d_in, first as usize % view.d_in);
+                }
             }
             Event::Rejected { command: Command::Inspect { request, .. }, problems }
                 if Some(*request) == self.pending =>
@@ -100,6 +107,10 @@ impl InspectScreen {
             self.path = sites.first().map(|site| site.path.clone());
         }
         let now = ui.input(|input| input.time);
+        if self.pending.is_some() {
+            // The seconds count from the answer on: a slow engine is not kept busy with pictures.
+            self.asked_at = now;
+        }
         let doing = state.run().map(|run| (run.activity, run.phase));
         let is_new = self.matrix.as_ref().map(|matrix| &matrix.view.path) != self.path.as_ref();
         let runs = matches!(doing, Some((Activity::Running, _)));
@@ -130,7 +141,6 @@ impl InspectScreen {
     fn chooser(&mut self, ui: &mut Ui, state: &mut AppState, sites: &[SiteCard], actions: &mut Vec<Action>) {
         card(ui, "Matrix", |ui| {
             ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().interact_size.y = TARGET;
                 self.choose_site(ui, sites);
                 if ui.add_enabled(self.pending.is_none(), egui::Button::new("Look again")).clicked() {
                     let now = ui.input(|input| input.time);
@@ -146,19 +156,19 @@ impl InspectScreen {
             let Some(matrix) = &self.matrix else { return };
             let view = &matrix.view;
             ui.add_space(SPACE[1]);
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing.x = SPACE[4];
-                stat(ui, "size", &format!("{} × {}", view.d_out, view.d_in));
-                stat(ui, "after step", &view.step.to_string());
-                stat(ui, "rank of B A", &view.rank.to_string());
-                stat(ui, "entries in Ω", &view.s_indices.len().to_string());
-                let share = 100.0 * view.n_zeros as f64 / (view.d_out * view.d_in).max(1) as f64;
-                stat(ui, "pruned", &format!("{} ({share:.1} %)", view.n_zeros));
-                if !view.removed_heads.is_empty() {
-                    let heads: Vec<String> = view.removed_heads.iter().map(usize::to_string).collect();
-                    stat(ui, "removed heads", &heads.join(", "));
-                }
-            });
+            let share = 100.0 * view.n_zeros as f64 / (view.d_out * view.d_in).max(1) as f64;
+            let mut numbers = vec![
+                ("size", format!("{} × {}", view.d_out, view.d_in)),
+                ("after step", view.step.to_string()),
+                ("rank of B A", view.rank.to_string()),
+                ("entries in Ω", view.s_indices.len().to_string()),
+                ("pruned", format!("{} ({share:.1} %)", thousands(view.n_zeros))),
+            ];
+            if !view.removed_heads.is_empty() {
+                let heads: Vec<String> = view.removed_heads.iter().map(usize::to_string).collect();
+                numbers.push(("removed heads", heads.join(", ")));
+            }
+            stats(ui, &numbers, |_| {});
         });
     }
 
@@ -170,8 +180,7 @@ impl InspectScreen {
         };
         let layer_name = |layer: Option<usize>| layer.map_or("outside".to_owned(), |n| format!("layer {n}"));
         let (mut layer, mut role) = (now.layer, now.role);
-        let combo = |label: &str, text: String| ComboBox::new(label.to_owned(), label).selected_text(text);
-        combo("Layer", layer_name(layer)).show_ui(ui, |ui| {
+        choice(ui, "Layer", layer_name(layer), |ui| {
             let mut layers: Vec<Option<usize>> = sites.iter().map(|site| site.layer).collect();
             layers.dedup();
             for one in layers {
@@ -184,7 +193,7 @@ impl InspectScreen {
         {
             role = first.role;
         }
-        combo("Module", role.to_string()).show_ui(ui, |ui| {
+        choice(ui, "Module", role.to_string(), |ui| {
             for site in &in_layer {
                 ui.selectable_value(&mut role, site.role, site.role.to_string());
             }
@@ -222,37 +231,50 @@ impl InspectScreen {
     }
 }
 
+/// A list to choose from, with its name before it.
+fn choice(ui: &mut Ui, name: &str, chosen: String, list: impl FnOnce(&mut Ui)) {
+    let label = ui.label(egui::RichText::new(name).weak());
+    let shown = ComboBox::from_id_salt(name.to_owned()).selected_text(chosen).show_ui(ui, list);
+    shown.response.labelled_by(label.id);
+}
+
+/// Names of the pictures and what they are.
+const PARTS: [(&str, &str); 5] = [
+    ("W", "pretrained weight"),
+    ("s·BA", "low-rank update"),
+    ("s·S", "sparse update on Ω"),
+    ("ΔW", "both updates together"),
+    ("Mask", "what pruning left of W"),
+];
+
 /// The pictures, and the entry that is looked at.
 fn pictures(ui: &mut Ui, matrix: &mut Matrix, entry: &mut (usize, usize)) {
     let (rows, cols) = (matrix.view.d_out, matrix.view.d_in);
     entry.0 = entry.0.min(rows.saturating_sub(1));
     entry.1 = entry.1.min(cols.saturating_sub(1));
     card(ui, "Parts", |ui| {
-        let gap = SPACE[3];
-        let n_columns = if ui.available_width() < NARROW { 2 } else { 3 };
+        let gap = SPACE[2];
+        let n_columns = match ui.available_width() {
+            width if width < NARROW * 0.75 => 2,
+            width if width < 900.0 => 3,
+            _ => 5,
+        };
         let tile = ((ui.available_width() - gap * (n_columns - 1) as f32) / n_columns as f32).min(300.0);
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = vec2(gap, gap);
-            let parts = [
-                ("W", "pretrained weight"),
-                ("s·BA", "low-rank update"),
-                ("s·S", "sparse update on Ω"),
-                ("ΔW", "both updates together"),
-                ("Mask", "what pruning left of W"),
-            ];
-            for (i, (name, meaning)) in parts.into_iter().enumerate() {
-                ui.allocate_ui(vec2(tile, 0.0), |ui| {
+        for row in PARTS.chunks(n_columns).enumerate() {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                for (i, name) in row.1.iter().enumerate() {
                     ui.vertical(|ui| {
                         ui.set_width(tile);
-                        part(ui, matrix, i, (name, meaning), tile, entry);
+                        ui.spacing_mut().item_spacing.y = 2.0;
+                        part(ui, matrix, row.0 * n_columns + i, *name, tile, entry);
                     });
-                });
-            }
-        });
+                }
+            });
+        }
     });
     card(ui, "One entry", |ui| {
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().interact_size.y = TARGET;
             ui.add(DragValue::new(&mut entry.0).range(0..=rows.saturating_sub(1)).prefix("row "));
             ui.add(DragValue::new(&mut entry.1).range(0..=cols.saturating_sub(1)).prefix("column "));
             ui.weak("or press a point in a picture");

@@ -18,6 +18,7 @@ pub fn show(ui: &mut Ui, matrix: &Matrix) {
     let name = format!("Singular values of {}", matrix.view.path);
     let response = Plot::new("singular values")
         .height(190.0)
+        .show_background(false)
         .legend(Legend::default().background_alpha(0.7))
         .allow_scroll(false)
         .allow_drag(false)

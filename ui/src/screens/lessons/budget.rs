@@ -9,10 +9,7 @@ use super::{
     pictures::{Parts, name_plot, percent, plot},
     texts::{BUDGET, Text},
 };
-use crate::{
-    theme::{SPACE, TARGET, colours},
-    widgets::stat,
-};
+use crate::{theme::colours, widgets::stats::stats};
 
 /// Numbers to spend: five ranks of a 24 × 24 matrix.
 const N_PARAMETERS: usize = 240;
@@ -51,7 +48,6 @@ impl BudgetGame {
             return;
         }
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().interact_size.y = TARGET;
             for kind in Kind::ALL {
                 ui.selectable_value(&mut self.kind, kind, format!("{} matrix", kind.name()));
             }
@@ -64,7 +60,7 @@ impl BudgetGame {
         let points: Vec<[f64; 2]> =
             budget.points.iter().map(|point| [point.rank as f64, 100.0 * point.error]).collect();
         let (here, best) = (points[self.rank], points[budget.best()]);
-        let response = plot("budget", "rank (the rest is entries)", "error, %")
+        let response = plot(ui, "budget", "rank (the rest is entries)", "error, %")
             .legend(Legend::default())
             .include_y(0.0)
             .show(ui, |plot| {
@@ -85,26 +81,28 @@ impl Lesson for BudgetGame {
         BUDGET
     }
 
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        scene.slider(ui, "rank", &mut self.rank, MAX_RANK, "rank");
+    }
+
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         if scene.step > 0 {
             self.choose(ui, scene);
         }
-        scene.slider(ui, "rank", &mut self.rank, MAX_RANK, "rank");
         let of = (self.seed, self.kind, self.rank);
         let old = self.parts.take().filter(|parts| parts.0 == of);
         let (_, planted, budget) = self.spend();
         let point = budget.points[of.2];
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE[4];
-            stat(ui, "rank", &format!("{} × 48", point.rank));
-            stat(ui, "entries", &point.n_entries.to_string());
-            stat(ui, "together", &N_PARAMETERS.to_string());
-            stat(ui, "error", &percent(point.error));
-        });
         let mut parts = old.unwrap_or_else(|| {
             (of, Parts::new(&planted.w, &Split::new(&planted.w, point.rank, point.n_entries)))
         });
-        ui.add_space(SPACE[0]);
+        let numbers = [
+            ("rank", format!("{} × 48", point.rank)),
+            ("entries", point.n_entries.to_string()),
+            ("together", N_PARAMETERS.to_string()),
+            ("error", percent(point.error)),
+        ];
+        stats(ui, &numbers, |ui| parts.1.legend(ui));
         parts.1.show(ui, &[]);
         self.parts = Some(parts);
         self.draw_plot(ui);

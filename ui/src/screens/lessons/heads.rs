@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dsee_core::protocol::{Command, Event, Predicted, RunId, TextInput};
-use egui::{Align, Layout, RichText, Ui, vec2};
+use egui::{RichText, Ui, vec2};
 
 use super::{
     class_run::ClassRun,
@@ -123,27 +123,34 @@ impl SwitchHeads {
         let none = Verdicts::new();
         let before = self.answers.get(&0).unwrap_or(&none);
         let after = self.answers.get(&self.position).unwrap_or(&none);
-        let is_narrow = ui.available_width() < NARROW;
-        for (i, sentence) in SENTENCES.iter().enumerate() {
-            let (old, new) = (before.get(i), after.get(i));
-            let turned = matches!((old, new), (Some(a), Some(b)) if a.0 != b.0);
-            let row = |ui: &mut Ui| {
-                self.verdict(ui, new, turned);
-                if self.position > 0 {
-                    ui.label(RichText::new("from").small().weak());
-                    self.verdict(ui, old, false);
-                }
-            };
-            if is_narrow {
+        if ui.available_width() < NARROW * 0.75 {
+            for (i, sentence) in SENTENCES.iter().enumerate() {
                 ui.label(*sentence);
-                ui.horizontal(row);
-            } else {
-                ui.horizontal(|ui| {
-                    ui.label(*sentence);
-                    ui.with_layout(Layout::right_to_left(Align::Center), row);
-                });
+                ui.horizontal_wrapped(|ui| self.verdicts(ui, before.get(i), after.get(i)));
+                ui.separator();
             }
-            ui.separator();
+            return;
+        }
+        let spacing = vec2(SPACE[3], SPACE[0]);
+        egui::Grid::new("verdicts").spacing(spacing).min_col_width(110.0).striped(true).show(ui, |ui| {
+            for title in ["sentence", "all heads on", "as chosen"] {
+                ui.label(RichText::new(title).small().weak());
+            }
+            ui.end_row();
+            for (i, sentence) in SENTENCES.iter().enumerate() {
+                ui.label(*sentence);
+                self.verdicts(ui, before.get(i), after.get(i));
+                ui.end_row();
+            }
+        });
+    }
+
+    /// One sentence's verdict with all heads on, and with those that are on now.
+    fn verdicts(&self, ui: &mut Ui, before: Option<&(usize, f64)>, after: Option<&(usize, f64)>) {
+        let turned = matches!((before, after), (Some(a), Some(b)) if a.0 != b.0);
+        self.verdict(ui, before, false);
+        if self.position > 0 {
+            self.verdict(ui, after, turned);
         }
     }
 
@@ -211,6 +218,14 @@ impl Lesson for SwitchHeads {
         HEADS
     }
 
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        let last = Self::last_position(scene.state);
+        self.position = self.position.min(last);
+        if Self::tuned(scene.state).is_some() && scene.slider(ui, "head", &mut self.position, last, "head") {
+            self.problem = None;
+        }
+    }
+
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         let Some(of) = Self::tuned(scene.state) else {
             self.offer(ui, scene);
@@ -221,13 +236,8 @@ impl Lesson for SwitchHeads {
             self.answers.clear();
             self.problem = None;
         }
-        let last = Self::last_position(scene.state);
-        self.position = self.position.min(last);
         let (n_layers, n_heads) = Self::sizes(scene.state);
-        if scene.slider(ui, "head", &mut self.position, last, "head") {
-            self.problem = None;
-        }
-        ui.label(RichText::new(switched_off(self.position, n_layers, n_heads).0).heading());
+        ui.label(RichText::new(switched_off(self.position, n_layers, n_heads).0).strong());
         self.ask(scene);
         if let Some(problem) = &self.problem {
             crate::widgets::error_line(ui, problem);

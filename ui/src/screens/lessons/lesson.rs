@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use egui::{Slider, Ui};
 
 use super::texts::Text;
-use crate::{shell::Action, state::AppState, theme::TARGET};
+use crate::{shell::Action, state::AppState};
 
 /// Names of the controls that a link can hide, and what they are.
-pub const CONTROLS: [(&str, &str); 12] = [
+pub const CONTROLS: [(&str, &str); 14] = [
+    ("nav", "the other screens"),
+    ("transport", "the bar that drives the run"),
     ("list", "the list of lessons"),
     ("text", "the text of the steps"),
     ("play", "Play and Pause"),
@@ -47,8 +49,7 @@ impl Scene<'_> {
             return false;
         }
         ui.scope(|ui| {
-            ui.spacing_mut().interact_size.y = TARGET;
-            ui.spacing_mut().slider_width = (ui.available_width() - 220.0).clamp(120.0, 420.0);
+            ui.spacing_mut().slider_width = (ui.available_width() - 160.0).clamp(120.0, 420.0);
             ui.add(Slider::new(value, 0..=max).text(name)).changed()
         })
         .inner
@@ -73,7 +74,10 @@ pub trait Lesson {
     /// Its words.
     fn text(&self) -> Text;
 
-    /// Draws what can be dragged, and what it does.
+    /// Draws what can be dragged, beside the buttons where there is room.
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>);
+
+    /// Draws what it does.
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>);
 
     /// One notch further; false at the end.

@@ -9,7 +9,7 @@ use super::{
     pictures::{Parts, name_plot, percent, plot},
     texts::{LOW_RANK, Text},
 };
-use crate::{theme::SPACE, theme::colours, widgets::stat};
+use crate::{theme::colours, widgets::stats::stats};
 
 /// Largest rank and most entries that can be chosen.
 const MAX: (usize, usize) = (12, 24);
@@ -87,7 +87,7 @@ impl Shown {
         let colours = colours(ui);
         let here = [self.split.n_parameters as f64, 100.0 * self.split.error];
         let (alone, with) = (self.alone.clone(), self.with_entries.clone());
-        let response = plot("error against parameters", "numbers spent", "error, %")
+        let response = plot(ui, "error against parameters", "numbers spent", "error, %")
             .legend(Legend::default())
             .include_y(0.0)
             .show(ui, |plot| {
@@ -110,7 +110,7 @@ impl Lesson for LowRank {
         LOW_RANK
     }
 
-    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         if std::mem::replace(&mut self.step, scene.step) < 2 && Self::drags_entries(scene.step) {
             self.rank = WAVES;
         }
@@ -121,16 +121,17 @@ impl Lesson for LowRank {
         if Self::drags_entries(scene.step) {
             scene.slider(ui, "entries", &mut self.entries, MAX.1, "entries");
         }
+    }
+
+    fn draw(&mut self, ui: &mut Ui, _scene: &mut Scene<'_>) {
         let shown = self.shown();
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE[4];
-            stat(ui, "numbers spent", &shown.split.n_parameters.to_string());
-            stat(ui, "error", &percent(shown.split.error));
-            let n_spikes = shown.planted.spikes.len();
-            let hits = shown.planted.hits(&shown.split.support);
-            stat(ui, "spikes caught by S", &format!("{hits} of {n_spikes}"));
-        });
-        ui.add_space(SPACE[0]);
+        let (hits, n_spikes) = (shown.planted.hits(&shown.split.support), shown.planted.spikes.len());
+        let numbers = [
+            ("numbers spent", shown.split.n_parameters.to_string()),
+            ("error", percent(shown.split.error)),
+            ("spikes caught by S", format!("{hits} of {n_spikes}")),
+        ];
+        stats(ui, &numbers, |ui| shown.parts.legend(ui));
         shown.parts.show(ui, &[]);
         shown.draw_plot(ui);
     }

@@ -16,7 +16,7 @@ pub use lesson::CONTROLS;
 use std::collections::BTreeSet;
 
 use dsee_core::{protocol::Event, source::NamedBytes};
-use egui::{Button, CollapsingHeader, ComboBox, RichText, Ui, vec2};
+use egui::{Align, Button, CollapsingHeader, ComboBox, Layout, RichText, Ui, vec2};
 
 use crate::{
     shell::Action,
@@ -130,6 +130,7 @@ impl LessonsScreen {
     }
 
     fn list(&mut self, ui: &mut Ui) {
+        ui.spacing_mut().item_spacing.y = SPACE[0];
         for i in 0..self.lessons.len() {
             let text = format!("{}   {}", i + 1, self.lessons[i].text().question);
             let button = Button::selectable(self.open == i, text).wrap().min_size(vec2(LIST, TARGET));
@@ -175,10 +176,22 @@ impl LessonsScreen {
         let lesson = &mut self.lessons[self.open];
         let text = lesson.text();
         let mut scene = Scene { state, actions, hidden, step: self.step };
-        card(ui, text.question, |ui| {
-            if scene.shows("text") {
+        card(ui, "", |ui| {
+            let is_narrow = ui.available_width() < NARROW * 0.75;
+            let shows_text = scene.shows("text");
+            ui.horizontal(|ui| {
+                ui.add(egui::Label::new(RichText::new(text.question).heading()).wrap());
+                if shows_text && !is_narrow {
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        pager(ui, &mut self.step, text.steps.len());
+                    });
+                }
+            });
+            if shows_text {
                 ui.label(text.steps[self.step.min(text.steps.len() - 1)]);
-                pager(ui, &mut self.step, text.steps.len());
+                if is_narrow {
+                    ui.horizontal(|ui| pager(ui, &mut self.step, text.steps.len()));
+                }
             }
         });
         card(ui, "", |ui| {
@@ -226,15 +239,22 @@ impl LessonsScreen {
 
 /// Back and Next through the text.
 fn pager(ui: &mut Ui, step: &mut usize, n_steps: usize) {
-    ui.horizontal(|ui| {
-        let size = vec2(0.0, TARGET);
-        if ui.add_enabled(*step > 0, Button::new("Back").min_size(size)).clicked() {
-            *step -= 1;
+    let is_reversed = ui.layout().prefer_right_to_left();
+    let order: [usize; 3] = if is_reversed { [2, 1, 0] } else { [0, 1, 2] };
+    for part in order {
+        match part {
+            0 => {
+                if ui.add_enabled(*step > 0, Button::new("Back")).clicked() {
+                    *step -= 1;
+                }
+            }
+            1 => drop(ui.label(RichText::new(format!("{} of {n_steps}", *step + 1)).weak())),
+            _ => {
+                let next = Button::new(RichText::new("Next").color(colours(ui).accent));
+                if ui.add_enabled(*step + 1 < n_steps, next).clicked() {
+                    *step += 1;
+                }
+            }
         }
-        ui.label(RichText::new(format!("{} of {n_steps}", *step + 1)).weak());
-        let next = Button::new(RichText::new("Next").color(colours(ui).accent)).min_size(size);
-        if ui.add_enabled(*step + 1 < n_steps, next).clicked() {
-            *step += 1;
-        }
-    });
+    }
 }

@@ -5,7 +5,7 @@ use egui::{Color32, RichText, Role, Ui, WidgetInfo, vec2};
 use egui_plot::Plot;
 
 use crate::{
-    theme::{NARROW, SPACE},
+    theme::{NARROW, SPACE, colours},
     widgets::heat_map::{HeatMap, Shades, colour_bar, number},
 };
 
@@ -36,8 +36,7 @@ impl Parts {
         const SPARSE: usize = 2;
         let gap = SPACE[2];
         let n_columns = if ui.available_width() < NARROW * 0.75 { 2 } else { 4 };
-        let side = ((ui.available_width() - gap * (n_columns - 1) as f32) / n_columns as f32).min(190.0);
-        let scale = self.maps[0].1.scale();
+        let side = ((ui.available_width() - gap * (n_columns - 1) as f32) / n_columns as f32).min(152.0);
         for row in 0..4 / n_columns {
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = gap;
@@ -61,14 +60,20 @@ impl Parts {
                 }
             });
         }
-        colour_bar(ui, 160.0, scale);
+    }
+
+    /// What the colours of all four pictures say.
+    pub fn legend(&self, ui: &mut Ui) {
+        ui.vertical(|ui| colour_bar(ui, 150.0, self.maps[0].1.scale()));
     }
 }
 
 /// A plot that can only be looked at, as high as the lessons have room for.
-pub fn plot<'a>(name: &str, x_label: &'a str, y_label: &'a str) -> Plot<'a> {
+pub fn plot<'a>(ui: &Ui, name: &str, x_label: &'a str, y_label: &'a str) -> Plot<'a> {
     Plot::new(name.to_owned())
-        .height(170.0)
+        .grid_color(colours(ui).border)
+        .height(130.0)
+        .show_background(false)
         .allow_scroll(false)
         .allow_drag(false)
         .allow_zoom(false)

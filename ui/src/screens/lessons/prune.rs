@@ -1,7 +1,7 @@
 //! Lesson 4: prune and retune, with the engine.
 
 use dsee_core::protocol::RunId;
-use egui::{CornerRadius, RichText, Role, Sense, Slider, Ui, WidgetInfo, vec2};
+use egui::{CornerRadius, Grid, RichText, Role, Sense, Slider, Ui, WidgetInfo, vec2};
 use egui_plot::{Legend, Line, LineStyle, MarkerShape, Points};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     state::{Activity, RunView},
-    theme::{TARGET, colours},
+    theme::{SPACE, colours},
 };
 
 /// Accuracy after tuning, after pruning and after retuning.
@@ -59,8 +59,7 @@ impl PruneAndRetune {
     fn slider(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         let is_free = !self.run.activity(scene.state).is_some_and(Activity::is_under_way);
         ui.add_enabled_ui(is_free, |ui| {
-            ui.spacing_mut().interact_size.y = TARGET;
-            ui.spacing_mut().slider_width = (ui.available_width() - 260.0).clamp(120.0, 420.0);
+            ui.spacing_mut().slider_width = (ui.available_width() - 240.0).clamp(120.0, 420.0);
             let slider = Slider::new(&mut self.sparsity, 10..=90).step_by(10.0).suffix(" %");
             ui.add(slider.text("weights set to zero"));
         });
@@ -79,7 +78,7 @@ impl PruneAndRetune {
             (colours.negative, LineStyle::dashed_dense(), MarkerShape::Down),
             (colours.good, LineStyle::Solid, MarkerShape::Diamond),
         ];
-        let response = plot("tries", "weights set to zero, %", "accuracy, %")
+        let response = plot(ui, "tries", "weights set to zero, %", "accuracy, %")
             .legend(Legend::default())
             .include_x(0.0)
             .include_x(100.0)
@@ -99,21 +98,22 @@ impl PruneAndRetune {
 
 /// Three bars; those that are not there yet are empty.
 fn bars(ui: &mut Ui, outcome: Outcome) {
-    for (name, value) in STATES.into_iter().zip(outcome) {
-        ui.horizontal(|ui| {
+    let width = (ui.available_width() - 170.0).clamp(80.0, 560.0);
+    Grid::new("outcome").spacing(vec2(SPACE[2], SPACE[0])).show(ui, |ui| {
+        for (name, value) in STATES.into_iter().zip(outcome) {
+            ui.label(RichText::new(name).strong());
             let text = value.map_or("not yet".to_owned(), percent);
-            ui.add_sized([70.0, 20.0], egui::Label::new(RichText::new(name).strong()));
-            let width = (ui.available_width() - 80.0).max(60.0);
-            let (rect, response) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
+            let (rect, response) = ui.allocate_exact_size(vec2(width, 14.0), Sense::hover());
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("{name}: {text}")));
             let colours = colours(ui);
-            ui.painter().rect_filled(rect, CornerRadius::same(4), ui.visuals().faint_bg_color);
+            ui.painter().rect_filled(rect, CornerRadius::same(4), colours.raised);
             let mut filled = rect;
             filled.set_width(rect.width() * value.unwrap_or(0.0).clamp(0.0, 1.0) as f32);
             ui.painter().rect_filled(filled, CornerRadius::same(4), colours.accent);
             ui.label(text);
-        });
-    }
+            ui.end_row();
+        }
+    });
 }
 
 impl Lesson for PruneAndRetune {
@@ -121,11 +121,14 @@ impl Lesson for PruneAndRetune {
         PRUNE
     }
 
-    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
-        self.note(scene);
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         if scene.shows("sparsity") {
             self.slider(ui, scene);
         }
+    }
+
+    fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        self.note(scene);
         if let Some(obstacle) = self.run.obstacle(scene.state) {
             ui.label(obstacle);
         }

@@ -9,10 +9,7 @@ use super::{
     pictures::{Parts, name_plot, percent, plot},
     texts::{SWEEPS, Text},
 };
-use crate::{
-    theme::{SPACE, TARGET, colours},
-    widgets::stat,
-};
+use crate::{theme::colours, widgets::stats::stats};
 
 /// The lesson's state.
 pub struct SweepBySweep {
@@ -53,7 +50,7 @@ impl SweepBySweep {
         let hits = series(&|i| 100.0 * sweeps.pictures[i].hits as f64 / n_spikes);
         let errors = series(&|i| 100.0 * sweeps.pictures[i].split.error);
         let here = (self.sweep + 1) as f64;
-        let response = plot("sweeps", "sweep", "%")
+        let response = plot(ui, "sweeps", "sweep", "%")
             .legend(Legend::default())
             .include_y(0.0)
             .include_y(105.0)
@@ -73,39 +70,39 @@ impl Lesson for SweepBySweep {
         SWEEPS
     }
 
+    fn control(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
+        let n_sweeps = self.record().2.pictures.len();
+        let mut shown = self.sweep + 1;
+        if scene.slider(ui, "sweep", &mut shown, n_sweeps, "sweep") {
+            self.sweep = shown.max(1) - 1;
+        }
+    }
+
     fn draw(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
         let n_sweeps = self.record().2.pictures.len();
-        ui.horizontal_wrapped(|ui| {
-            let mut shown = self.sweep + 1;
-            if scene.slider(ui, "sweep", &mut shown, n_sweeps, "sweep") {
-                self.sweep = shown.max(1) - 1;
-            }
-            let button = egui::Button::new("Another matrix").min_size(egui::vec2(0.0, TARGET));
-            if scene.shows("matrix") && ui.add(button).clicked() {
-                *self = Self { seed: self.seed % 9 + 1, ..Self::default() };
-            }
-        });
         let (sweep, seed) = (self.sweep, self.seed);
         let old = self.parts.take().filter(|parts| parts.0 == (seed, sweep));
         let (_, planted, sweeps) = self.record();
         let Some(picture) = sweeps.pictures.get(sweep) else { return };
         let (found, wrong): (Vec<u32>, Vec<u32>) =
             picture.split.support.iter().partition(|i| planted.spikes.binary_search(i).is_ok());
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE[4];
-            stat(ui, "sweep", &format!("{} of {n_sweeps}", sweep + 1));
-            stat(ui, "rank now", &picture.rank.to_string());
-            stat(ui, "spikes found", &format!("{} of {}", picture.hits, planted.spikes.len()));
-            stat(ui, "new in Ω", &picture.n_new.to_string());
-            stat(ui, "error", &percent(picture.split.error));
-        });
         let mut parts = old.unwrap_or_else(|| ((seed, sweep), Parts::new(&planted.w, &picture.split)));
+        let numbers = [
+            ("sweep", format!("{} of {n_sweeps}", sweep + 1)),
+            ("rank now", picture.rank.to_string()),
+            ("spikes found", format!("{} of {}", picture.hits, planted.spikes.len())),
+            ("new in Ω", picture.n_new.to_string()),
+            ("error", percent(picture.split.error)),
+        ];
+        stats(ui, &numbers, |ui| parts.1.legend(ui));
         let colours = colours(ui);
         let rings: [(Vec<u32>, Color32); 2] = [(found, colours.good), (wrong, colours.error)];
-        ui.add_space(SPACE[0]);
         parts.1.show(ui, &rings);
         self.parts = Some(parts);
         self.draw_plot(ui);
+        if scene.shows("matrix") && ui.button("Another matrix").clicked() {
+            *self = Self { seed: self.seed % 9 + 1, ..Self::default() };
+        }
     }
 
     fn advance(&mut self, _scene: &mut Scene<'_>) -> bool {

@@ -18,8 +18,8 @@ pub const LOW_RANK: Text = Text {
          3: the waves appear in “Low rank”, and they vanish from “What is left”.",
         "Drag on to rank 12. The spikes hardly fade: every spike is a pattern of its own, and each further rank costs \
          48 numbers. Watch the line “rank alone” in the plot: it falls fast to rank 3, then slowly.",
-        "Go back to rank 3 with Reset, then drag the entries. Each entry costs one number and may stand anywhere. The \
-         first twelve are the spikes, and the error drops at once. More entries only chase noise.",
+        "The rank is 3 now, as many as there are waves. Drag the entries. Each costs one number and may stand anywhere. \
+         The first twelve are the spikes, and with the last of them the error drops. More entries only chase noise.",
         "Now both are yours. Find the cheapest way to an error below 5 %: first with rank alone, then with entries too. \
          This is the idea of DSEE: a low-rank update for what is smooth, and a sparse one for what stands out.",
     ],

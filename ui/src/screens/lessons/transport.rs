@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{Button, Ui, vec2};
 
 use super::lesson::{Drive, Lesson, Scene};
-use crate::theme::{SPACE, TARGET};
+use crate::theme::{NARROW, SPACE, TARGET};
 
 /// Seconds between two notches.
 const PACE: f64 = 0.6;
@@ -28,10 +28,11 @@ impl Transport {
     pub fn show(&mut self, ui: &mut Ui, lesson: &mut dyn Lesson, scene: &mut Scene<'_>) -> bool {
         self.tick(ui, lesson, scene);
         let mut pressed = None;
-        ui.horizontal_wrapped(|ui| {
+        let is_wide = ui.available_width() > NARROW * 0.9;
+        let row = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing = vec2(SPACE[1], SPACE[1]);
             let mut button = |ui: &mut Ui, name: &str, drive: Drive| {
-                if ui.add(Button::new(name).min_size(vec2(TARGET * 1.6, TARGET))).clicked() {
+                if ui.add(Button::new(name).min_size(vec2(TARGET * 1.5, TARGET))).clicked() {
                     pressed = Some(drive);
                 }
             };
@@ -49,7 +50,17 @@ impl Transport {
             if scene.shows("slow") && lesson.engine_plays(scene).is_none() {
                 ui.checkbox(&mut self.slow, "slow motion");
             }
-        });
+            if is_wide {
+                ui.add_space(SPACE[2]);
+                lesson.control(ui, scene);
+            }
+        };
+        if is_wide {
+            ui.horizontal(row);
+        } else {
+            ui.horizontal_wrapped(row);
+            lesson.control(ui, scene);
+        }
         if let Some(drive) = pressed {
             self.drive(ui, drive, lesson, scene);
         }

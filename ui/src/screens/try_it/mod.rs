@@ -5,7 +5,7 @@ mod switches;
 mod verdicts;
 
 pub use switches::{HeadsOff, toggle};
-pub use verdicts::{in_order, token_chip, variant_name, winner};
+pub use verdicts::{in_order, variant_name, winner};
 
 use dsee_core::{
     protocol::{Command, DataCard, Event, ModelCard, Predicted, TextInput},
@@ -193,7 +193,7 @@ impl TryItScreen {
         let Some(quality) = known else {
             card(ui, "Validation data", |ui| {
                 ui.label("Which labels are taken for which, and where the model is surely wrong.");
-                judge(ui, "Judge the validation data");
+                ui.horizontal(|ui| judge(ui, "Judge the validation data"));
             });
             return;
         };
@@ -203,7 +203,7 @@ impl TryItScreen {
             card(&mut columns[0], "Confusion matrix", |ui| {
                 quality::confusion(ui, &quality);
                 ui.add_space(SPACE[1]);
-                judge(ui, "Judge again");
+                ui.horizontal(|ui| judge(ui, "Judge again"));
             });
             let ui = &mut columns[n_columns - 1];
             if n_columns == 1 {

@@ -17,7 +17,7 @@ pub fn confusion(ui: &mut Ui, quality: &Quality) {
     let row_total = |row: &[usize]| row.iter().sum::<usize>().max(1);
     let spacing = vec2(SPACE[0], SPACE[0]);
     Grid::new("confusion").spacing(spacing).show(ui, |ui| {
-        ui.label(RichText::new("is ↓   said →").small().weak());
+        ui.label(RichText::new("is / said").small().weak());
         for name in &quality.label_names {
             ui.vertical_centered(|ui| ui.label(RichText::new(name).small()));
         }

@@ -42,6 +42,7 @@ pub fn show(ui: &mut Ui, predicted: &Predicted) {
     let scores = in_order(prediction);
     let is_narrow = ui.available_width() < NARROW;
     let n_columns = if is_narrow { 1 } else { scores.len().max(1) };
+    ui.spacing_mut().item_spacing.x = SPACE[4];
     ui.columns(n_columns, |columns| {
         for (i, scores) in scores.iter().enumerate() {
             let ui = &mut columns[i % n_columns];
@@ -52,7 +53,7 @@ pub fn show(ui: &mut Ui, predicted: &Predicted) {
     ui.add_space(SPACE[1]);
     ui.label(RichText::new("Tokens, as the model reads the text").small().weak());
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(SPACE[0], SPACE[0]);
+        ui.spacing_mut().item_spacing = vec2(SPACE[1], SPACE[0]);
         prediction.tokens.iter().for_each(|token| token_chip(ui, token));
     });
 }
@@ -60,6 +61,7 @@ pub fn show(ui: &mut Ui, predicted: &Predicted) {
 /// One state: its name, what it says, and a bar for every class.
 fn verdict(ui: &mut Ui, scores: &ClassScores, labels: &[String]) {
     let (name, meaning) = variant_name(scores.variant);
+    ui.spacing_mut().item_spacing = vec2(SPACE[1], SPACE[0]);
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(name).strong());
         ui.label(RichText::new(meaning).small().weak());
@@ -97,12 +99,9 @@ fn probability_bar(ui: &mut Ui, label: &str, share: f64, is_winner: bool) {
 }
 
 /// One token in a box.
-pub fn token_chip(ui: &mut Ui, token: &str) {
-    egui::Frame::new()
-        .fill(ui.visuals().code_bg_color)
-        .corner_radius(4)
-        .inner_margin(egui::Margin::symmetric(6, 2))
-        .show(ui, |ui| ui.label(RichText::new(token).monospace()));
+fn token_chip(ui: &mut Ui, token: &str) {
+    let text = RichText::new(token).monospace().background_color(ui.visuals().code_bg_color);
+    ui.label(text);
 }
 
 #[cfg(test)]
