@@ -123,7 +123,7 @@ fn step(field: &FieldSpec, present: &str, up: bool) -> Option<String> {
     let next = if up {
         candidates.find(|&x| x > value * 1.000_001)
     } else {
-        candidates.filter(|&x| x < value * 0.999_999).last()
+        candidates.rfind(|&x| x < value * 0.999_999)
     }?;
     Some(if next < 1e-2 { format!("{next:e}") } else { next.to_string() })
 }

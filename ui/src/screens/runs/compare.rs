@@ -137,7 +137,7 @@ fn differences(ui: &mut Ui, chosen: &[Entry<'_>], names: &[String]) {
         };
         if !equal.is_empty() {
             egui::CollapsingHeader::new(title).id_salt("equal settings").show_unindented(ui, |ui| {
-                table(ui, "equal", &equal, &chosen[..1], &[], |text| RichText::new(text));
+                table(ui, "equal", &equal, &chosen[..1], &[], RichText::new);
             });
         }
     });
