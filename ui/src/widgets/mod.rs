@@ -66,7 +66,6 @@ pub fn primary(ui: &mut Ui, text: &str) -> Response {
 }
 
 /// [`primary`] for layouts and for buttons that are not always enabled.
-#[must_use]
 pub fn primary_button<'a>(ui: &Ui, text: &str) -> Button<'a> {
     let text = RichText::new(text).strong().color(Color32::WHITE);
     Button::new(text).fill(colours(ui).accent_fill).min_size(vec2(TARGET * 2.5, TARGET))
