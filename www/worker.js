@@ -22,6 +22,15 @@ async function adapterName() {
   return description || [maker, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
 }
 
+/** The small model that comes with the app, `[{ name, blob }]`: files beside this script. */
+function encoder() {
+  return Promise.all(['config.json', 'tokenizer.json', 'model.safetensors'].map(async (name) => {
+    const response = await fetch(new URL(`./${name}`, import.meta.url));
+    if (!response.ok) throw new Error(`the built-in model could not be loaded: the server answers ${response.status}`);
+    return { name, blob: await response.blob() };
+  }));
+}
+
 const VENDORS = { nvidia: 'NVIDIA', amd: 'AMD', intel: 'Intel', apple: 'Apple', google: 'Google', qualcomm: 'Qualcomm', arm: 'Arm', microsoft: 'Microsoft' };
 
 /** What the engine asks of this thread; called from `app-web/src/worker.rs`. */
@@ -55,9 +64,10 @@ self.onmessage = async ({ data }) => {
     return;
   }
   try {
-    wasm = await init({ module_or_path: data.module });
-    host.adapterName = await adapterName();
-    await startEngine(host);
+    const [exports, name, files] = await Promise.all([init({ module_or_path: data.module }), adapterName(), encoder()]);
+    wasm = exports;
+    host.adapterName = name;
+    await startEngine(host, files);
     self.postMessage({ gone: '' });
   } catch (error) {
     // After a panic the hook has told the reason already; the page listens to the first one only.

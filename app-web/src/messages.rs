@@ -36,11 +36,16 @@ pub fn outgoing_files(files: &[FileInput]) -> Array {
 /// If it is not one of this version's commands; says what is wrong.
 pub fn read_request(message: &CommandMessage) -> Result<Request, String> {
     let command: Command = serde_json::from_str(&message.command()).map_err(|error| error.to_string())?;
+    Ok(Request { command, attachments: read_files(&message.attachments()) })
+}
+
+/// Files as they arrive in the worker, `{ name, blob }`.
+pub fn read_files(files: &Array) -> Vec<Attachment> {
     let attachment = |value: JsValue| {
         let file: AttachedBlob = value.unchecked_into();
         Attachment { name: file.name(), source: Rc::new(BlobSource(file.blob())) }
     };
-    Ok(Request { command, attachments: message.attachments().iter().map(attachment).collect() })
+    files.iter().map(attachment).collect()
 }
 
 /// The bytes beside an event, `{ name, buffer }`; the buffers are handed over, not copied, when they are posted.

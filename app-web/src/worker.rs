@@ -2,23 +2,27 @@
 //! worker's event loop has its turn.
 
 use dsee_core::{
+    builtin,
     engine::service::{self, Host, Reply, Request},
     protocol::{Event, FailureKind, FailureReport},
 };
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::{
     bridge::{CommandMessage, EngineHost},
     crash,
-    messages::{outgoing_bytes, read_request},
+    messages::{outgoing_bytes, read_files, read_request},
 };
 
-/// Runs the engine until its worker is ended. Called by `www/worker.js`.
+/// Runs the engine until its worker is ended. `encoder` are the files of the embedded encoder, `{ name, blob }`.
+/// Called by `www/worker.js`.
 #[wasm_bindgen(js_name = startEngine)]
-pub async fn start_engine(host: EngineHost) {
+pub async fn start_engine(host: EngineHost, encoder: Array) {
     let on_panic = host.clone();
     crash::on_panic(move |reason| on_panic.crashed(reason));
     eframe::WebLogger::init(log::LevelFilter::Warn).ok();
+    builtin::provide_model_files(read_files(&encoder));
     service::serve(&mut WorkerHost { host }).await;
 }
 

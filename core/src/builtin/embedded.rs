@@ -1,11 +1,39 @@
 //! The tiny pretrained encoder inside the program; `model/README.md` is its card, `cargo xtask pretrain` its origin.
+//!
+//! In a browser it lies beside the program: the page opens before it is there, and [`provide_model_files`] brings it.
 
-use crate::models::files::{CONFIG_FILE, ModelFiles, TOKENIZER_FILE, in_memory};
+#[cfg(target_arch = "wasm32")]
+use crate::source::Attachment;
+
+use crate::models::files::ModelFiles;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::models::files::{CONFIG_FILE, TOKENIZER_FILE, in_memory};
 
 /// Name of the embedded encoder, for messages and model cards.
 pub const MODEL_NAME: &str = "dsee-tiny-encoder";
 
+#[cfg(target_arch = "wasm32")]
+thread_local! {
+    static PROVIDED: std::cell::RefCell<Vec<Attachment>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Brings the files of the encoder, before [`model_files`] is asked for them.
+#[cfg(target_arch = "wasm32")]
+pub fn provide_model_files(files: Vec<Attachment>) {
+    PROVIDED.set(files);
+}
+
 /// The files of the embedded encoder, as if read from a model folder.
+#[cfg(target_arch = "wasm32")]
+#[must_use]
+pub fn model_files() -> ModelFiles {
+    let named = |file: &Attachment| (file.name.clone(), file.source.clone());
+    let files = PROVIDED.with_borrow(|files| files.iter().map(named).collect());
+    ModelFiles { name: MODEL_NAME.to_owned(), files }
+}
+
+/// The files of the embedded encoder, as if read from a model folder.
+#[cfg(not(target_arch = "wasm32"))]
 #[must_use]
 pub fn model_files() -> ModelFiles {
     let files: [(&str, &[u8]); 3] = [

@@ -13,6 +13,8 @@ mod pretraining;
 mod reader;
 mod sentences;
 
+#[cfg(target_arch = "wasm32")]
+pub use embedded::provide_model_files;
 pub use embedded::{MODEL_NAME, model_files};
 pub use grammar::LABEL_NAMES;
 pub use pretraining::{SentencePair, pretraining_pairs, pretraining_sentences, telling_words};

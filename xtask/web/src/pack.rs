@@ -17,14 +17,18 @@ const PAGE: &str = "index.html";
 /// What wasm-bindgen calls the wasm file.
 const WASM: &str = "dsee_web_bg.wasm";
 
-/// Writes `site` anew from the files of `www` and the `bindings` of the wasm file.
+/// The files of the embedded encoder, beside the program here and inside it elsewhere.
+const ENCODER: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/// Writes `site` anew from the files of `www`, the `bindings` of the wasm file, and the `encoder`'s files.
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn pack(www: &Path, bindings: &Path, site: &Path) -> anyhow::Result<()> {
+pub fn pack(www: &Path, bindings: &Path, encoder: &Path, site: &Path) -> anyhow::Result<()> {
     let mut files = files_of(www)?;
     let page = files.remove(PAGE).with_context(|| format!("{PAGE} is missing in {}", www.display()))?;
     files.extend(files_of(bindings)?);
+    files.extend(ENCODER.map(|name| (name.to_owned(), encoder.join(name))));
     let wasm = files.get(WASM).with_context(|| format!("{WASM} is missing in {}", bindings.display()))?;
     let n_bytes = fs::metadata(wasm)?.len();
     let app = format!("app-{}", &digest(&files)?[..12]);
@@ -76,12 +80,15 @@ mod tests {
     fn site(boot: &str) -> (tempfile::TempDir, String) {
         let place = tempfile::tempdir().unwrap();
         let folder = |name: &str| place.path().join(name);
-        ["www", "bindings"].iter().for_each(|name| fs::create_dir(folder(name)).unwrap());
+        ["www", "bindings", "encoder"].iter().for_each(|name| fs::create_dir(folder(name)).unwrap());
         fs::write(folder("www/index.html"), "<script src=\"./{{app}}/boot.js\" data-n=\"{{wasm_bytes}}\">")
             .unwrap();
         fs::write(folder("www/boot.js"), boot).unwrap();
         fs::write(folder("bindings/dsee_web_bg.wasm"), [0; 5]).unwrap();
-        pack(&folder("www"), &folder("bindings"), &folder("dist")).unwrap();
+        for name in ENCODER {
+            fs::write(folder("encoder").join(name), name).unwrap();
+        }
+        pack(&folder("www"), &folder("bindings"), &folder("encoder"), &folder("dist")).unwrap();
         let page = fs::read_to_string(folder("dist/index.html")).unwrap();
         (place, page)
     }
