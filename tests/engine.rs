@@ -2,63 +2,21 @@
 //! included. Needs an adapter; a software adapter is enough.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dsee_core::builtin;
 use dsee_core::config::RunConfigDraft;
 use dsee_core::data::{DataFile, load_splits};
 use dsee_core::engine::Run;
-use dsee_core::engine::service::{Host, Reply, Request, serve};
+use dsee_core::engine::service::{Reply, Request};
 use dsee_core::gpu::Device;
 use dsee_core::protocol::{
     Command, Event, ExportFormat, FailureKind, FailureReport, Predicted, Problem, RunEvent, Settings,
     TextInput, Variant,
 };
 use dsee_core::source::{Attachment, NamedBytes};
-
-/// An app that sends what a closure answers to each event, and goes when nothing is left to send.
-struct Script<F> {
-    queue: VecDeque<Request>,
-    answer: F,
-    replies: Vec<Reply>,
-}
-
-impl<F: FnMut(&Reply) -> Vec<Request>> Host for Script<F> {
-    fn try_next(&mut self) -> Option<Request> {
-        self.queue.pop_front()
-    }
-
-    async fn next(&mut self) -> Option<Request> {
-        self.queue.pop_front()
-    }
-
-    fn tell(&mut self, reply: Reply) {
-        self.queue.extend((self.answer)(&reply));
-        self.replies.push(reply);
-    }
-
-    async fn breathe(&mut self) {}
-}
-
-/// Everything the engine tells when `first` is sent at once and `answer` follows its events.
-fn play(first: Vec<Request>, answer: impl FnMut(&Reply) -> Vec<Request>) -> Vec<Reply> {
-    let mut script = Script { queue: first.into(), answer, replies: Vec::new() };
-    pollster::block_on(serve(&mut script));
-    script.replies
-}
-
-fn request(command: Command) -> Request {
-    Request { command, attachments: Vec::new() }
-}
-
-fn with_files(command: Command, files: &[(&str, &[u8])]) -> Request {
-    let attachment = |(name, bytes): &(&str, &[u8])| Attachment {
-        name: (*name).to_owned(),
-        source: Rc::new(bytes.to_vec()),
-    };
-    Request { command, attachments: files.iter().map(attachment).collect() }
-}
+use dsee_tests::script::{play, request, with_files};
 
 /// A short run on few examples that evaluates at its end, with the given settings over it.
 fn settings(changes: &[(&str, &str)]) -> Settings {

@@ -10,6 +10,8 @@ export class Facts {
   events = [];
   /** Kinds of what the page told the window. */
   notices = [];
+  /** What was read out besides the status. */
+  announced = [];
   /** Largest heap of the engine, in bytes. */
   engineHeap = 0;
   /** Resolves when what was told until now is on the disk. */

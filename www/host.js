@@ -168,6 +168,12 @@ export class PageHost {
     document.getElementById('status').textContent = text;
   }
 
+  /** Something that ended and that the status line does not show. */
+  announce(text) {
+    this.#facts.announced.push(text);
+    document.getElementById('status').textContent = text;
+  }
+
   /** The widget that has the keyboard, for screen readers: they cannot see into a canvas. */
   setFocus(widget) {
     document.getElementById('focus').textContent = widget;
@@ -182,7 +188,7 @@ export class PageHost {
 
   #event({ event, checkpoint, heap, attachments }) {
     this.#autosave(this.#facts.note(event, heap));
-    if (checkpoint) this.#runs.saveCheckpoint(checkpoint.run, checkpoint.step, attachments);
+    if (checkpoint) this.#runs.saveCheckpoint(...checkpoint, attachments);
     // The state of a run goes to the disk, not through the window's memory.
     this.#page.engineEvent(event, checkpoint ? [] : attachments);
   }

@@ -1,7 +1,8 @@
 //! The engine's thread: a module worker with the same wasm file as the page, and a WebGPU device of its own.
 //!
 //! In: first `{ module }`, then commands `{ command, attachments: [{ name, blob }] }`.
-//! Out: `{ event, checkpoint, heap, attachments: [{ name, buffer }] }`, and at the end `{ gone }`: why it ended, or ''.
+//! Out: `{ event, checkpoint, heap, attachments: [{ name, buffer }] }`, `checkpoint` being `[run, step]` if that is what
+//! the event brings, and at the end `{ gone }`: why it ended, or ''.
 
 import init, { startEngine } from './dsee_web.js';
 

@@ -46,6 +46,8 @@ extern "C" {
     pub fn discard_run(this: &PageHost, run: f64);
     #[wasm_bindgen(method, js_name = setStatus)]
     pub fn set_status(this: &PageHost, text: &str, title: &str);
+    #[wasm_bindgen(method)]
+    pub fn announce(this: &PageHost, text: &str);
     #[wasm_bindgen(method, js_name = setFocus)]
     pub fn set_focus(this: &PageHost, widget: &str);
     #[wasm_bindgen(method)]
@@ -64,8 +66,9 @@ extern "C" {
     pub async fn next(this: &EngineHost) -> Result<CommandMessage, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub async fn breathe(this: &EngineHost) -> Result<(), JsValue>;
+    /// `checkpoint`: run and step whose state is attached, if that is what the event brings.
     #[wasm_bindgen(method)]
-    pub fn tell(this: &EngineHost, event: &str, checkpoint: Option<SavedState>, attachments: Array);
+    pub fn tell(this: &EngineHost, event: &str, checkpoint: Option<Box<[f64]>>, attachments: Array);
     #[wasm_bindgen(method)]
     pub fn crashed(this: &EngineHost, reason: &str);
 
@@ -86,13 +89,4 @@ extern "C" {
     pub fn name(this: &AttachedBlob) -> String;
     #[wasm_bindgen(method, getter)]
     pub fn blob(this: &AttachedBlob) -> Blob;
-}
-
-/// Which state the files beside an event are.
-#[wasm_bindgen(inspectable)]
-pub struct SavedState {
-    /// Which run.
-    pub run: f64,
-    /// Its steps.
-    pub step: f64,
 }

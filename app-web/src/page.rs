@@ -243,6 +243,7 @@ impl Window {
             wanted.set(false);
             let newest = shared.borrow().studio.state.download.clone().unwrap_or_default();
             let problem = fetched.as_ref().err().map(ToString::to_string);
+            host.announce(problem.as_deref().unwrap_or("The model is here."));
             let ended = Download { id: id.clone(), problem, finished: fetched.is_ok(), rate: 0.0, ..newest };
             tell(&shared, |studio| studio.notice(Notice::Download(Box::new(ended))));
             if fetched.is_ok() {

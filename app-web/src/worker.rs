@@ -8,7 +8,7 @@ use dsee_core::{
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    bridge::{CommandMessage, EngineHost, SavedState},
+    bridge::{CommandMessage, EngineHost},
     crash,
     messages::{outgoing_bytes, read_request},
 };
@@ -70,7 +70,7 @@ impl Host for WorkerHost {
             adapter.name = self.host.adapter_name();
         }
         let checkpoint = match &reply.event {
-            Event::CheckpointSaved { run, step } => Some(SavedState { run: *run as f64, step: *step as f64 }),
+            Event::CheckpointSaved { run, step } => Some(Box::from([*run as f64, *step as f64])),
             _ => None,
         };
         match serde_json::to_string(&reply.event) {

@@ -8,6 +8,7 @@ use dsee_core::data::PackedBatch;
 use dsee_core::gpu::Device;
 
 pub mod repository;
+pub mod script;
 pub mod tiny_bert;
 
 /// The folder of golden files.

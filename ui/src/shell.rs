@@ -58,6 +58,7 @@ pub enum Action {
     /// Open the folder of a run made elsewhere. → [`Notice::Runs`].
     PickRunFolder,
     /// Start a new engine after the old one has crashed or lost its device.
+    /// `Ready` comes again then, and before it [`Notice::LastRun`] if there is a run to go on with.
     RestartEngine,
     /// Whether leaving now would lose work.
     SetUnsaved(bool),

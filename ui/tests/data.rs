@@ -91,7 +91,7 @@ fn the_card_shows_what_was_read() {
     for text in [
         "reviews.csv",
         "7,200",
-        "46 tokens",
+        "Mean 46.",
         "review",
         "sentiment",
         "guessed",

@@ -186,6 +186,18 @@ fn half_a_folder_and_wrong_files_get_all_their_reasons() {
 }
 
 #[test]
+fn files_chosen_as_a_model_that_are_none_load_nothing() {
+    let mut state = AppState::default();
+    let files = vec![file(1, "reviews.csv"), file(2, "weights.gguf")];
+    state.notice(Notice::Files { purpose: Purpose::Model, name: String::new(), files });
+    let harness = open(state);
+    for text in ["reviews.csv: not a file of a model", "weights.gguf: another program", "needs config.json"] {
+        assert!(sees(&harness, text), "{text}");
+    }
+    assert!(sent(&harness.state().actions).is_empty());
+}
+
+#[test]
 fn pictures() {
     shoot("model", || (ModelScreen::default(), full_state()), ModelScreen::show);
     shoot("model-empty", || (ModelScreen::default(), AppState::default()), ModelScreen::show);

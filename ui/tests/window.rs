@@ -169,7 +169,9 @@ fn every_problem_of_a_refused_start_is_shown_with_the_way_to_it() {
     harness.state_mut().studio.event(&Event::Rejected { command, problems: problems.clone() }, &[]);
     harness.run_ok();
     assert!(harness.state().studio.state.runs.is_empty(), "a refused run never was");
-    problems.iter().for_each(|problem| drop(harness.get_by_label(&problem.text)));
+    for problem in &problems {
+        harness.get_by_label(&problem.text);
+    }
     assert!(harness.state().studio.status_line().contains("128 positions"));
     click(&mut harness, "Open Method");
     assert_eq!(harness.state().studio.state.screen, Screen::Method);
@@ -276,6 +278,8 @@ fn the_table_fills_in_plain_words() {
     }
     assert_eq!(harness.query_all_by_label("96.2 %").count(), 3);
     assert!(harness.state().studio.status_line().starts_with("Finished, step 300 of 300"));
+    harness.get_by_label("Try your own sentence").scroll_to_me();
+    harness.run_ok();
     click(&mut harness, "Try your own sentence");
     assert_eq!(harness.state().studio.state.screen, Screen::TryIt);
 }

@@ -28,6 +28,7 @@ pub struct DseeWindow {
     shell: Shell,
     farewell: Option<(RunId, Instant)>,
     picture: Option<Picture>,
+    title: String,
     /// Size of the content, in points, to open with it again.
     pub size: Arc<std::sync::Mutex<egui::Vec2>>,
 }
@@ -44,7 +45,7 @@ impl DseeWindow {
     /// A window over a shell that was started.
     pub fn new(shell: Shell, picture: Option<PathBuf>, size: Arc<std::sync::Mutex<egui::Vec2>>) -> Self {
         let picture = picture.map(|path| Picture { path, n_frames: None, done: Arc::default() });
-        Self { studio: Studio::default(), shell, farewell: None, picture, size }
+        Self { studio: Studio::default(), shell, farewell: None, picture, title: String::new(), size }
     }
 
     fn listen(&mut self) {
@@ -60,6 +61,15 @@ impl DseeWindow {
                 }
                 Told::Notice(notice) => self.studio.notice(notice),
             }
+        }
+    }
+
+    /// The title tells how far the run is, for those who look at the task bar.
+    fn update_title(&mut self, ctx: &Context) {
+        let title = self.studio.window_title();
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
         }
     }
 
@@ -112,6 +122,7 @@ impl DseeWindow {
 impl eframe::App for DseeWindow {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.listen();
+        self.update_title(ctx);
         self.take_leave(ctx);
     }
 

@@ -61,6 +61,7 @@ pub fn open(run: Option<&Path>, picture: Option<&Path>) -> Result<(), Failure> {
     let (run, picture, shared) =
         (run.map(Path::to_path_buf), picture.map(Path::to_path_buf), Arc::clone(&size));
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
+        dsee_ui::Studio::install(&creation.egui_ctx);
         let ctx = creation.egui_ctx.clone();
         let shell = Shell::start(places, Arc::new(move || ctx.request_repaint()))?;
         shell.look_around(run);

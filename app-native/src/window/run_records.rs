@@ -63,11 +63,6 @@ impl RunRecords {
         self.expected.insert(run, Expected::GoesOn { point: Box::new(point), lock });
     }
 
-    /// Whether this run's folder is written.
-    pub fn is_kept(&self, run: RunId) -> bool {
-        self.open.contains_key(&run)
-    }
-
     /// Writes what an answer tells of a run. Returns the run whose state is safe now, if it brought one.
     ///
     /// # Errors
@@ -248,7 +243,7 @@ mod tests {
         let mut records = RunRecords::new(file.path().to_path_buf());
         records.expect_new(1, &Settings::new(), Sources::default());
         assert!(records.note(&step(1, 1)).is_err());
-        assert!(!records.is_kept(1));
+        assert!(!records.open.contains_key(&1));
         assert_eq!(records.note(&step(1, 2)).unwrap(), None, "said once");
     }
 

@@ -4,6 +4,7 @@
 //! ([`device::Device::open`]) or, kernel by kernel, by the CPU references ([`device::Device::reference`]).
 
 mod adapter;
+mod batch;
 pub mod device;
 pub mod error;
 pub mod kernel;

@@ -8,6 +8,8 @@ use super::linalg::{Matrix, matmul_transposed, transposed_matmul};
 
 /// Halvings of an interval: more change nothing in f64.
 const N_HALVINGS: usize = 60;
+/// Independent calculations that a processor can do side by side.
+const LANES: usize = 8;
 
 /// Singular values of a (rows, cols) matrix, descending, min(rows, cols) of them. What rounding alone can make is zero.
 #[must_use]
@@ -25,44 +27,60 @@ pub fn singular_values(matrix: &Matrix<f64>) -> Vec<f64> {
     eigenvalues.into_iter().map(|x| if x > rounding { x.sqrt() } else { 0.0 }).collect()
 }
 
-/// A symmetric matrix as a tridiagonal one with the same eigenvalues: its diagonal, and what stands beside it.
+/// A symmetric matrix, of which the lower triangle is read, as a tridiagonal one with the same eigenvalues: its diagonal,
+/// and what stands beside it.
 fn tridiagonal(mut a: Matrix<f64>) -> (Vec<f64>, Vec<f64>) {
     let n = a.rows;
-    let mut beside = Vec::new();
-    for k in 0..n.saturating_sub(1) {
-        // The reflection that leaves one entry of row k beside the diagonal; v starts at column k + 1.
-        let mut v = a.row(k)[k + 1..].to_vec();
-        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let target = if v[0] > 0.0 { -norm } else { norm };
-        beside.push(target);
-        v[0] -= target;
-        let square: f64 = v.iter().map(|x| x * x).sum();
+    let mut beside = vec![0.0; n.saturating_sub(1)];
+    for k in (1..n).rev() {
+        // The reflection that leaves one entry of row k beside the diagonal.
+        let mut v = a.row(k)[..k].to_vec();
+        let norm = dot(&v, &v).sqrt();
+        let target = if v[k - 1] > 0.0 { -norm } else { norm };
+        beside[k - 1] = target;
+        v[k - 1] -= target;
+        let square = dot(&v, &v);
         if square > 0.0 {
-            reflect(&mut a, k + 1, &v, 2.0 / square);
+            reflect(&mut a, &v, 2.0 / square);
         }
     }
     ((0..n).map(|i| a.data[i * n + i]).collect(), beside)
 }
 
-/// A ← H A H on the rows and columns from `start`, with H = I - β v vᵀ: a rank-two update, row by row.
-fn reflect(a: &mut Matrix<f64>, start: usize, v: &[f64], beta: f64) {
-    let n = a.rows;
-    let dot = |x: &[f64]| x.iter().zip(v).map(|(x, v)| x * v).sum::<f64>();
-    let mut w: Vec<f64> = (start..n).map(|i| beta * dot(&a.row(i)[start..])).collect();
-    let half = beta / 2.0 * dot(&w);
+/// A ← H A H on the leading rows and columns, with H = I - β v vᵀ: a rank-two update of the lower triangle.
+fn reflect(a: &mut Matrix<f64>, v: &[f64], beta: f64) {
+    let n = a.cols;
+    let mut w = vec![0.0; v.len()];
+    for (i, &v_i) in v.iter().enumerate() {
+        let row = &a.row(i)[..i];
+        // Each entry stands for its mirror image as well.
+        w[i] += dot(row, &v[..i]) + a.row(i)[i] * v_i;
+        w[..i].iter_mut().zip(row).for_each(|(w, x)| *w += x * v_i);
+    }
+    w.iter_mut().for_each(|w| *w *= beta);
+    let half = beta / 2.0 * dot(&w, v);
     w.iter_mut().zip(v).for_each(|(w, v)| *w -= half * v);
     for (i, (&v_i, &w_i)) in v.iter().zip(&w).enumerate() {
-        let row = &mut a.data[(start + i) * n + start..(start + i + 1) * n];
+        let row = &mut a.data[i * n..=i * n + i];
         for ((x, &v_j), &w_j) in row.iter_mut().zip(v).zip(&w) {
             *x -= v_i * w_j + w_i * v_j;
         }
     }
 }
 
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in x.iter().zip(y) {
+        sums.iter_mut().zip(x.iter().zip(y)).for_each(|(sum, (x, y))| *sum += x * y);
+    }
+    sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
+}
+
 /// Eigenvalues of a symmetric tridiagonal matrix, descending.
 fn eigenvalues(diagonal: &[f64], beside: &[f64]) -> Vec<f64> {
     let n = diagonal.len();
-    let squares: Vec<f64> = beside.iter().map(|x| x * x).collect();
+    let squares: Vec<f64> = std::iter::once(0.0).chain(beside.iter().map(|x| x * x)).collect();
     let radius = |i: usize| {
         let left = if i > 0 { beside[i - 1].abs() } else { 0.0 };
         left + beside.get(i).map_or(0.0, |x| x.abs())
@@ -70,30 +88,35 @@ fn eigenvalues(diagonal: &[f64], beside: &[f64]) -> Vec<f64> {
     // Every eigenvalue lies within Gershgorin's circles.
     let highest = (0..n).map(|i| diagonal[i] + radius(i)).fold(f64::NEG_INFINITY, f64::max);
     let lowest = (0..n).map(|i| diagonal[i] - radius(i)).fold(f64::INFINITY, f64::min);
-    let nth = |rank: usize| {
-        let (mut low, mut high) = (lowest, highest);
+    let mut values = Vec::with_capacity(n);
+    for first in (0..n).step_by(LANES) {
+        let (mut low, mut high) = ([lowest; LANES], [highest; LANES]);
         for _ in 0..N_HALVINGS {
-            let middle = low + (high - low) / 2.0;
-            if n_below(diagonal, &squares, middle) > n - 1 - rank { high = middle } else { low = middle }
+            let middle: [f64; LANES] = std::array::from_fn(|lane| low[lane] + (high[lane] - low[lane]) / 2.0);
+            let counts = n_below(diagonal, &squares, &middle);
+            for (lane, count) in counts.into_iter().enumerate() {
+                // The value of this rank lies below if all but `rank` values do.
+                let bound = if count + first + lane >= n { &mut high[lane] } else { &mut low[lane] };
+                *bound = middle[lane];
+            }
         }
-        high
-    };
-    (0..n).map(nth).collect()
+        values.extend(&high[..LANES.min(n - first)]);
+    }
+    values
 }
 
-/// How many eigenvalues are smaller than `x`: the negative pivots of T - x I (Sturm).
-fn n_below(diagonal: &[f64], squares: &[f64], x: f64) -> usize {
-    let mut count = 0;
-    let mut pivot = 1.0;
-    for (i, d) in diagonal.iter().enumerate() {
-        let carried = if i > 0 { squares[i - 1] / pivot } else { 0.0 };
-        pivot = d - x - carried;
-        if pivot == 0.0 {
-            pivot = f64::MIN_POSITIVE;
+/// How many eigenvalues are smaller than each `x`: the negative pivots of T - x I (Sturm). `squares` are those of the
+/// entries before the diagonal.
+fn n_below(diagonal: &[f64], squares: &[f64], x: &[f64; LANES]) -> [usize; LANES] {
+    let (mut counts, mut pivots) = ([0; LANES], [1.0; LANES]);
+    for (d, square) in diagonal.iter().zip(squares) {
+        for (lane, pivot) in pivots.iter_mut().enumerate() {
+            let next = d - x[lane] - square / *pivot;
+            *pivot = if next == 0.0 { f64::MIN_POSITIVE } else { next };
+            counts[lane] += usize::from(*pivot < 0.0);
         }
-        count += usize::from(pivot < 0.0);
     }
-    count
+    counts
 }
 
 #[cfg(test)]

@@ -47,6 +47,10 @@ impl Screens {
 
     /// Draws the open screen.
     pub fn show(&mut self, ui: &mut egui::Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+        // Files may be dropped on any screen; they open the one they belong to.
+        self.model.take_files(state, actions);
+        self.data.take_files(state, actions);
+        self.method.take_files(state);
         match state.screen {
             Screen::Model => self.model.show(ui, state, actions),
             Screen::Data => self.data.show(ui, state, actions),

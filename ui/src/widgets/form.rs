@@ -1,31 +1,22 @@
-//! The frame of a screen that is filled in: page, columns, buttons, call-outs, named fields.
+//! Pieces of a screen that is filled in: page with a heading, columns, buttons, call-outs, named fields.
 
-use egui::{Align, Button, Color32, Frame, Layout, Margin, Response, RichText, ScrollArea, TextEdit, Ui};
+use egui::{
+    Align, Button, Color32, Frame, Layout, Margin, Response, RichText, Sense, TextEdit, TextWrapMode, Ui,
+    UiBuilder,
+};
 
 use crate::theme::{NARROW, SPACE, colours, display};
 
-/// Lines longer than this are hard to follow, so wide windows leave the rest empty.
-const WIDEST: f32 = 1400.0;
-
-/// A screen that scrolls by itself: its heading, one sentence about it, and its content.
-pub fn page<R>(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
-    let margin = if ui.available_width() < NARROW { SPACE[2] } else { SPACE[4] };
-    let scroll = ScrollArea::vertical().id_salt(title).auto_shrink(false);
-    let output = scroll.show(ui, |ui| {
-        let framed =
-            Frame::new().inner_margin(Margin::symmetric(margin as i8, SPACE[1] as i8)).show(ui, |ui| {
-                ui.set_width(ui.available_width().min(WIDEST));
-                ui.spacing_mut().item_spacing.y = SPACE[2];
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.y = SPACE[0];
-                    ui.label(RichText::new(title).text_style(display()).strong());
-                    ui.label(RichText::new(lead).weak());
-                });
-                content(ui)
-            });
-        framed.inner
+/// A page with its heading and one sentence about it on top.
+pub fn page(ui: &mut Ui, title: &str, lead: &str, content: impl FnOnce(&mut Ui)) {
+    super::page::page(ui, title, |ui| {
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = SPACE[0];
+            ui.label(RichText::new(title).text_style(display()).strong());
+            ui.label(RichText::new(lead).weak());
+        });
+        content(ui);
     });
-    output.inner
 }
 
 /// Whether everything stands in one column here.
@@ -37,13 +28,52 @@ pub fn is_narrow(ui: &Ui) -> bool {
 /// Two columns where there is room, else one: the slice then holds it twice as first and last.
 pub fn columns<R>(ui: &mut Ui, n: usize, content: impl FnOnce(&mut [Ui]) -> R) -> R {
     let n = if is_narrow(ui) { 1 } else { n };
-    ui.spacing_mut().item_spacing.x = SPACE[3];
-    ui.columns(n, |columns| {
-        for column in columns.iter_mut() {
-            column.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[2]);
+    let before = std::mem::replace(&mut ui.spacing_mut().item_spacing.x, SPACE[3]);
+    let result = ui.columns(n, |outer| {
+        // Columns stretch what is in them, buttons and lines of text alike; these do not.
+        let ragged = |column: &mut Ui| {
+            let area = column.available_rect_before_wrap();
+            let layout = Layout::top_down(Align::Min);
+            let mut inner = column.new_child(UiBuilder::new().max_rect(area).layout(layout));
+            inner.spacing_mut().item_spacing = egui::vec2(SPACE[1], SPACE[2]);
+            inner
+        };
+        let mut inner: Vec<Ui> = outer.iter_mut().map(ragged).collect();
+        let result = content(&mut inner);
+        for (outer, inner) in outer.iter_mut().zip(&inner) {
+            outer.allocate_rect(inner.min_rect(), Sense::hover());
         }
-        content(columns)
+        result
+    });
+    ui.spacing_mut().item_spacing.x = before;
+    result
+}
+
+/// Lines that belong together, close to each other.
+pub fn tight<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = SPACE[0];
+        content(ui)
     })
+    .inner
+}
+
+/// Numbers with their names, as many beside each other as there is room for.
+pub fn stats(ui: &mut Ui, stats: &[(&str, String)]) {
+    let room = ui.available_width();
+    let per_row = ((room / 84.0) as usize).clamp(1, stats.len().max(1));
+    let width = (room / per_row as f32).min(130.0);
+    for chunk in stats.chunks(per_row) {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            for (name, value) in chunk {
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    super::stat(ui, name, value);
+                });
+            }
+        });
+    }
 }
 
 /// Things side by side that continue in the next line.
@@ -57,8 +87,14 @@ pub fn row<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
 
 /// A button of ordinary weight.
 pub fn button(ui: &mut Ui, text: &str) -> Response {
+    button_if(ui, true, text)
+}
+
+/// [`button`], for what cannot always be done.
+pub fn button_if(ui: &mut Ui, enabled: bool, text: &str) -> Response {
     let height = ui.spacing().interact_size.y;
-    ui.add(Button::new(text).min_size(egui::vec2(height, height)))
+    let button = Button::new(text).wrap_mode(TextWrapMode::Extend).min_size(egui::vec2(height, height));
+    ui.add_enabled(enabled, button)
 }
 
 /// A button without a frame, for small things beside others.
@@ -133,21 +169,25 @@ pub fn call_out(ui: &mut Ui, tone: Tone, title: &str, lines: &[String]) {
 
 /// A small heading inside a card.
 pub fn section(ui: &mut Ui, title: &str, text: &str) {
-    ui.label(RichText::new(title).strong());
-    if !text.is_empty() {
-        ui.label(RichText::new(text).small().weak());
-    }
+    tight(ui, |ui| {
+        ui.label(RichText::new(title).strong());
+        if !text.is_empty() {
+            ui.label(RichText::new(text).small().weak());
+        }
+    });
 }
 
 /// One line to type into, with its name above.
 pub fn field(ui: &mut Ui, name: &str, text: &mut String, hint: &str, password: bool) -> Response {
-    let label = ui.label(RichText::new(name).small().weak());
-    let edit = TextEdit::singleline(text)
-        .hint_text(hint)
-        .password(password)
-        .margin(edit_margin(ui))
-        .desired_width(f32::INFINITY);
-    ui.add(edit).labelled_by(label.id)
+    tight(ui, |ui| {
+        let label = ui.label(RichText::new(name).small().weak());
+        let edit = TextEdit::singleline(text)
+            .hint_text(hint)
+            .password(password)
+            .margin(edit_margin(ui))
+            .desired_width(f32::INFINITY);
+        ui.add(edit).labelled_by(label.id)
+    })
 }
 
 /// The margin that makes a text field as high as a button.
@@ -160,12 +200,31 @@ pub fn edit_margin(ui: &Ui) -> Margin {
 
 /// A name and its value on one line, the value to the right.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(name).weak());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add(egui::Label::new(RichText::new(value).strong()).truncate());
+    marked_fact(ui, None, name, value);
+}
+
+/// [`fact`] behind a square in the colour that stands for it in a picture.
+pub fn marked_fact(ui: &mut Ui, mark: Option<Color32>, name: &str, value: &str) {
+    low(ui, |ui| {
+        ui.horizontal(|ui| {
+            if let Some(colour) = mark {
+                ui.label(RichText::new("■").color(colour));
+            }
+            ui.label(RichText::new(name).weak());
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.add(egui::Label::new(RichText::new(value).strong()).truncate());
+            });
         });
     });
+}
+
+/// Lines that hold nothing to press need no more height than their text.
+pub fn low<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 0.0;
+        content(ui)
+    })
+    .inner
 }
 
 /// A bar that is filled to `share`, with words in it.

@@ -8,8 +8,8 @@ pub mod stats;
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Button, Color32, FontId, Frame, Response, RichText, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
-    pos2, vec2,
+    Align, Button, Color32, FontId, Frame, Label, Layout, Response, RichText, Role, Sense, Stroke,
+    StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 use crate::theme::{ROUND, SPACE, TARGET, TYPE, colours, display};
@@ -35,10 +35,16 @@ pub fn card<R>(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui) -> R) -> 
 
 /// A number with its name.
 pub fn stat(ui: &mut Ui, name: &str, value: &str) {
-    ui.vertical(|ui| {
+    let width = |text: &str, size| {
+        let font = FontId::proportional(size);
+        ui.fonts_mut(|fonts| fonts.layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x)
+    };
+    // Its width is asked for in advance, so that in a row that wraps it moves to the next line as a whole.
+    let size = vec2(width(name, TYPE[0]).max(width(value, TYPE[3])).ceil(), 0.0);
+    ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
-        ui.label(RichText::new(name).small().weak());
-        ui.label(RichText::new(value).text_style(display()).strong());
+        ui.add(Label::new(RichText::new(name).small().weak()).extend());
+        ui.add(Label::new(RichText::new(value).text_style(display()).strong()).extend());
     });
 }
 
@@ -60,7 +66,6 @@ pub fn primary(ui: &mut Ui, text: &str) -> Response {
 }
 
 /// [`primary`] for layouts and for buttons that are not always enabled.
-#[must_use]
 pub fn primary_button<'a>(ui: &Ui, text: &str) -> Button<'a> {
     let text = RichText::new(text).strong().color(Color32::WHITE);
     Button::new(text).fill(colours(ui).accent_fill).min_size(vec2(TARGET * 2.5, TARGET))

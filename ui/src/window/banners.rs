@@ -38,6 +38,7 @@ pub fn banner<R>(ui: &mut Ui, meaning: Color32, content: impl FnOnce(&mut Ui) ->
         .outer_margin(Margin { left: side as i8, right: side as i8, top: SPACE[1] as i8, bottom: 0 });
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
+        ui.spacing_mut().interact_size.y = 0.0;
         content(ui)
     });
     shown.inner
@@ -61,10 +62,9 @@ fn rejected(ui: &mut Ui, state: &mut AppState) {
     let title = title(command);
     let (mut go, mut close) = (false, false);
     banner(ui, colours(ui).error, |ui| {
-        ui.label(RichText::new(format!("✖ {title}")).strong());
+        ui.label(RichText::new(format!("✖ {title}")).strong().color(colours(ui).error));
         for problem in problems {
             ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().interact_size.y = 0.0;
                 // A sentence that begins with the setting's name needs it no second time.
                 if !problem.field.is_empty() && !problem.text.starts_with(&problem.field) {
                     ui.label(RichText::new(&problem.field).monospace().color(colours(ui).error));
@@ -124,9 +124,12 @@ fn last_run(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
     let question = format!("Resume last run (step {}, {} ago)?", saved.step, ago(saved.minutes_ago));
     let (mut resume, mut not_now) = (false, false);
     banner(ui, colours(ui).accent, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(question).strong());
+        // Words and buttons in lines of their own: side by side they would not fit a narrow window.
+        ui.label(RichText::new(question).strong());
+        if !saved.report.title.is_empty() {
             ui.label(RichText::new(&saved.report.title).weak());
+        }
+        ui.horizontal_wrapped(|ui| {
             let button = primary_button(ui, "Resume");
             resume = ui.add_enabled(state.adapter.is_some() && !state.engine_gone, button).clicked();
             not_now = ui.add(Button::new("Not now").min_size(vec2(TARGET, TARGET))).clicked();
@@ -154,8 +157,9 @@ fn messages(ui: &mut Ui, state: &mut AppState) {
     let Some(text) = state.messages.last() else { return };
     let mut close = false;
     banner(ui, colours(ui).border, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(text);
+        ui.horizontal_top(|ui| {
+            let room = ui.available_width() - TARGET * 2.5;
+            ui.allocate_ui(vec2(room, 0.0), |ui| ui.add(egui::Label::new(text).wrap()));
             close = ui.add(Button::new("Dismiss").min_size(vec2(TARGET, TARGET))).clicked();
         });
     });

@@ -21,9 +21,8 @@ impl DataScreen {
             );
             let ready = state.model.is_some();
             let embedded = state.data.as_ref().is_some_and(|data| data.embedded);
-            let button =
-                ui.add_enabled_ui(ready && !embedded, |ui| form::button(ui, "Use built-in sentences"));
-            if button.inner.clicked() {
+            let button = form::button_if(ui, ready && !embedded, "Use built-in sentences");
+            if button.clicked() {
                 self.files.use_built_in(state, actions);
             }
             form::section(
@@ -33,14 +32,12 @@ impl DataScreen {
                  Choose it here, or drop it anywhere on the window.",
             );
             form::row(ui, |ui| {
-                if ui.add_enabled_ui(ready, |ui| form::button(ui, "Choose training file…")).inner.clicked()
-                {
+                if form::button_if(ui, ready, "Choose training file…").clicked() {
                     actions.push(Action::Pick(Purpose::TrainData));
                 }
                 let with_train = ready && self.files.has_train();
-                let validation =
-                    ui.add_enabled_ui(with_train, |ui| form::button(ui, "Choose validation file…"));
-                if validation.inner.clicked() {
+                let validation = form::button_if(ui, with_train, "Choose validation file…");
+                if validation.clicked() {
                     actions.push(Action::Pick(Purpose::ValidationData));
                 }
                 if self.files.has_validation() && form::quiet_button(ui, "Hold out instead").clicked() {
@@ -58,9 +55,10 @@ impl DataScreen {
                 .hint_text("text,label\nwhat a lovely film,good\nnever again,bad")
                 .desired_rows(4)
                 .desired_width(f32::INFINITY);
-            ui.name_inputs("Rows to paste", |ui| ui.add(edit));
+            let label = ui.label(RichText::new("Rows to paste").small().weak());
+            ui.add(edit).labelled_by(label.id);
             let ready = state.model.is_some() && !self.pasted.trim().is_empty();
-            if ui.add_enabled_ui(ready, |ui| form::button(ui, "Use pasted rows")).inner.clicked() {
+            if form::button_if(ui, ready, "Use pasted rows").clicked() {
                 let text = std::mem::take(&mut self.pasted);
                 self.files.use_pasted(&text, state, actions);
                 self.pasted = text;

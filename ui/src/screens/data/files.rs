@@ -8,7 +8,7 @@ use dsee_core::{
 use crate::{
     screens::model::{is_data_file, is_model_file, is_settings_file},
     shell::{Action, FileInput, FileRef, Purpose},
-    state::AppState,
+    state::{AppState, Screen},
 };
 
 /// Settings that only make sense for the file they were chosen for.
@@ -39,6 +39,7 @@ impl DataFiles {
                     let (data, others): (Vec<_>, Vec<_>) =
                         files.into_iter().partition(|file| is_data_file(&file.name));
                     self.use_files(data, state, actions);
+                    state.screen = Screen::Data;
                     let elsewhere =
                         |file: &FileRef| is_model_file(&file.name) || is_settings_file(&file.name);
                     let (known, unknown): (Vec<_>, Vec<_>) = others.into_iter().partition(elsewhere);

@@ -14,7 +14,6 @@ use egui::Ui;
 use crate::{
     shell::Action,
     state::AppState,
-    theme::SPACE,
     widgets::{
         self,
         form::{self, Tone},
@@ -93,13 +92,15 @@ fn show_card(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             return;
         };
         ui.label(egui::RichText::new(&data.name).strong());
-        form::row(ui, |ui| {
-            ui.spacing_mut().item_spacing.x = SPACE[4];
-            widgets::stat(ui, "To train on", &thousands(data.n_train));
-            widgets::stat(ui, "To validate on", &thousands(data.n_validation));
-            widgets::stat(ui, "Mean length", &format!("{:.0} tokens", data.mean_length));
-            widgets::stat(ui, "Cut", &percent(data.truncated_share));
-        });
+        form::stats(
+            ui,
+            &[
+                ("To train on", thousands(data.n_train)),
+                ("To validate on", thousands(data.n_validation)),
+                ("Mean tokens", format!("{:.0}", data.mean_length)),
+                ("Cut short", percent(data.truncated_share)),
+            ],
+        );
         let validation = data.validation_name.as_deref().unwrap_or("a part of the training file, held out");
         form::fact(ui, "Validated on", validation);
         if !data.embedded {

@@ -14,26 +14,28 @@ const LABEL_WIDTH: f32 = 120.0;
 /// The first rows.
 pub(super) fn show(ui: &mut Ui, data: &DataCard) {
     widgets::card(ui, "First rows", |ui| {
+        ui.spacing_mut().item_spacing.y = SPACE[0];
         let pair = data.text_pair_column.is_some();
+        let inner = Margin::symmetric(SPACE[1] as i8, SPACE[0] as i8);
         if !form::is_narrow(ui) {
-            let second = if pair { data.text_pair_column.as_deref() } else { None };
-            let heading = |text: &str| RichText::new(text).small().weak();
-            row(
-                ui,
-                |ui, part| match part {
-                    Part::Label => drop(ui.label(heading(&data.label_column))),
-                    Part::Text => drop(ui.label(heading(&data.text_column))),
-                    Part::Pair => drop(ui.label(heading(second.unwrap_or_default()))),
-                },
-                pair,
-            );
-            ui.separator();
+            Frame::new().inner_margin(inner).show(ui, |ui| {
+                let second = if pair { data.text_pair_column.as_deref() } else { None };
+                let heading = |text: &str| RichText::new(text).small().weak();
+                row(
+                    ui,
+                    |ui, part| match part {
+                        Part::Label => drop(ui.label(heading(&data.label_column))),
+                        Part::Text => drop(ui.label(heading(&data.text_column))),
+                        Part::Pair => drop(ui.label(heading(second.unwrap_or_default()))),
+                    },
+                    pair,
+                );
+            });
         }
         let stripe = colours(ui).raised.gamma_multiply(0.35);
         for (i, example) in data.preview.iter().enumerate() {
             let fill = if i % 2 == 0 { stripe } else { egui::Color32::TRANSPARENT };
-            let margin = Margin::symmetric(SPACE[1] as i8, SPACE[0] as i8);
-            Frame::new().fill(fill).corner_radius(SPACE[0]).inner_margin(margin).show(ui, |ui| {
+            Frame::new().fill(fill).corner_radius(SPACE[0]).inner_margin(inner).show(ui, |ui| {
                 ui.set_width(ui.available_width());
                 row(
                     ui,

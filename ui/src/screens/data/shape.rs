@@ -24,11 +24,14 @@ pub(super) fn show_classes(ui: &mut Ui, data: &DataCard) {
     let colours = colours(ui);
     for (name, &count) in data.label_names.iter().zip(&data.class_counts) {
         let share = count as f64 / data.n_train.max(1) as f64;
-        form::fact(ui, name, &format!("{} · {}", thousands(count), percent(share)));
-        let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), SPACE[1]), egui::Sense::hover());
-        ui.painter().rect_filled(area, SPACE[0], colours.raised);
-        let width = area.width() * count as f32 / largest as f32;
-        ui.painter().rect_filled(area.with_max_x(area.left() + width), SPACE[0], colours.accent);
+        form::tight(ui, |ui| {
+            form::fact(ui, name, &format!("{} · {}", thousands(count), percent(share)));
+            let (area, _) =
+                ui.allocate_exact_size(vec2(ui.available_width(), SPACE[1]), egui::Sense::hover());
+            ui.painter().rect_filled(area, SPACE[0], colours.raised);
+            let width = area.width() * count as f32 / largest as f32;
+            ui.painter().rect_filled(area.with_max_x(area.left() + width), SPACE[0], colours.accent);
+        });
     }
 }
 

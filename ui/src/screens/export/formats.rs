@@ -89,8 +89,8 @@ impl ExportScreen {
                     });
                 }
                 None => {
-                    let button = ui.add_enabled_ui(self.waiting.is_none(), |ui| form::button(ui, "Make"));
-                    make = form::named(button.inner, &format!("Make {}", format.name)).clicked();
+                    let button = form::button_if(ui, self.waiting.is_none(), "Make");
+                    make = form::named(button, &format!("Make {}", format.name)).clicked();
                 }
             }
         });

@@ -4,7 +4,7 @@ use dsee_core::{
     config::{FieldKind, FieldSpec},
     protocol::Settings,
 };
-use egui::{Button, ComboBox, TextEdit, Ui};
+use egui::{Button, ComboBox, Id, TextEdit, Ui};
 
 use crate::widgets::form;
 
@@ -20,21 +20,22 @@ pub(super) fn set(settings: &mut Settings, field: &FieldSpec, value: &str) {
     }
 }
 
-/// Draws what changes `field`; `fallback` is the value it has when nothing is given.
+/// Draws what changes `field`; `fallback` is the value it has when nothing is given, `label` its name beside it.
 pub(super) fn show(
     ui: &mut Ui,
     field: &FieldSpec,
     settings: &mut Settings,
     fallback: &str,
     typing: &mut Option<(String, String)>,
+    label: Id,
 ) {
     let value = settings.get(field.name).cloned();
     let present = value.as_deref().unwrap_or(fallback);
     match field.kind {
-        FieldKind::Text => show_text(ui, field, settings, "not set", typing),
+        FieldKind::Text => show_text(ui, field, settings, "not set", typing, label),
         FieldKind::Count | FieldKind::Number => {
             let hint = if fallback.is_empty() { "not set" } else { fallback };
-            show_text(ui, field, settings, hint, typing);
+            show_text(ui, field, settings, hint, typing, label);
             show_steppers(ui, field, settings, fallback, typing);
         }
         FieldKind::Switch => {
@@ -50,7 +51,7 @@ pub(super) fn show(
             }
         }
         FieldKind::Choices(names) => show_choices(ui, field, names, settings, present),
-        FieldKind::Pruning => show_pruning(ui, field, settings, present, typing),
+        FieldKind::Pruning => show_pruning(ui, field, settings, present, typing, label),
     }
 }
 
@@ -60,12 +61,13 @@ fn show_text(
     settings: &mut Settings,
     hint: &str,
     typing: &mut Option<(String, String)>,
+    label: Id,
 ) {
     let kept = typing.as_ref().filter(|(name, _)| name == field.name).map(|(_, text)| text.clone());
     let mut text = kept.unwrap_or_else(|| settings.get(field.name).cloned().unwrap_or_default());
     let edit =
         TextEdit::singleline(&mut text).hint_text(hint).margin(form::edit_margin(ui)).desired_width(WIDTH);
-    let response = ui.add(edit);
+    let response = ui.add(edit).labelled_by(label);
     if response.changed() {
         set(settings, field, text.trim());
         *typing = Some((field.name.to_owned(), text));
@@ -121,7 +123,7 @@ fn step(field: &FieldSpec, present: &str, up: bool) -> Option<String> {
     let next = if up {
         candidates.find(|&x| x > value * 1.000_001)
     } else {
-        candidates.filter(|&x| x < value * 0.999_999).last()
+        candidates.rfind(|&x| x < value * 0.999_999)
     }?;
     Some(if next < 1e-2 { format!("{next:e}") } else { next.to_string() })
 }
@@ -163,6 +165,7 @@ fn show_pruning(
     settings: &mut Settings,
     present: &str,
     typing: &mut Option<(String, String)>,
+    label: Id,
 ) {
     let (kind, amount) = present.split_once(':').unwrap_or((present, ""));
     let names = ["none", "unstructured", "heads"];
@@ -182,7 +185,7 @@ fn show_pruning(
             .hint_text(hint)
             .margin(form::edit_margin(ui))
             .desired_width(WIDTH / 2.0);
-        let response = ui.add(edit);
+        let response = ui.add(edit).labelled_by(label);
         if response.changed() {
             set(settings, field, &format!("{kind}:{}", text.trim()));
             *typing = Some((field.name.to_owned(), text));

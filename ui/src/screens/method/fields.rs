@@ -1,6 +1,6 @@
 //! Every setting: its name, a way to change it, its meaning, what is wrong with it.
 
-use dsee_core::config::{FIELDS, FieldError, FieldSpec, RunConfigDraft};
+use dsee_core::config::{FIELDS, FieldError, FieldSpec};
 use egui::{CollapsingHeader, RichText, Ui};
 
 use super::{MethodScreen, command, editor};
@@ -25,7 +25,7 @@ const COMMON: [&str; 11] = [
     "seed",
 ];
 /// Width of a setting's name and of its editor, in points.
-const NAME_WIDTH: f32 = 190.0;
+const NAME_WIDTH: f32 = 204.0;
 
 impl MethodScreen {
     /// The settings that most runs differ in.
@@ -72,6 +72,7 @@ impl MethodScreen {
         wide: bool,
     ) {
         ui.push_id(field.name, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
             if wide && !form::is_narrow(ui) {
                 ui.horizontal(|ui| {
                     self.show_name_and_editor(ui, field, state);
@@ -107,7 +108,7 @@ impl MethodScreen {
         }
         let fallback = effective_default(field, state);
         ui.label_inputs_by(label.id, |ui| {
-            editor::show(ui, field, &mut state.settings, &fallback, &mut self.typing);
+            editor::show(ui, field, &mut state.settings, &fallback, &mut self.typing, label.id);
         });
         if changed {
             let reset = form::quiet_button(ui, "Reset").on_hover_text(format!("back to {fallback}"));
@@ -137,9 +138,13 @@ fn effective_default(field: &FieldSpec, state: &AppState) -> String {
     if !field.default.is_empty() {
         return field.default.to_owned();
     }
-    let others = state.settings.iter().filter(|(name, _)| *name != field.name);
-    let draft = others.fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
-    let pairs = draft.check().map(|config| config.to_pairs()).unwrap_or_default();
+    let mut others = state.settings.clone();
+    others.remove(field.name);
+    // Other settings may be wrong; without those there is still a default.
+    if let Err(errors) = command::draft(&others).check() {
+        errors.iter().for_each(|error| drop(others.remove(&error.field)));
+    }
+    let pairs = command::draft(&others).check().map(|config| config.to_pairs()).unwrap_or_default();
     pairs.into_iter().find(|(name, _)| name == field.name).map(|(_, value)| value).unwrap_or_default()
 }
 

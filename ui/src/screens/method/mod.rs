@@ -17,7 +17,7 @@ use egui::Ui;
 
 use crate::{
     shell::{Action, Purpose},
-    state::{Activity, AppState},
+    state::{Activity, AppState, Screen},
     widgets::form::{self, Tone},
 };
 
@@ -50,6 +50,9 @@ impl MethodScreen {
             let (settings, others): (Vec<_>, Vec<_>) = files
                 .into_iter()
                 .partition(|file| purpose == Purpose::Settings || super::model::is_settings_file(&file.name));
+            if purpose == Purpose::Dropped && others.is_empty() {
+                state.screen = Screen::Method;
+            }
             for file in settings {
                 self.open_settings(&file.name, file.text.as_deref(), &mut state.settings);
             }

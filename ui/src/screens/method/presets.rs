@@ -9,19 +9,14 @@ use crate::{
     widgets::form,
 };
 
-/// Draws them side by side, two in a row where it is narrow.
+/// Draws them side by side, or below each other where it is narrow.
 pub(super) fn show(ui: &mut Ui, settings: &mut Settings) {
-    let per_row = if form::is_narrow(ui) { 1 } else { PRESETS.len() };
-    for presets in PRESETS.chunks(per_row) {
-        ui.scope(|ui| {
-            ui.spacing_mut().item_spacing.x = SPACE[2];
-            ui.columns(per_row, |columns| {
-                for (ui, preset) in columns.iter_mut().zip(presets) {
-                    show_one(ui, preset, settings);
-                }
-            });
-        });
-    }
+    form::columns(ui, PRESETS.len(), |columns| {
+        let n = columns.len();
+        for (i, preset) in PRESETS.iter().enumerate() {
+            show_one(&mut columns[i % n], preset, settings);
+        }
+    });
 }
 
 fn show_one(ui: &mut Ui, preset: &Preset, settings: &mut Settings) {
@@ -37,7 +32,7 @@ fn show_one(ui: &mut Ui, preset: &Preset, settings: &mut Settings) {
         let name = RichText::new(format!("{mark}{}", preset.name)).strong();
         let button =
             Button::new(name).min_size(egui::vec2(ui.available_width(), ui.spacing().interact_size.y));
-        if ui.add(button.selected(chosen)).clicked() {
+        if form::named(ui.add(button.selected(chosen)), preset.name).clicked() {
             preset.apply(settings);
         }
         ui.label(RichText::new(preset.text).small().weak());

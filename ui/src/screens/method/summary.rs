@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, errors: &[FieldError]) {
             (Ok(_), None) => {
                 drop(ui.label(RichText::new("Load a model to see how many numbers are trained.").weak()))
             }
-            (Err(_), _) => {}
+            (Err(_), _) => drop(ui.label(RichText::new("Not known while a setting is wrong.").weak())),
         }
     });
     if !errors.is_empty() {

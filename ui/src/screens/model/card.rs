@@ -5,7 +5,7 @@ use dsee_core::{
     gpu::AdapterReport,
     protocol::{HeadOrigin, MemoryEstimate, ModelCard},
 };
-use egui::{RichText, Ui};
+use egui::Ui;
 
 use crate::{
     state::AppState,
@@ -35,25 +35,26 @@ pub(super) fn show(ui: &mut Ui, state: &AppState) {
 }
 
 fn show_model(ui: &mut Ui, model: &ModelCard, state: &AppState) {
-    ui.label(RichText::new(&model.name).strong());
     let kind = if model.embedded { "built in" } else { "your own" };
-    ui.label(RichText::new(format!("{} · {kind}", model.family.to_uppercase())).weak());
-    ui.add_space(SPACE[0]);
-    form::row(ui, |ui| {
-        ui.spacing_mut().item_spacing.x = SPACE[4];
-        widgets::stat(ui, "Parameters", &short(model.n_parameters));
-        widgets::stat(ui, "Layers", &model.num_hidden_layers.to_string());
-        widgets::stat(ui, "Heads", &model.num_attention_heads.to_string());
-        widgets::stat(ui, "Hidden", &model.hidden_size.to_string());
-        widgets::stat(ui, "On disk", &bytes(model.weight_bytes));
+    form::section(ui, &model.name, &format!("{} · {kind}", model.family.to_uppercase()));
+    form::stats(
+        ui,
+        &[
+            ("Parameters", short(model.n_parameters)),
+            ("Layers", model.num_hidden_layers.to_string()),
+            ("Heads", model.num_attention_heads.to_string()),
+            ("Hidden", model.hidden_size.to_string()),
+            ("Weights", bytes(model.weight_bytes)),
+        ],
+    );
+    form::tight(ui, |ui| {
+        form::fact(ui, "Feed-forward size", &thousands(model.intermediate_size));
+        form::fact(ui, "Vocabulary", &thousands(model.vocab_size));
+        form::fact(ui, "Longest input", &format!("{} tokens", thousands(model.max_position_embeddings)));
     });
-    ui.add_space(SPACE[0]);
-    form::fact(ui, "Feed-forward size", &thousands(model.intermediate_size));
-    form::fact(ui, "Vocabulary", &thousands(model.vocab_size));
-    form::fact(ui, "Longest input", &format!("{} tokens", thousands(model.max_position_embeddings)));
     show_head(ui, &model.head);
-    for note in &model.notes {
-        form::call_out(ui, Tone::Note, note, &[]);
+    if !model.notes.is_empty() {
+        form::call_out(ui, Tone::Note, "What the file has", &model.notes);
     }
     ui.separator();
     form::section(
@@ -91,15 +92,16 @@ fn show_memory(ui: &mut Ui, model: &ModelCard, config: &RunConfig, adapter: Opti
         (colours.positive, "Trained numbers and optimizer", memory.trained),
         (colours.zero, "Activations", memory.activations),
     ];
-    for (colour, name, n_bytes) in parts {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new("■").color(colour));
-            form::fact(ui, name, &bytes(n_bytes));
-        });
-    }
-    form::fact(ui, "In all", &bytes(memory.total()));
+    form::tight(ui, |ui| {
+        for (colour, name, n_bytes) in parts {
+            form::marked_fact(ui, Some(colour), name, &bytes(n_bytes));
+        }
+        form::fact(ui, "In all", &bytes(memory.total()));
+        if let Some(adapter) = adapter {
+            form::fact(ui, "Largest buffer of the adapter", &bytes(adapter.max_buffer_bytes));
+        }
+    });
     let Some(adapter) = adapter else { return };
-    form::fact(ui, "Largest buffer of the adapter", &bytes(adapter.max_buffer_bytes));
     if memory.total() > adapter.max_buffer_bytes {
         let title = format!("This may not fit on {}", adapter.name);
         let text = "The adapter promises less for a single buffer, and what is left for all of them is not told. \

@@ -66,6 +66,17 @@ pub fn unknown_files(files: &[FileRef]) -> Vec<String> {
     unknown.map(|file| format!("{}: {}", file.name, what_is_wrong(&file.name))).collect()
 }
 
+/// What is wrong with files that were chosen for a model and hold nothing of one.
+#[must_use]
+pub fn no_model(files: &[FileRef]) -> Vec<String> {
+    let line = |file: &FileRef| match is_data_file(&file.name) || is_settings_file(&file.name) {
+        true => format!("{}: not a file of a model", file.name),
+        false => format!("{}: {}", file.name, what_is_wrong(&file.name)),
+    };
+    let needed = "A model needs config.json, model.safetensors, and tokenizer.json or vocab.txt.";
+    files.iter().map(line).chain([needed.to_owned()]).collect()
+}
+
 fn what_is_wrong(name: &str) -> &'static str {
     let name = name.to_ascii_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);

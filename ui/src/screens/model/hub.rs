@@ -34,7 +34,7 @@ impl HubForm {
             }
             ui.add_space(SPACE[0]);
             let ready = problem.is_none() && !running;
-            let pressed = ui.add_enabled_ui(ready, |ui| form::button(ui, "Download")).inner.clicked();
+            let pressed = form::button_if(ui, ready, "Download").clicked();
             if pressed {
                 actions.push(self.action(self.id.trim()));
             }

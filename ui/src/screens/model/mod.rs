@@ -15,7 +15,7 @@ use egui::Ui;
 
 use crate::{
     shell::{Action, FileInput, Purpose},
-    state::AppState,
+    state::{AppState, Screen},
     widgets::{
         self,
         form::{self, Tone},
@@ -48,18 +48,28 @@ impl ModelScreen {
             let (folder, model) = model_files(&files);
             let wanted = purpose == Purpose::Model || purpose == Purpose::Dropped && !model.is_empty();
             if !wanted {
-                if purpose == Purpose::Dropped {
-                    self.unknown = unknown_files(&files);
+                let unknown = unknown_files(&files);
+                if purpose == Purpose::Dropped && unknown.len() == files.len() {
+                    self.unknown = unknown;
+                    state.screen = Screen::Model;
                 }
                 rest.push((purpose, name, files));
                 continue;
             }
-            self.unknown = if model.is_empty() { unknown_files(&files) } else { Vec::new() };
+            if model.is_empty() {
+                self.unknown = files::no_model(&files);
+                continue;
+            }
+            self.unknown.clear();
+            // Half a folder is sent all the same: the engine says what is missing.
             let name = [name, folder].into_iter().find(|name| !name.is_empty());
-            // Even files that make no model are sent: the engine says what is missing.
             let name = name.unwrap_or_else(|| "local model".to_owned());
             let inputs = model.into_iter().map(FileInput::Held).collect();
             load(state, actions, name, inputs);
+            // A download may end while another screen is looked at; a drop is meant for now.
+            if purpose == Purpose::Dropped {
+                state.screen = Screen::Model;
+            }
             // The same drop may hold data, too.
             let others: Vec<_> = files.into_iter().filter(|file| !is_model_file(&file.name)).collect();
             if purpose == Purpose::Dropped && others.iter().any(|file| is_data_file(&file.name)) {
@@ -118,7 +128,7 @@ fn show_local(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             "Ready at once: trained on simple English, made for trying things out.",
         );
         let used = state.model.as_ref().is_some_and(|model| model.embedded);
-        if ui.add_enabled_ui(!used, |ui| form::button(ui, "Use built-in model")).inner.clicked() {
+        if form::button_if(ui, !used, "Use built-in model").clicked() {
             load(state, actions, String::new(), Vec::new());
         }
         form::section(

@@ -2,7 +2,7 @@
 
 use dsee_core::report::{RunReport, smooth};
 use egui::{Color32, Grid, RichText, ScrollArea, Ui};
-use egui_plot::{Legend, Line, LineStyle, Plot, PlotPoints};
+use egui_plot::{Corner, Legend, Line, LineStyle, Plot, PlotPoints};
 
 use super::entries::{Entry, setting};
 use crate::{
@@ -22,11 +22,11 @@ pub(super) fn show(ui: &mut Ui, chosen: &[Entry<'_>]) {
     form::columns(ui, 2, |columns| {
         let last = columns.len() - 1;
         widgets::card(&mut columns[0], "Training loss, smoothed", |ui| {
-            curves(ui, "losses", chosen, &names, loss_curve);
+            curves(ui, Corner::RightTop, chosen, &names, loss_curve);
         });
         let metric = chosen.iter().find_map(|entry| metric_name(entry.report)).unwrap_or("metric");
         widgets::card(&mut columns[last], &format!("Validation {metric}"), |ui| {
-            curves(ui, "metrics", chosen, &names, |report| metric_curve(report, metric));
+            curves(ui, Corner::RightBottom, chosen, &names, |report| metric_curve(report, metric));
         });
     });
     differences(ui, chosen, &names);
@@ -59,16 +59,16 @@ fn metric_curve(report: &RunReport, metric: &str) -> Vec<[f64; 2]> {
     points.map(|point| [point.step as f64, point.value]).collect()
 }
 
-/// One line for each run, different in colour and in dash.
+/// One line for each run, different in colour and in dash; the names stand in the corner that the curves leave free.
 fn curves(
     ui: &mut Ui,
-    id: &str,
+    corner: Corner,
     chosen: &[Entry<'_>],
     names: &[String],
     curve: impl Fn(&RunReport) -> Vec<[f64; 2]>,
 ) {
     let looks = looks(ui);
-    let plot = Plot::new(id.to_owned())
+    let plot = Plot::new(format!("curves {corner:?}"))
         .height(HEIGHT)
         .allow_scroll(false)
         .allow_zoom(false)
@@ -76,7 +76,7 @@ fn curves(
         .allow_boxed_zoom(false)
         .show_background(false)
         .x_axis_label("step")
-        .legend(Legend::default().background_alpha(0.85));
+        .legend(Legend::default().position(corner).background_alpha(0.85));
     plot.show(ui, |plot| {
         for (i, (entry, name)) in chosen.iter().zip(names).enumerate() {
             let (colour, style) = looks[i % looks.len()];
@@ -104,7 +104,8 @@ fn differences(ui: &mut Ui, chosen: &[Entry<'_>], names: &[String]) {
     let mut settings: Vec<&str> = Vec::new();
     for entry in chosen {
         for setting in &entry.report.settings {
-            if !settings.contains(&setting.name.as_str()) {
+            // Runs stand under their names already.
+            if setting.name != "run_name" && !settings.contains(&setting.name.as_str()) {
                 settings.push(&setting.name);
             }
         }
@@ -136,7 +137,7 @@ fn differences(ui: &mut Ui, chosen: &[Entry<'_>], names: &[String]) {
         };
         if !equal.is_empty() {
             egui::CollapsingHeader::new(title).id_salt("equal settings").show_unindented(ui, |ui| {
-                table(ui, "equal", &equal, &chosen[..1], &[], |text| RichText::new(text));
+                table(ui, "equal", &equal, &chosen[..1], &[], RichText::new);
             });
         }
     });
@@ -151,8 +152,8 @@ fn table(
     look: impl Fn(String) -> RichText,
 ) {
     ScrollArea::horizontal().id_salt(id).show(ui, |ui| {
-        Grid::new(id).striped(true).spacing([SPACE[4], SPACE[0]]).show(ui, |ui| {
-            ui.spacing_mut().interact_size.y = 0.0;
+        ui.spacing_mut().interact_size.y = 0.0;
+        Grid::new(id).striped(true).spacing([SPACE[4], SPACE[1]]).show(ui, |ui| {
             if !names.is_empty() {
                 ui.label("");
                 names.iter().for_each(|name| drop(ui.label(RichText::new(name).small().weak())));

@@ -9,7 +9,7 @@ use dsee_core::{
     protocol::{Event, RunEvent},
     source::NamedBytes,
 };
-use egui::{Frame, Grid, RichText, Stroke, Ui};
+use egui::{Frame, Grid, RichText, ScrollArea, Stroke, Ui};
 
 use crate::{
     shell::Action,
@@ -66,7 +66,11 @@ impl RunsScreen {
             let mut pressed = None;
             if !all.is_empty() {
                 widgets::card(ui, "", |ui| {
-                    pressed = if form::is_narrow(ui) { self.list(ui, &all) } else { self.table(ui, &all) };
+                    pressed = if form::is_narrow(ui) {
+                        self.list(ui, &all)
+                    } else {
+                        ScrollArea::horizontal().show(ui, |ui| self.table(ui, &all)).inner
+                    };
                 });
             }
             let open =
@@ -105,8 +109,11 @@ impl RunsScreen {
 
     fn table(&self, ui: &mut Ui, all: &[(Key, Entry<'_>)]) -> Option<Press> {
         let mut pressed = None;
-        Grid::new("runs").num_columns(9).striped(true).spacing([SPACE[3], SPACE[1]]).show(ui, |ui| {
-            let names = ["", "Run", "When", "Method", "Tuned", "Pruned", "Retuned", "Trainable", "Time", ""];
+        let metric =
+            all.iter().map(|(_, entry)| Figures::of(entry.report).metric_name).find(|name| name != "metric");
+        let tuned = format!("{}, tuned", metric.as_deref().unwrap_or("metric"));
+        Grid::new("runs").num_columns(10).striped(true).spacing([SPACE[3], SPACE[1]]).show(ui, |ui| {
+            let names = ["", "Run", "When", "Method", &tuned, "pruned", "retuned", "Trainable", "Time", ""];
             for name in names {
                 ui.label(RichText::new(name).small().weak());
             }
@@ -140,15 +147,7 @@ impl RunsScreen {
                     pressed = self.tick(ui, key, entry).or(pressed.take());
                     ui.add(egui::Label::new(RichText::new(&entry.report.title).strong()).truncate());
                 });
-                form::fact(ui, "When", entry.when);
-                form::fact(ui, "Method", &figures.method);
-                for (state, value) in ["tuned", "pruned", "retuned"].iter().zip(&figures.metrics) {
-                    if let Some(value) = value {
-                        form::fact(ui, &format!("{}, {state}", figures.metric_name), value);
-                    }
-                }
-                form::fact(ui, "Trainable", &trainable(&figures));
-                form::fact(ui, "Time", &duration(figures.seconds()));
+                form::tight(ui, |ui| facts(ui, entry, &figures));
                 form::row(ui, |ui| pressed = self.buttons(ui, key, entry).or(pressed.take()));
             });
         }
@@ -187,6 +186,18 @@ impl RunsScreen {
         }
         press
     }
+}
+
+fn facts(ui: &mut Ui, entry: &Entry<'_>, figures: &Figures) {
+    form::fact(ui, "When", entry.when);
+    form::fact(ui, "Method", &figures.method);
+    for (state, value) in ["tuned", "pruned", "retuned"].iter().zip(&figures.metrics) {
+        if let Some(value) = value {
+            form::fact(ui, &format!("{}, {state}", figures.metric_name), value);
+        }
+    }
+    form::fact(ui, "Trainable", &trainable(figures));
+    form::fact(ui, "Time", &duration(figures.seconds()));
 }
 
 fn trainable(figures: &Figures) -> String {

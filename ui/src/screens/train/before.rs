@@ -35,13 +35,15 @@ pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<A
             ui.label("The settings cannot be used as they are: the Method screen says what to correct.");
         }
         ui.add_space(SPACE[2]);
-        ui.horizontal_wrapped(|ui| {
+        let layout =
+            if narrow { Layout::top_down(Align::Center) } else { Layout::left_to_right(Align::Center) };
+        ui.with_layout(layout, |ui| {
             let button = primary_button(ui, "▶ Start training").min_size(vec2(TARGET * 4.5, TARGET * 1.2));
             if ui.add_enabled(state.can_start(), button).clicked() {
                 state.start(actions);
             }
             let hint = waits(state, narrow);
-            ui.label(RichText::new(hint).weak());
+            ui.add(egui::Label::new(RichText::new(hint).weak()).wrap());
         });
     });
     card(ui, "You could try", |ui| try_these(ui, state));
@@ -78,7 +80,7 @@ fn plan(state: &AppState, config: &RunConfig) -> Vec<(&'static str, String)> {
         let (n, all) = (model.n_trainable(config), model.n_parameters.max(1));
         format!("{} numbers ({} of the model)", thousands(n), percent(n as f64 / all as f64))
     });
-    let numbers = numbers.unwrap_or_else(|| "A small update".to_owned());
+    let numbers = numbers.unwrap_or_else(|| "A few numbers".to_owned());
     let tune = match config.method {
         Method::Dsee => format!(
             "{numbers} learn beside the frozen weights: rank {} plus {} sparse entries in each adapted matrix.",

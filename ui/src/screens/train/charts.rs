@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Heights in points: loss, metric, and the two small ones.
-const HEIGHTS: [f32; 3] = [172.0, 104.0, 128.0];
+const HEIGHTS: [f32; 3] = [156.0, 96.0, 122.0];
 
 /// Draws all four.
 pub fn show(ui: &mut Ui, series: &Series, run: &RunView, narrow: bool) {
@@ -37,6 +37,7 @@ pub fn show(ui: &mut Ui, series: &Series, run: &RunView, narrow: bool) {
 fn large(ui: &mut Ui, series: &Series, run: &RunView) {
     let colours = colours(ui);
     ui.spacing_mut().item_spacing.y = SPACE[0];
+    ui.spacing_mut().interact_size.y = 0.0;
     key(
         ui,
         "Training loss",
@@ -50,7 +51,7 @@ fn large(ui: &mut Ui, series: &Series, run: &RunView) {
         }
     });
     let name = if series.metric_name.is_empty() { "accuracy" } else { &series.metric_name };
-    let best = ("best of its phase, kept", Sign::Diamond(colours.warning));
+    let best = ("best, kept", Sign::Diamond(colours.warning));
     key(ui, &format!("Validation {name}"), &[("measured", Sign::Dot(colours.good)), best]);
     let (low, high) = metric_axis(series);
     let unit = if high == 1.0 { share } else { number };
@@ -68,11 +69,12 @@ fn large(ui: &mut Ui, series: &Series, run: &RunView) {
 fn small(ui: &mut Ui, series: &Series) {
     let colours = colours(ui);
     ui.spacing_mut().item_spacing.y = SPACE[0];
+    ui.spacing_mut().interact_size.y = 0.0;
     for (name, values) in [("Learning rate", &series.learning_rate), ("Gradient norm", &series.grad_norm)] {
         key(ui, name, &[]);
         plot(ui, name, series, HEIGHTS[2], number).include_y(0.0).show(ui, |plot| {
             phases(plot, &series.bands, &colours, false);
-            plot.line(line(name, values, colours.text, 1.5));
+            plot.line(line(name, values, colours.text, 1.0));
         });
     }
 }
@@ -187,7 +189,6 @@ enum Sign {
 /// The title of a plot, and what its lines are.
 fn key(ui: &mut Ui, title: &str, entries: &[(&str, Sign)]) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().interact_size.y = 0.0;
         ui.label(RichText::new(title).size(TYPE[1]).strong());
         for (name, sign) in entries {
             ui.add_space(SPACE[0]);

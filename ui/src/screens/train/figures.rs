@@ -21,6 +21,8 @@ pub fn show(ui: &mut Ui, run: &RunView, narrow: bool) {
     let figures = figures(run);
     card(ui, "", |ui| {
         if narrow {
+            // The number of steps says what the number of epochs says.
+            let figures: Vec<_> = figures.into_iter().filter(|(name, _)| name != "Epoch").collect();
             let width = (ui.available_width() - SPACE[2]) / 2.0;
             Grid::new("figures").num_columns(2).min_col_width(width).spacing([SPACE[2], SPACE[1]]).show(
                 ui,

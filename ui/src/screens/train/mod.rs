@@ -55,7 +55,7 @@ impl TrainScreen {
         self.series.update(id, run);
         figures::show(ui, run, narrow);
         charts::show(ui, &self.series, run, narrow);
-        card(ui, "What each phase did", |ui| table::show(ui, run, narrow));
+        card(ui, "", |ui| table::show(ui, run, narrow));
         for warning in &run.report.warnings {
             ui.label(RichText::new(format!("⚠ {warning}")).weak());
         }

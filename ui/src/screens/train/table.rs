@@ -10,9 +10,15 @@ use crate::{
     widgets::numbers::{duration, percent, short, thousands},
 };
 
+/// What the table tells.
+const TITLE: &str = "What each phase did";
+
 /// Draws it: as a table where there is room, else one phase below the other.
 pub fn show(ui: &mut Ui, run: &RunView, narrow: bool) {
     let rows = &run.report.phase_rows;
+    if rows.is_empty() || narrow {
+        ui.label(RichText::new(TITLE).strong());
+    }
     if rows.is_empty() {
         ui.label(RichText::new("The first row comes when the first phase ends.").weak());
         return;
@@ -34,12 +40,12 @@ pub fn show(ui: &mut Ui, run: &RunView, narrow: bool) {
 }
 
 fn table(ui: &mut Ui, run: &RunView, names: &[String; 6]) {
+    ui.spacing_mut().interact_size.y = 0.0;
     let columns = names.len() as f32;
     let width = (ui.available_width() - 240.0 - columns * SPACE[2]) / columns;
-    let grid = Grid::new("phases").num_columns(1 + names.len()).striped(true).spacing([SPACE[2], SPACE[1]]);
+    let grid = Grid::new("phases").num_columns(1 + names.len()).spacing([SPACE[2], SPACE[0] + 2.0]);
     grid.min_col_width(width.max(60.0)).show(ui, |ui| {
-        ui.spacing_mut().interact_size.y = 0.0;
-        ui.label("");
+        ui.label(RichText::new(TITLE).strong());
         for name in names {
             right(ui, RichText::new(name).small().weak());
         }
