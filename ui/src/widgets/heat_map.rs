@@ -109,7 +109,7 @@ impl HeatMap {
 
     /// Rings around entries, where they are large enough for that.
     pub fn ring(&self, ui: &Ui, rect: Rect, positions: &[u32], colour: Color32) {
-        if rect.width() < 5.0 * self.cols as f32 {
+        if rect.width() < 4.0 * self.cols as f32 {
             return;
         }
         for &i in positions {

@@ -126,7 +126,10 @@ impl SwitchHeads {
         if ui.available_width() < NARROW * 0.75 {
             for (i, sentence) in SENTENCES.iter().enumerate() {
                 ui.label(*sentence);
-                ui.horizontal_wrapped(|ui| self.verdicts(ui, before.get(i), after.get(i)));
+                ui.horizontal_wrapped(|ui| {
+                    ui.label(RichText::new("before, now:").small().weak());
+                    self.verdicts(ui, before.get(i), after.get(i));
+                });
                 ui.separator();
             }
             return;
@@ -174,11 +177,11 @@ impl SwitchHeads {
         let (n_layers, n_heads) = Self::sizes(state);
         ui.add_space(SPACE[0]);
         ui.label(RichText::new("Verdicts that turned round, so far").strong());
-        egui::Grid::new("tried").spacing(vec2(SPACE[3], SPACE[0])).striped(true).show(ui, |ui| {
+        egui::Grid::new("tried").spacing(vec2(SPACE[1], SPACE[0])).striped(true).show(ui, |ui| {
             ui.label("");
             (0..n_heads)
                 .for_each(|head| drop(ui.label(RichText::new(format!("head {head}")).small().weak())));
-            ui.label(RichText::new("all heads").small().weak());
+            ui.label(RichText::new("all").small().weak());
             ui.end_row();
             for layer in 0..n_layers {
                 ui.label(format!("layer {layer}"));
@@ -294,10 +297,11 @@ impl Lesson for SwitchHeads {
                     self.note(predicted, position);
                 }
             }
-            Event::Rejected { command: Command::Predict { request, .. }, problems } => {
-                if self.pending.take_if(|(pending, _)| pending == request).is_some() {
-                    self.problem = problems.first().map(|problem| problem.text.clone());
-                }
+            Event::Rejected { command: Command::Predict { request, .. }, problems }
+                if self.pending.is_some_and(|(pending, _)| pending == *request) =>
+            {
+                self.pending = None;
+                self.problem = problems.first().map(|problem| problem.text.clone());
             }
             Event::Failed(_) => self.pending = None,
             Event::ModelLoaded(_) => (self.pending, self.of) = (None, None),

@@ -47,13 +47,7 @@ pub struct LessonsScreen {
 impl Default for LessonsScreen {
     fn default() -> Self {
         Self {
-            lessons: [
-                Box::<low_rank::LowRank>::default(),
-                Box::<sweeps::SweepBySweep>::default(),
-                Box::<budget::BudgetGame>::default(),
-                Box::<prune::PruneAndRetune>::default(),
-                Box::<heads::SwitchHeads>::default(),
-            ],
+            lessons: lessons(),
             open: 0,
             step: 0,
             transport: Transport::default(),
@@ -61,6 +55,17 @@ impl Default for LessonsScreen {
             written: None,
         }
     }
+}
+
+/// All lessons, each at its start.
+fn lessons() -> [Box<dyn Lesson>; 5] {
+    [
+        Box::new(low_rank::LowRank::default()),
+        Box::new(sweeps::SweepBySweep::default()),
+        Box::new(budget::BudgetGame::default()),
+        Box::new(prune::PruneAndRetune::default()),
+        Box::new(heads::SwitchHeads::default()),
+    ]
 }
 
 impl LessonsScreen {

@@ -75,7 +75,7 @@ impl PruneAndRetune {
         };
         let looks = [
             (colours.accent, LineStyle::Solid, MarkerShape::Circle),
-            (colours.negative, LineStyle::dashed_dense(), MarkerShape::Down),
+            (colours.positive, LineStyle::dashed_dense(), MarkerShape::Down),
             (colours.good, LineStyle::Solid, MarkerShape::Diamond),
         ];
         let response = plot(ui, "tries", "weights set to zero, %", "accuracy, %")
@@ -177,7 +177,8 @@ impl Lesson for PruneAndRetune {
 
     fn read(&mut self, key: &str, value: &str) {
         if key == "sparsity"
-            && let Some(x) = value.parse().ok().filter(|x: &usize| (10..=90).contains(x) && x % 10 == 0)
+            && let Some(x) =
+                value.parse().ok().filter(|x: &usize| (10..=90).contains(x) && x.is_multiple_of(10))
         {
             self.sparsity = x;
         }

@@ -94,13 +94,17 @@ impl Lesson for SweepBySweep {
             ("new in Ω", picture.n_new.to_string()),
             ("error", percent(picture.split.error)),
         ];
-        stats(ui, &numbers, |ui| parts.1.legend(ui));
+        let mut is_new_wanted = false;
+        stats(ui, &numbers, |ui| {
+            parts.1.legend(ui);
+            is_new_wanted = scene.shows("matrix") && ui.button("New matrix").clicked();
+        });
         let colours = colours(ui);
         let rings: [(Vec<u32>, Color32); 2] = [(found, colours.good), (wrong, colours.error)];
         parts.1.show(ui, &rings);
         self.parts = Some(parts);
         self.draw_plot(ui);
-        if scene.shows("matrix") && ui.button("Another matrix").clicked() {
+        if is_new_wanted {
             *self = Self { seed: self.seed % 9 + 1, ..Self::default() };
         }
     }

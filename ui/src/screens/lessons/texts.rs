@@ -35,7 +35,7 @@ pub const SWEEPS: Text = Text {
         "Press Play, or drag the sweep. At a low rank much of the smooth part is still left over, so some entries of S are \
          wrong. When a rank has nothing more to gain, the rank grows, and the mistakes are given up.",
         "The positions that S has at the end are Ω. In a real run this is done once for every matrix, before tuning. The \
-         positions then stay fixed, and only the numbers on them are trained. Try another matrix: is every spike \
+         positions then stay fixed, and only the numbers on them are trained. Press New matrix: is every spike \
          always found?",
     ],
 };

@@ -11,7 +11,7 @@ use dsee_core::{
     protocol::{Command, DataCard, Event, ModelCard, Predicted, TextInput},
     source::NamedBytes,
 };
-use egui::{Button, CollapsingHeader, Key, RichText, TextEdit, Ui, vec2};
+use egui::{Align, Button, CollapsingHeader, Key, Layout, RichText, TextEdit, Ui, vec2};
 
 use crate::{
     shell::Action,
@@ -197,20 +197,25 @@ impl TryItScreen {
             });
             return;
         };
-        let mut pressed = None;
-        let n_columns = if ui.available_width() < NARROW { 1 } else { 2 };
-        ui.columns(n_columns, |columns| {
-            card(&mut columns[0], "Confusion matrix", |ui| {
+        let left = |ui: &mut Ui, judge: &mut dyn FnMut(&mut Ui, &str)| {
+            card(ui, "Confusion matrix", |ui| {
                 quality::confusion(ui, &quality);
                 ui.add_space(SPACE[1]);
                 ui.horizontal(|ui| judge(ui, "Judge again"));
             });
-            let ui = &mut columns[n_columns - 1];
-            if n_columns == 1 {
-                ui.add_space(SPACE[2]);
-            }
-            card(ui, "Worst mistakes", |ui| pressed = quality::mistakes(ui, &quality.mistakes));
-        });
+        };
+        let right = |ui: &mut Ui| card(ui, "Worst mistakes", |ui| quality::mistakes(ui, &quality.mistakes));
+        let pressed = if ui.available_width() < NARROW {
+            left(ui, &mut judge);
+            right(ui)
+        } else {
+            // Columns would stretch every line of text; plain layouts inside them do not.
+            let layout = Layout::top_down(Align::Min);
+            ui.columns_const(|[a, b]| {
+                a.with_layout(layout, |ui| left(ui, &mut judge));
+                b.with_layout(layout, right).inner
+            })
+        };
         if let Some(input) = pressed {
             self.text = input.text;
             self.pair = input.text_pair.unwrap_or_default();
