@@ -17,6 +17,22 @@ pub enum Remedy {
     SmallerBatch,
 }
 
+    /// The changed settings, with the names of the model and the data that are loaded.
+    #[must_use]
+    pub fn all_settings(&self) -> Settings {
+        let mut all = self.settings.clone();
+        let mut name = |field: &str, value: Option<&String>| {
+            if let Some(value) = value {
+                all.insert(field.to_owned(), value.clone());
+            }
+        };
+        name("model", self.model.as_ref().filter(|model| !model.embedded).map(|model| &model.name));
+        let data = self.data.as_ref().filter(|data| !data.embedded);
+        name("train_file", data.map(|data| &data.name));
+        name("validation_file", data.and_then(|data| data.validation_name.as_ref()));
+        all
+    }
+
 impl AppState {
     /// The checked settings of the next run.
     ///
@@ -24,7 +40,7 @@ impl AppState {
     /// Everything that is wrong with them.
     pub fn run_config(&self) -> Result<RunConfig, Vec<FieldError>> {
         let mut draft = RunConfigDraft::default();
-        self.settings.iter().for_each(|(name, value)| draft.set(name, value));
+        self.all_settings().iter().for_each(|(name, value)| draft.set(name, value));
         let config = draft.check()?;
         match &self.model {
             Some(model) => config.check_against(&model.facts()).map(|()| config),
@@ -47,7 +63,7 @@ impl AppState {
     /// Starts a run with the settings, or shows what is wrong with them.
     pub fn start(&mut self, actions: &mut Vec<Action>) {
         let run = self.next_number();
-        let command = Command::Start { run, settings: self.settings.clone(), paused: false };
+        let command = Command::Start { run, settings: self.all_settings(), paused: false };
         match self.run_config() {
             Ok(config) => {
                 self.begin(run, RunView::begin(&config));

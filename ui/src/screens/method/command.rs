@@ -22,26 +22,10 @@ pub fn draft(settings: &Settings) -> RunConfigDraft {
     settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
 }
 
-/// The settings the user has changed, and the names of the files in use.
-#[must_use]
-pub fn all_settings(state: &AppState) -> Settings {
-    let mut all = state.settings.clone();
-    let mut name = |field: &str, value: Option<&String>| {
-        if let Some(value) = value {
-            all.insert(field.to_owned(), value.clone());
-        }
-    };
-    name("model", state.model.as_ref().filter(|model| !model.embedded).map(|model| &model.name));
-    let data = state.data.as_ref().filter(|data| !data.embedded);
-    name("train_file", data.map(|data| &data.name));
-    name("validation_file", data.and_then(|data| data.validation_name.as_ref()));
-    all
-}
-
 /// The `dsee train` line that makes the same run, for a shell.
 #[must_use]
 pub fn command_line(state: &AppState) -> String {
-    let all = all_settings(state);
+    let all = state.all_settings();
     let mut line = "dsee train".to_owned();
     for field in FIELDS {
         if let Some(value) = all.get(field.name) {
@@ -63,7 +47,7 @@ fn quoted(value: &str) -> String {
 
 /// The text of a `run.toml` with the settings that differ from their defaults, or what is wrong with them.
 pub fn run_toml(state: &AppState) -> String {
-    let all = all_settings(state);
+    let all = state.all_settings();
     let mut table = toml::Table::new();
     for field in FIELDS {
         if let Some(value) = all.get(field.name) {

@@ -122,7 +122,7 @@ impl MethodScreen {
 
 /// A setting that another screen chooses.
 fn show_file_setting(ui: &mut Ui, field: &FieldSpec, state: &mut AppState) {
-    let value = command::all_settings(state).remove(field.name);
+    let value = state.all_settings().remove(field.name);
     let (screen, place) =
         if field.name == "model" { (Screen::Model, "Model") } else { (Screen::Data, "Data") };
     let none = if field.name == "validation_file" { "held out of the training file" } else { "built in" };

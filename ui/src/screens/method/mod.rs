@@ -6,7 +6,7 @@ mod fields;
 mod presets;
 mod summary;
 
-pub use command::{all_settings, command_line};
+pub use command::command_line;
 
 use dsee_core::{
     config::{FIELDS, FieldError, FieldSpec, RunConfigDraft},
