@@ -8,30 +8,16 @@ use egui::{RichText, Ui, vec2};
 use super::{
     class_run::ClassRun,
     lesson::{Drive, Lesson, Scene, parse},
+    switching::{SENTENCES, Verdicts, flips, switched_off},
     texts::{HEADS, Text},
 };
 use crate::{
-    screens::try_it::{HeadsOff, in_order, winner},
+    screens::try_it::{in_order, winner},
     shell::Action,
     state::{Activity, AppState},
     theme::{NARROW, SPACE, colours},
     widgets::primary,
 };
-
-/// One sentence of most constructions, all in the words of the built-in set.
-const SENTENCES: [&str; 8] = [
-    "The soup was really fresh.",
-    "The soup was anything but fresh.",
-    "The plot was dull, but the acting saved it.",
-    "The acting was superb, although the plot was dull.",
-    "Nobody could say that the room was not spotless.",
-    "The old one was better than this phone.",
-    "Neither the soup nor the bread was stale.",
-    "My sister found the room dirty, while I found it spotless.",
-];
-
-/// The verdicts on all sentences: class and its probability.
-type Verdicts = Vec<(usize, f64)>;
 
 /// The lesson's state.
 #[derive(Default)]
@@ -47,27 +33,6 @@ pub struct SwitchHeads {
     /// The request under way and its position.
     pending: Option<(u64, usize)>,
     problem: Option<String>,
-}
-
-/// What is switched off at a position, in words and as the engine wants it.
-fn switched_off(position: usize, n_layers: usize, n_heads: usize) -> (String, HeadsOff) {
-    let n_single = n_layers * n_heads;
-    match position {
-        0 => ("all heads on".to_owned(), HeadsOff::new()),
-        p if p <= n_single => {
-            let (layer, head) = ((p - 1) / n_heads, (p - 1) % n_heads);
-            (format!("layer {layer}, head {head} off"), HeadsOff::from([(layer, vec![head])]))
-        }
-        p => {
-            let layer = (p - 1 - n_single).min(n_layers.saturating_sub(1));
-            (format!("all of layer {layer} off"), HeadsOff::from([(layer, (0..n_heads).collect())]))
-        }
-    }
-}
-
-/// How many verdicts differ.
-fn flips(a: &Verdicts, b: &Verdicts) -> usize {
-    a.iter().zip(b).filter(|(a, b)| a.0 != b.0).count()
 }
 
 impl SwitchHeads {
@@ -307,29 +272,5 @@ impl Lesson for SwitchHeads {
             Event::ModelLoaded(_) => (self.pending, self.of) = (None, None),
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_run_through_heads_and_then_layers() {
-        let names = [0, 1, 4, 5, 8, 9, 10].map(|p| switched_off(p, 2, 4).0);
-        assert_eq!(
-            names,
-            [
-                "all heads on",
-                "layer 0, head 0 off",
-                "layer 0, head 3 off",
-                "layer 1, head 0 off",
-                "layer 1, head 3 off",
-                "all of layer 0 off",
-                "all of layer 1 off"
-            ]
-        );
-        assert_eq!(switched_off(10, 2, 4).1, HeadsOff::from([(1, vec![0, 1, 2, 3])]));
-        assert_eq!(flips(&vec![(0, 0.9), (1, 0.8)], &vec![(1, 0.6), (1, 0.5)]), 1);
     }
 }

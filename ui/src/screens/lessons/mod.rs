@@ -8,6 +8,7 @@ mod low_rank;
 mod pictures;
 mod prune;
 mod sweeps;
+mod switching;
 mod texts;
 mod transport;
 
