@@ -12,7 +12,7 @@ pub const TARGET_MS: f64 = 50.0;
 
 /// Operations that one invocation of a kernel other than a product is taken for. Generous: such kernels are limited by
 /// memory.
-const FLOP_PER_INVOCATION: f64 = 256.0;
+const FLOP_PER_INVOCATION: f64 = 128.0;
 /// Invocations of a workgroup of such a kernel.
 const INVOCATIONS: f64 = 64.0;
 

@@ -30,7 +30,7 @@ pub fn activation_backward(
 ) {
     let constants = [("ACTIVATION", kind.into()), ("ACCUMULATE", accumulate.into())];
     let params = [("len", len.into())];
-    tape.dispatch(&ACTIVATION_BACKWARD, &constants, &params, &[pre, dy, d_pre], super::elementwise(len));
+    tape.dispatch(&ACTIVATION_BACKWARD, &constants, &params, &[pre, dy, d_pre], super::by_fours(len));
 }
 
 fn reference(call: &mut ReferenceCall<'_>) {

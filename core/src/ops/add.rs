@@ -20,7 +20,7 @@ pub static ADD: Kernel = Kernel {
 /// Adds `scale · x` to `y`, both of `len` elements.
 pub fn add_in_place(tape: &mut Tape, x: &Slice, y: &Slice, len: Extent, scale: f32) {
     let params = [("len", len.into()), ("scale", scale.into())];
-    tape.dispatch(&ADD, &[], &params, &[x, y], super::elementwise(len));
+    tape.dispatch(&ADD, &[], &params, &[x, y], super::by_fours(len));
 }
 
 fn reference(call: &mut ReferenceCall<'_>) {

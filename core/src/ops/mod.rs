@@ -66,3 +66,10 @@ pub fn reduction_workgroup(kind: crate::gpu::AdapterKind) -> u32 {
 pub fn elementwise(items: crate::gpu::Extent) -> crate::gpu::Grid {
     crate::gpu::Grid::Linear { items, per_workgroup: 64 }
 }
+
+/// A grid of one invocation per four elements, for kernels with 64 invocations to a workgroup. They handle whole groups of
+/// four: slices begin at multiples of 64 elements, so what lies behind the last element belongs to nobody else.
+#[must_use]
+pub fn by_fours(items: crate::gpu::Extent) -> crate::gpu::Grid {
+    crate::gpu::Grid::Linear { items, per_workgroup: 256 }
+}
