@@ -1,6 +1,7 @@
 //! `--model organisation/name`: fetched from a hub on this machine, kept, and used without it.
 
-#[path = "cli_support/mod.rs"]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod cli_support;
 #[path = "cli_support/hub_server.rs"]
 mod hub_server;

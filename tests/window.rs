@@ -1,6 +1,7 @@
 //! The window from outside: opened on a display in memory, photographed by itself, and refused where there is none.
 
-#[path = "cli_support/mod.rs"]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod cli_support;
 
 use cli_support::{Workplace, dsee};
