@@ -57,8 +57,8 @@ function answerHub(hub, path, request, response) {
   if (!cut) return response.end(bytes.subarray(start, end));
   const stop = start + Math.floor((end - start) * hub.cutAt);
   hub.cutAt = null;
-  // Ended, not reset: what was written still arrives.
-  response.write(bytes.subarray(start, stop), () => request.socket.end());
+  // Browsers drop what has come but was not read yet when a connection breaks: the page has time to read it here.
+  response.write(bytes.subarray(start, stop), () => setTimeout(() => request.socket.end(), 2000));
 }
 
 function refuse(response, headers = {}) {
