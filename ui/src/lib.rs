@@ -42,7 +42,10 @@ impl Studio {
         // A new engine knows nothing yet, and data are read with the tokenizer of their model.
         match event {
             Event::Ready { .. } => self.pending.push(self.state.sources.load_model()),
-            Event::ModelLoaded(_) => self.pending.push(self.state.sources.load_data(&self.state.settings)),
+            Event::ModelLoaded(_) if !self.state.sources.take_resuming() => {
+                self.pending.push(self.state.sources.load_data(&self.state.settings));
+            }
+            Event::Rejected { .. } | Event::Failed(_) => drop(self.state.sources.take_resuming()),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use dsee_core::protocol::{Command, Event, Problem};
 use dsee_ui::state::Screen;
 use egui::Theme;
 use egui_kittest::kittest::Queryable;
-use looking::{answer_inspect, at, head_scores, pictures};
+use looking::{answer_inspect, at, head_scores};
 use support::{Window, harness};
 
 fn n_inspects(window: &Window) -> usize {
@@ -91,22 +91,4 @@ fn removed_heads_are_told() {
     let mut harness = harness(at(window, Screen::Inspect), [1100.0, 2400.0], Theme::Dark);
     harness.run_ok();
     harness.get_by_label_contains("Layer 0: head 0: 0.0800 (removed), head 1: 0.819");
-}
-
-#[test]
-#[ignore = "writes pictures"]
-fn shots() {
-    let with_heads = || {
-        let mut window = Window::finished();
-        let run = window.studio.state.current.unwrap();
-        window.tell_run(run, head_scores());
-        at(window, Screen::Inspect)
-    };
-    pictures("inspect", with_heads, |harness| answer_inspect(harness.state_mut()));
-    pictures("inspect-tall", with_heads, |harness| {
-        let width = harness.ctx.content_rect().width();
-        harness.set_size(egui::vec2(width, if width > 700.0 { 1900.0 } else { 2900.0 }));
-        answer_inspect(harness.state_mut());
-    });
-    pictures("inspect-empty", || at(Window::told(&[]), Screen::Inspect), |_| {});
 }

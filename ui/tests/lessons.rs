@@ -3,7 +3,7 @@
 mod looking;
 mod support;
 
-use dsee_core::protocol::{Command, RunEvent};
+use dsee_core::protocol::Command;
 use dsee_ui::{
     Notice,
     screens::lessons::{CONTROLS, LessonsScreen},
@@ -11,7 +11,7 @@ use dsee_ui::{
 };
 use egui::Theme;
 use egui_kittest::{Harness, kittest::Queryable};
-use looking::{answer_predict, at, newest, pictures};
+use looking::{answer_predict, at, newest};
 use support::{Window, after_tuning, harness, ready, tuning_until};
 
 const SIZE: [f32; 2] = [1280.0, 1400.0];
@@ -206,40 +206,4 @@ fn without_a_tuned_model_the_heads_lesson_offers_a_run() {
         matches!(newest, [Command::LoadModel { .. }, Command::LoadData { .. }, Command::Start { .. }]),
         "the built-in model and sentences come first: {newest:?}"
     );
-}
-
-#[test]
-#[ignore = "writes pictures"]
-fn shots() {
-    let lesson = |link: &'static str| {
-        move || {
-            let mut window = at(Window::ready(), Screen::Lessons);
-            window.studio.notice(Notice::Link(format!("#lesson={link}")));
-            window
-        }
-    };
-    pictures("lesson1", lesson("lesson%3D1%26step%3D3%26rank%3D3%26entries%3D8"), |_| {});
-    pictures("lesson2", lesson("lesson%3D2%26step%3D2%26sweep%3D9"), |_| {});
-    pictures("lesson3", lesson("lesson%3D3%26step%3D2%26rank%3D1"), |_| {});
-    pictures("lesson4", lesson("lesson%3D4%26sparsity%3D50"), |harness| {
-        harness.get_by_label("Play").click();
-        harness.run_ok();
-        let run = harness.state().studio.state.current.unwrap();
-        let events: Vec<RunEvent> =
-            tuning_until(support::TUNE_STEPS).into_iter().chain(after_tuning()).collect();
-        events.into_iter().for_each(|event| harness.state_mut().tell_run(run, event));
-    });
-    let heads = || {
-        let mut window = at(Window::finished(), Screen::Lessons);
-        window.studio.notice(Notice::Link("#lesson=lesson%3D5".into()));
-        window
-    };
-    pictures("lesson5", heads, |harness| {
-        answer_predict(harness.state_mut(), &[]);
-        harness.run_ok();
-        harness.get_by_label("Step").click();
-        harness.run_ok();
-        answer_predict(harness.state_mut(), &[2, 5]);
-    });
-    pictures("lesson5-first", lesson("lesson%3D5"), |_| {});
 }

@@ -149,7 +149,7 @@ fn deleting_asks_once() {
 #[test]
 fn pictures() {
     shoot("runs-empty", || (RunsScreen::default(), AppState::default()), RunsScreen::show);
-    if let Ok(folder) = std::env::var("DSEE_SHOTS") {
+    if let Ok(folder) = std::env::var("PICTURES") {
         for (width, size) in [("wide", [1280.0, 1100.0]), ("narrow", [390.0, 1900.0])] {
             for (theme, dark) in [("dark", true), ("light", false)] {
                 let mut harness = stage(RunsScreen::default(), full(), RunsScreen::show, size, dark);

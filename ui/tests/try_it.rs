@@ -7,7 +7,7 @@ use dsee_core::protocol::{ClassScores, Command, Event, Predicted, Prediction, Va
 use dsee_ui::state::Screen;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
-use looking::{answer_predict, at, newest, pictures, quality};
+use looking::{answer_predict, at, newest, quality};
 use support::{Window, data_card, harness, model_card, ready};
 
 const SIZE: [f32; 2] = [1100.0, 1600.0];
@@ -111,29 +111,4 @@ fn regression_shows_numbers_and_pairs_have_two_fields() {
     harness.state_mut().studio.event(&answer, &[]);
     harness.run_ok();
     harness.get_by_label("2.71");
-}
-
-#[test]
-#[ignore = "writes pictures"]
-fn shots() {
-    let judged = || {
-        let mut window = Window::finished();
-        let run = window.studio.state.current.unwrap();
-        window.studio.event(&Event::Judged { run, quality: quality() }, &[]);
-        at(window, Screen::TryIt)
-    };
-    let tall = |harness: &mut egui_kittest::Harness<'_, Window>| {
-        let width = harness.ctx.content_rect().width();
-        harness.set_size(egui::vec2(width, if width > 700.0 { 1250.0 } else { 2300.0 }));
-        harness.get_by_label("The plot was dull, but the acting saved it.").click();
-        harness.run_ok();
-        answer_predict(harness.state_mut(), &[]);
-    };
-    pictures("try", judged, |harness| {
-        harness.get_by_label("The plot was dull, but the acting saved it.").click();
-        harness.run_ok();
-        answer_predict(harness.state_mut(), &[]);
-    });
-    pictures("try-tall", judged, tall);
-    pictures("try-first", || at(Window::ready(), Screen::TryIt), |_| {});
 }

@@ -65,7 +65,10 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::demo(&args),
         Task::Test => test::test(),
         Task::Check => test::check(),
-        Task::Setup => setup::adapter().and_then(|()| setup::web_target()).and_then(|()| setup::browser()),
+        Task::Setup => setup::adapter()
+            .and_then(|()| setup::web_target())
+            .and_then(|()| setup::browser())
+            .and_then(|()| setup::display()),
         Task::Web { flags } => web::web(&flags),
         Task::Serve { flags } => web::serve(&flags),
         Task::Bench { flags } => setup::adapter().and_then(|()| demo::dsee("bench", &flags)),

@@ -62,6 +62,18 @@ pub fn browser() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Installs a display without a screen where there is none, for the tests of the window.
+///
+/// # Errors
+/// If it cannot be installed; says the command to run.
+pub fn display() -> anyhow::Result<()> {
+    if !cfg!(target_os = "linux") || is_program("Xvfb") {
+        return Ok(());
+    }
+    println!("installing xvfb, for the tests of the window");
+    install("xvfb")
+}
+
 /// Whether a program can be started by its name.
 fn is_program(name: &str) -> bool {
     let places = std::env::var_os("PATH").unwrap_or_default();

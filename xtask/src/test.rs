@@ -21,7 +21,7 @@ pub fn check() -> anyhow::Result<()> {
 /// If a step or a test failed.
 pub fn test() -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    steps.run("set-up", setup::adapter);
+    steps.run("set-up", || setup::adapter().and_then(|()| setup::display()));
     check_steps(&mut steps);
     let mut tally = Tally::default();
     steps.run("tests", || {

@@ -2,7 +2,7 @@
 
 use dsee_core::{
     config::{FieldError, RunConfig, RunConfigDraft},
-    protocol::{Command, FailureKind, Problem, RunId},
+    protocol::{Command, FailureKind, Problem, RunId, Settings},
 };
 
 use super::{Activity, AppState, RunView, Screen};
@@ -17,6 +17,7 @@ pub enum Remedy {
     SmallerBatch,
 }
 
+impl AppState {
     /// The changed settings, with the names of the model and the data that are loaded.
     #[must_use]
     pub fn all_settings(&self) -> Settings {
@@ -33,7 +34,6 @@ pub enum Remedy {
         all
     }
 
-impl AppState {
     /// The checked settings of the next run.
     ///
     /// # Errors

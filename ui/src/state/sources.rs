@@ -9,6 +9,8 @@ use crate::shell::{Action, FileInput};
 pub struct Sources {
     model: (String, Vec<FileInput>),
     data: (Settings, Vec<FileInput>),
+    /// Whether the app around the window is loading a saved run: model and data come from there.
+    is_resuming: bool,
 }
 
 impl Sources {
@@ -17,12 +19,19 @@ impl Sources {
         match action {
             Action::Send { command: Command::LoadModel { name }, files } => {
                 self.model = (name.clone(), files.clone());
+                self.is_resuming = false;
             }
             Action::Send { command: Command::LoadData { settings }, files } => {
                 self.data = (settings.clone(), files.clone());
             }
+            Action::ResumeRun { .. } => self.is_resuming = true,
             _ => {}
         }
+    }
+
+    /// Whether the model that was just read belongs to a saved run, whose data follow by themselves. Asked once.
+    pub fn take_resuming(&mut self) -> bool {
+        std::mem::take(&mut self.is_resuming)
     }
 
     /// Gives the engine the model it had.
@@ -39,5 +48,22 @@ impl Sources {
         let (given, files) = self.data.clone();
         let settings = if files.is_empty() { settings.clone() } else { given };
         Action::Send { command: Command::LoadData { settings }, files }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_of_a_saved_run_are_not_replaced_by_those_of_the_window() {
+        let mut sources = Sources::default();
+        assert!(!sources.take_resuming());
+        sources.note(&Action::ResumeRun { key: "run".to_owned(), run: 1 });
+        assert!(sources.take_resuming());
+        assert!(!sources.take_resuming(), "only once");
+        sources.note(&Action::ResumeRun { key: "run".to_owned(), run: 2 });
+        sources.note(&sources.load_model());
+        assert!(!sources.take_resuming(), "the user has chosen another model meanwhile");
     }
 }

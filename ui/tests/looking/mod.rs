@@ -10,10 +10,8 @@ use dsee_core::{
     source::NamedBytes,
 };
 use dsee_ui::state::Screen;
-use egui::Theme;
-use egui_kittest::{Harness, HarnessBuilder};
 
-use crate::support::{Window, build};
+use crate::support::Window;
 
 /// Rows and columns of the example matrix.
 pub const SIDE: usize = 128;
@@ -157,18 +155,4 @@ pub fn answer_inspect(window: &mut Window) {
     });
     let (event, parts) = inspected(request, &path);
     window.studio.event(&event, &parts);
-}
-
-/// Saves pictures of a window, dark and light, wide and narrow, after `act` has been done to it. `SHOTS` says where.
-pub fn pictures(name: &str, make: impl Fn() -> Window, act: impl Fn(&mut Harness<'_, Window>)) {
-    let folder = std::env::var("SHOTS").unwrap();
-    for (size, width) in [([1280.0, 720.0], "wide"), ([390.0, 800.0], "narrow")] {
-        for (theme, shade) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
-            let mut harness = build(make(), size, theme, HarnessBuilder::default().wgpu());
-            harness.run_ok();
-            act(&mut harness);
-            harness.run_ok();
-            harness.render().unwrap().save(format!("{folder}/{name}-{width}-{shade}.png")).unwrap();
-        }
-    }
 }

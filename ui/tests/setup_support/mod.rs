@@ -71,9 +71,9 @@ pub fn press<S>(harness: &mut Harness<'_, Stage<S>>, name: &str) {
     harness.run();
 }
 
-/// Writes pictures of a screen, dark and light, wide and narrow, where `DSEE_SHOTS` names a folder.
+/// Writes pictures of a screen, dark and light, wide and narrow, where `PICTURES` names a folder.
 pub fn shoot<S: 'static>(name: &str, make: impl Fn() -> (S, AppState), draw: Draw<S>) {
-    let Ok(folder) = std::env::var("DSEE_SHOTS") else { return };
+    let Ok(folder) = std::env::var("PICTURES") else { return };
     for (width, size) in [("wide", [1280.0, 720.0]), ("tall", [1280.0, 1500.0]), ("narrow", [390.0, 800.0])] {
         for (theme, dark) in [("dark", true), ("light", false)] {
             let (screen, state) = make();

@@ -1,5 +1,6 @@
 //! A model from the hub: its id, the download under way, and what went wrong with it.
 
+use dsee_core::hub::ModelId;
 use egui::{CollapsingHeader, Ui};
 
 use crate::{
