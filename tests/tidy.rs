@@ -166,7 +166,10 @@ fn no_file_names_a_machine() {
 
 /// The host of every address in a line.
 fn hosts(line: &str) -> Vec<&str> {
-    let after = line.match_indices("://").map(|(at, mark)| &line[at + mark.len()..]);
+    // Browsers have pages of their own, `chrome` and a name, which are no hosts.
+    let on_a_network = |at: &usize| line[..*at].ends_with("http") || line[..*at].ends_with("https");
+    let marks = line.match_indices("://").filter(|(at, _)| on_a_network(at));
+    let after = marks.map(|(at, mark)| &line[at + mark.len()..]);
     after
         .map(|rest| {
             rest.split(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c)).next().unwrap_or("")

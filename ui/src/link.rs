@@ -122,7 +122,7 @@ mod tests {
         state.hidden = ["nav", "settings"].map(str::to_owned).into();
         state.settings.insert("prune".into(), "heads:3".into());
         state.settings.insert("text_column".into(), "Sätze & 100 %".into());
-        state.settings.insert("train_file".into(), "/home/someone/secret.csv".into());
+        state.settings.insert("train_file".into(), "/home/me/secret.csv".into());
         let link = write(&state);
         assert!(!link.contains("secret") && !link.contains(' '), "{link}");
         let back = opened(&link);

@@ -1,6 +1,6 @@
 //! Draws every screen, dark and light, wide and narrow, and each in the states a user meets. It proves that all of
 //! them can be drawn with every sign in the fonts and every control named. With `PICTURES=<folder>` the pictures are
-//! kept there, to be looked at: `PICTURES=/tmp/p cargo test -p dsee-ui --test pictures`.
+//! kept there, to be looked at: `PICTURES=folder cargo test -p dsee-ui --test pictures`.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod support;
 
@@ -21,7 +21,6 @@ fn every_screen_can_be_drawn() {
             for (name, window) in windows() {
                 let picture = folder.as_ref().map(|folder| format!("{folder}/{name}-{width}-{dark}.png"));
                 let builder = HarnessBuilder::default();
-                let builder = if picture.is_some() { builder.wgpu() } else { builder };
                 let mut harness = build(window, size, theme, builder);
                 harness.run_ok();
                 assert!(harness.unnamed_widgets().is_empty(), "{name}: {:?}", harness.unnamed_widgets());

@@ -229,7 +229,7 @@ fn a_lost_engine_can_be_replaced_and_the_run_gone_on_with() {
 #[test]
 fn the_report_of_a_failure_names_no_file() {
     let mut window = Window::running(40);
-    window.studio.state.settings.insert("train_file".into(), "/home/someone/secret.csv".into());
+    window.studio.state.settings.insert("train_file".into(), "/home/me/secret.csv".into());
     window.studio.event(&Event::Failed(failure(FailureKind::Other, Some(1))), &[]);
     let mut harness = wide(window);
     harness.get_by_label("Copy report").click();

@@ -53,7 +53,7 @@ pub enum AddressError {
 }
 
 impl Endpoint {
-    /// Takes the address of a hub, `https://host` for example.
+    /// Takes the address of a hub, `https://hub.example.org` for example.
     ///
     /// # Errors
     /// Anything but a scheme, a host, perhaps a port and a folder. Names and passwords have no place in it.
@@ -96,7 +96,7 @@ impl Default for Endpoint {
     }
 }
 
-/// `https://host:port` of an address.
+/// Scheme, host and port of an address.
 fn origin_of(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
@@ -210,7 +210,7 @@ mod tests {
         {
             assert!(Endpoint::new(bad).is_err(), "{bad}");
         }
-        let error = Endpoint::new("https://me:secret@hub.example.org").unwrap_err().to_string();
+        let error = Endpoint::new("https://a.person:secret@hub.example.org").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 

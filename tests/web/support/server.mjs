@@ -21,7 +21,7 @@ const TYPES = {
 export async function serve() {
   const hub = { models: {}, cutAt: null, requests: [] };
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url, 'http://host').pathname);
+    const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
     if (path.startsWith(HUB)) return answerHub(hub, path.slice(HUB.length), request, response);
     const file = path.startsWith(UNDER) && join(SITE, normalize(path.slice(UNDER.length) || 'index.html'));
     if (!file || !file.startsWith(SITE) || !existsSync(file) || !statSync(file).isFile()) return refuse(response);
