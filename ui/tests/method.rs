@@ -204,3 +204,12 @@ fn pictures() {
     };
     shoot("method", make, MethodScreen::show);
 }
+
+#[test]
+fn a_link_can_hide_the_settings() {
+    let mut state = loaded();
+    state.hidden.insert("settings".to_owned());
+    let harness = open(state);
+    assert!(!sees(&harness, "rank") && !sees(&harness, "Copy command"));
+    assert!(sees(&harness, "The link that opened this window hides the settings: they are as the link says."));
+}

@@ -102,6 +102,11 @@ impl MethodScreen {
             if !self.file_problems.is_empty() {
                 form::call_out(ui, Tone::Error, "The settings file has mistakes", &self.file_problems);
             }
+            if !state.shows("settings") {
+                let text = "The link that opened this window hides the settings: they are as the link says.";
+                form::call_out(ui, Tone::Note, text, &[]);
+                return;
+            }
             presets::show(ui, &mut state.settings);
             let errors = problems(state);
             let copied = self.copied.clone();
