@@ -211,5 +211,8 @@ fn a_link_can_hide_the_settings() {
     state.hidden.insert("settings".to_owned());
     let harness = open(state);
     assert!(!sees(&harness, "rank") && !sees(&harness, "Copy command"));
-    assert!(sees(&harness, "The link that opened this window hides the settings: they are as the link says."));
+    assert!(sees(
+        &harness,
+        "The link that opened this window hides the settings: they are as the link says."
+    ));
 }

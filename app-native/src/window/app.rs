@@ -1,7 +1,7 @@
 //! The window itself: draws the studio, and carries between it and the shell.
 
 use dsee_core::protocol::{Event, RunId};
-use dsee_ui::Studio;
+use dsee_ui::{Studio, state::Screen};
 use egui::{Context, ScreenshotCallback, Ui, ViewportCommand};
 use std::{
     path::PathBuf,
@@ -46,6 +46,12 @@ impl DseeWindow {
     pub fn new(shell: Shell, picture: Option<PathBuf>, size: Arc<std::sync::Mutex<egui::Vec2>>) -> Self {
         let picture = picture.map(|path| Picture { path, n_frames: None, done: Arc::default() });
         Self { studio: Studio::default(), shell, farewell: None, picture, title: String::new(), size }
+    }
+
+    /// Begins with the saved runs, where a run was named that is to be shown.
+    pub fn at_the_runs(mut self) -> Self {
+        self.studio.state.screen = Screen::Runs;
+        self
     }
 
     fn listen(&mut self) {

@@ -64,8 +64,10 @@ pub fn open(run: Option<&Path>, picture: Option<&Path>) -> Result<(), Failure> {
         dsee_ui::Studio::install(&creation.egui_ctx);
         let ctx = creation.egui_ctx.clone();
         let shell = Shell::start(places, Arc::new(move || ctx.request_repaint()))?;
+        let is_run_named = run.is_some();
         shell.look_around(run);
-        Ok(Box::new(DseeWindow::new(shell, picture, shared)))
+        let window = DseeWindow::new(shell, picture, shared);
+        Ok(Box::new(if is_run_named { window.at_the_runs() } else { window }))
     });
     eframe::run_native(TITLE, options, create).map_err(|error| match error {
         eframe::Error::AppCreation(error) => Failure::Failed(anyhow!("{error}")),

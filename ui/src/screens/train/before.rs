@@ -35,18 +35,23 @@ pub fn show(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<A
             ui.label("The settings cannot be used as they are: the Method screen says what to correct.");
         }
         ui.add_space(SPACE[2]);
-        let layout =
-            if narrow { Layout::top_down(Align::Center) } else { Layout::left_to_right(Align::Center) };
-        ui.with_layout(layout, |ui| {
-            let button = primary_button(ui, "▶ Start training").min_size(vec2(TARGET * 4.5, TARGET * 1.2));
-            if ui.add_enabled(state.can_start(), button).clicked() {
-                state.start(actions);
-            }
-            let hint = waits(state, narrow);
-            ui.add(egui::Label::new(RichText::new(hint).weak()).wrap());
-        });
+        if narrow {
+            ui.vertical_centered(|ui| start_row(ui, state, narrow, actions));
+        } else {
+            ui.horizontal(|ui| start_row(ui, state, narrow, actions));
+        }
     });
     card(ui, "You could try", |ui| try_these(ui, state));
+}
+
+/// The button that asks to be pressed, and what it waits for.
+fn start_row(ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<Action>) {
+    let button = primary_button(ui, "▶ Start training").min_size(vec2(TARGET * 4.5, TARGET * 1.2));
+    if ui.add_enabled(state.can_start(), button).clicked() {
+        state.start(actions);
+    }
+    let hint = waits(state, narrow);
+    ui.add(egui::Label::new(RichText::new(hint).weak()).wrap());
 }
 
 /// What it will be done with.
