@@ -49,7 +49,9 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         flags.extend(data_flags(data)?);
     }
     flags.extend(args.more.iter().cloned());
-    dsee("train", &flags)
+    dsee("train", &flags)?;
+    println!("\nwindow    cargo run -p dsee   (the run stands under Runs)\npage      cargo xtask serve");
+    Ok(())
 }
 
 /// Builds `dsee` and runs one of its verbs.
