@@ -2,25 +2,14 @@
 //! place in a crash. It talks to the worker as the page does, so that it needs no window.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, openApp, quiet } from './support/browser.mjs';
+import { test } from 'node:test';
+import { openApp, quiet } from './support/browser.mjs';
 import { lossesOf } from './support/native.mjs';
-import { serve } from './support/server.mjs';
+import { browser, server } from './support/stage.mjs';
 
 const SETTINGS = { logging_steps: '1', max_steps: '20', eval_strategy: 'no', save_strategy: 'no', max_train_samples: '400' };
 /** How far a loss in the browser may be from the native one: two compilers, and another order of sums. */
 const MOST_DIFFERENCE = 1e-3;
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
 
 /** A page with an engine of its own, `window.engine`, that notes its events. */
 async function withEngine() {

@@ -3,20 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import { launch, openApp, press, quiet, until } from './support/browser.mjs';
-import { serve } from './support/server.mjs';
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+import { test } from 'node:test';
+import { openApp, press, quiet, until } from './support/browser.mjs';
+import { browser, server } from './support/stage.mjs';
 
 /** The files of a zip without compression: name → bytes. */
 function unzip(bytes) {

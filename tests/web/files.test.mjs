@@ -4,21 +4,10 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { dropFiles, launch, openApp, quiet, until } from './support/browser.mjs';
+import { test } from 'node:test';
+import { dropFiles, openApp, quiet, until } from './support/browser.mjs';
 import { TINY_BERT, folder, makeBert, writeReviews } from './support/files.mjs';
-import { serve } from './support/server.mjs';
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+import { browser, server } from './support/stage.mjs';
 
 const ready = (page) => until(page, (dsee) => dsee.status.startsWith('Ready'), 'model and data');
 const newest = (page, type) => page.evaluate((type) => window.dsee.events.findLast((event) => event.type === type), type);

@@ -4,21 +4,10 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { focus, launch, openApp, press, until } from './support/browser.mjs';
+import { test } from 'node:test';
+import { focus, openApp, press, until } from './support/browser.mjs';
 import { folder, makeBert } from './support/files.mjs';
-import { serve } from './support/server.mjs';
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+import { browser, server } from './support/stage.mjs';
 
 /** Types a model id on the Model screen and presses Download. */
 async function download(page, id) {

@@ -1,20 +1,9 @@
 //! Proves that the browser's own compiler takes every kernel: its pipeline is created on the browser's device.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, openApp } from './support/browser.mjs';
-import { serve } from './support/server.mjs';
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+import { test } from 'node:test';
+import { openApp } from './support/browser.mjs';
+import { browser, server } from './support/stage.mjs';
 
 test('every kernel becomes a pipeline', async () => {
   const page = await openApp(await browser.newContext(), server.url);

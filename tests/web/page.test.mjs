@@ -2,20 +2,9 @@
 //! thing a browser may lack has its own readable message.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { appIsThere, launch, openApp, pageOf, quiet } from './support/browser.mjs';
-import { serve } from './support/server.mjs';
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+import { browser, server } from './support/stage.mjs';
 
 test('purpose and loading bar are there before the app', async () => {
   const page = await pageOf(await browser.newContext());

@@ -2,26 +2,15 @@
 //! the same curve; and that a second tab only looks.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { appIsThere, launch, openApp, pageOf, press, quiet, until } from './support/browser.mjs';
+import { test } from 'node:test';
+import { appIsThere, openApp, pageOf, press, quiet, until } from './support/browser.mjs';
 import { lossesOf } from './support/native.mjs';
-import { serve } from './support/server.mjs';
+import { browser, server } from './support/stage.mjs';
 
 const SETTINGS = {
   method: 'dsee', rank: '4', nnz: '16', prune: 'none', max_steps: '40', logging_steps: '1', eval_strategy: 'no', save_strategy: 'no', max_train_samples: '400',
 };
 const LINK = `#${new URLSearchParams(SETTINGS)}`;
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
 
 const ready = (page) => until(page, (dsee) => dsee.status.startsWith('Ready'), 'model and data');
 const steps = (page, n) => until(page, (dsee, n) => dsee.losses.some(([step]) => step >= n), `step ${n}`, { argument: n });
