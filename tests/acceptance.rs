@@ -10,6 +10,7 @@ use dsee_core::data::{DataFile, DataSplits, EncodedDataset, load_splits};
 use dsee_core::engine::{BaseModel, Run, Session};
 use dsee_core::export::adapter::export_adapter;
 use dsee_core::export::{ExportInput, RunFacts};
+use dsee_core::models::family::Head;
 use dsee_core::models::files::{ModelFiles, PretrainedModel, in_memory};
 use dsee_core::protocol::{Phase, RunEvent};
 use dsee_core::train::place::HostState;
@@ -110,7 +111,7 @@ fn retuning_changes_neither_weights_nor_masks_nor_places() {
         assert_eq!(before.s_indices, after.s_indices, "Ω is fixed");
         assert_ne!(before.b, after.b, "{} was retuned", before.path);
     }
-    let untouched = pollster::block_on(BaseModel::new(model(), 3, 42)).unwrap();
+    let untouched = pollster::block_on(BaseModel::new(model(), Head::classes(3), 42)).unwrap();
     assert_eq!(weights(&base), weights(&untouched), "W is never altered");
     let zeros = |adapted: bool| {
         let names = retuned
@@ -148,7 +149,7 @@ fn removed_heads_equal_zeroed_ones() {
 
 #[test]
 fn exported_adapters_are_what_peft_writes() {
-    let base = pollster::block_on(BaseModel::new(model(), 3, 42)).unwrap();
+    let base = pollster::block_on(BaseModel::new(model(), Head::classes(3), 42)).unwrap();
     let lora = golden_tensors("bert_lora.safetensors");
     let peft = std::fs::read(golden("peft/adapter_model.safetensors")).unwrap();
     let peft = read_safetensors("peft", &peft).unwrap();
@@ -174,6 +175,7 @@ fn exported_adapters_are_what_peft_writes() {
     let (labels, facts) = (["a", "b", "c"].map(str::to_owned), RunFacts::default());
     let input = ExportInput {
         config: &base.config,
+        head: base.head,
         base: &weights(&base),
         sites: &sites,
         pruned: &dsee_core::tuning::state::PrunedState::default(),

@@ -11,8 +11,9 @@ use dsee_core::{
     config::RunConfigDraft,
     export::{ExportInput, RunFacts, dsee_state::export_dsee_state},
     models::{
-        bert_load::match_bert,
+        family::Head,
         files::{CONFIG_FILE, ModelFiles, in_memory},
+        load::match_model,
     },
     tuning::state::{PrunedState, SiteDelta},
 };
@@ -119,7 +120,9 @@ fn finished_run(folder: &Path, base_sha256: Option<&str>) {
     let model = ModelFiles { name: "tiny".to_owned(), files };
     let model = pollster::block_on(model.open(&mut |_| ())).unwrap();
     let labels: Vec<String> = (0..model.config.n_labels()).map(|i| format!("class-{i}")).collect();
-    let matched = match_bert(&model.config, CONFIG_FILE, model.checkpoint, labels.len()).unwrap().matched;
+    let matched = match_model(&model.config, CONFIG_FILE, model.checkpoint, Head::classes(labels.len()))
+        .unwrap()
+        .matched;
     let mut base = pollster::block_on(Weights(matched.params).read_where(|_| true)).unwrap();
     let path = "bert.encoder.layer.0.attention.self.query";
     let [d_out, d_in]: [usize; 2] = base[&format!("{path}.weight")].shape.as_slice().try_into().unwrap();
@@ -146,6 +149,7 @@ fn finished_run(folder: &Path, base_sha256: Option<&str>) {
     let facts = RunFacts { base_sha256: Some(base_sha256), ..RunFacts::default() };
     let input = ExportInput {
         config: &model.config,
+        head: Head::classes(labels.len()),
         base: &base,
         sites: &[site],
         pruned: &PrunedState::default(),

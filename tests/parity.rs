@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use dsee_core::checkpoint::NamedTensors;
 use dsee_core::gpu::{Device, Sizes, StepScalars};
-use dsee_core::models::Model;
-use dsee_core::models::bert::{self, Bert, BertForMaskedLm, BertForSequenceClassification, DropoutRates};
-use dsee_core::models::bert_load::load_bert;
-use dsee_core::models::config::BertConfig;
+use dsee_core::models::DropoutRates;
+use dsee_core::models::config::ModelConfig;
+use dsee_core::models::family::{Head, Parts};
+use dsee_core::models::load::load_model;
 use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::linear::{delta_names, sparse_name};
 use dsee_core::nn::parameters::{ArenaPart, Parameters};
@@ -24,11 +24,11 @@ use dsee_tests::tiny_bert::config;
 use dsee_tests::{Golden, assert_close, device, golden, golden_tensors, read_checkpoint};
 
 const GRADIENT: (f32, f32) = (2e-6, 1e-4);
-const NO_DROPOUT: DropoutRates = DropoutRates { hidden: 0.0, attention: 0.0, classifier: 0.0 };
 
 struct Case {
     golden: Golden,
-    config: BertConfig,
+    config: ModelConfig,
+    head: Head,
     base: NamedTensors,
     state: HostState,
     plan: TuningPlan,
@@ -38,13 +38,20 @@ struct Case {
 
 impl Case {
     fn new(file: &str) -> Self {
-        let config = config("tiny_bert");
-        let checkpoint = read_checkpoint(&golden("tiny_bert/model.safetensors"));
-        let base = load_bert(&config, "config.json", checkpoint, 3).unwrap().matched.params;
-        let objective = Objective::Classification { label_smoothing: 0.0 };
+        Self::of("tiny_bert", Head::classes(3), file)
+    }
+
+    fn of(folder: &str, head: Head, file: &str) -> Self {
+        let config = config(folder);
+        let checkpoint = read_checkpoint(&golden(&format!("{folder}/model.safetensors")));
+        let base = load_model(&config, "config.json", checkpoint, head).unwrap().matched.params;
+        let objective = match head {
+            Head::SequenceClassification { .. } => Objective::Classification { label_smoothing: 0.0 },
+            Head::MaskedLm | Head::CausalLm => Objective::Words { label_smoothing: 0.0 },
+        };
         let state = HostState::default();
         let golden = golden_tensors(&format!("{file}.safetensors"));
-        Self { golden, config, base, state, plan: TuningPlan::default(), objective, weight_decay: 0.0 }
+        Self { golden, config, head, base, state, plan: TuningPlan::default(), objective, weight_decay: 0.0 }
     }
 
     fn train_all(mut self) -> Self {
@@ -54,9 +61,11 @@ impl Case {
 
     /// LoRA or DSEE from the `init.` tensors of the file.
     fn adapt(mut self) -> Self {
-        self.plan.trained = ["classifier.weight", "classifier.bias"].map(str::to_owned).into();
+        if let Head::SequenceClassification { .. } = self.head {
+            self.plan.trained = ["classifier.weight", "classifier.bias"].map(str::to_owned).into();
+        }
         let scale = self.golden.floats("scale")[0];
-        for site in bert::sites(&self.config, 3) {
+        for site in self.config.family.sites(&self.config, self.head) {
             let init = |piece: &str| format!("init.{}.{piece}", site.path);
             if !self.golden.has(&init("a")) {
                 continue;
@@ -109,7 +118,7 @@ impl Case {
         match self.objective {
             Objective::Classification { .. } => batch.classes = self.golden.uints("labels"),
             Objective::Regression => batch.targets = self.golden.floats("labels"),
-            Objective::MaskedWords => {
+            Objective::Words { .. } => {
                 let (positions, labels) =
                     (self.golden.uints("mlm_positions"), self.golden.uints("mlm_labels"));
                 return inputs.write(&batch, Some((&positions, &labels)));
@@ -133,7 +142,7 @@ impl Case {
     fn placement(&self) -> Placement {
         let heads =
             HeadShape { n_heads: self.config.num_attention_heads, head_size: self.config.head_size() };
-        Placement::new(&bert::sites(&self.config, 3), heads, &self.state.pruned)
+        Placement::new(&self.config.family.sites(&self.config, self.head), heads, &self.state.pruned)
     }
 
     /// Full-size golden names and values of one part of the arena.
@@ -169,18 +178,10 @@ impl Case {
     async fn check(&self, device: &Device) {
         let placement = self.placement();
         let parameters = placement.place(device, &self.base, &self.state, &self.plan).await.unwrap();
-        let model: Box<dyn Model> = match self.objective {
-            Objective::MaskedWords => {
-                Box::new(BertForMaskedLm::find(&self.config, &parameters, &self.plan, NO_DROPOUT))
-            }
-            _ => Box::new(BertForSequenceClassification::find(
-                &self.config,
-                &parameters,
-                &self.plan,
-                NO_DROPOUT,
-            )),
-        };
-        let inputs = BatchInputs::new(device, self.sizes(), 64).unwrap();
+        let (config, rates) = (&self.config, DropoutRates::default());
+        let parts = Parts { config, parameters: &parameters, plan: &self.plan, rates };
+        let model = config.family.build(&parts, self.head);
+        let inputs = BatchInputs::new(device, self.sizes(), config.inputs()).unwrap();
         refresh_weights(device, model.as_ref()).await.unwrap();
         let sizes = self.write(&inputs);
         if self.golden.has("logits") {
@@ -302,25 +303,37 @@ fn regression() {
         let data = case.golden.floats(&format!("init.{name}"));
         case.base.insert(name.to_owned(), dsee_core::checkpoint::HostTensor { shape, data });
     }
+    case.head = Head::classes(1);
     case.objective = Objective::Regression;
     case.train_all().check_everywhere();
 }
 
 #[test]
 fn masked_words() {
-    let mut case = Case::new("bert_mlm");
-    case.config = config("tiny_bert_mlm");
-    case.base = read_checkpoint(&golden("tiny_bert_mlm/model.safetensors")).tensors;
-    case.objective = Objective::MaskedWords;
-    case.train_all().check_everywhere();
+    Case::of("tiny_bert_mlm", Head::MaskedLm, "bert_mlm").train_all().check_everywhere();
 }
 
 #[test]
-fn the_encoder_alone_is_found_too() {
-    let case = Case::new("bert_full");
-    let device = Device::reference();
-    let placement = case.placement();
-    let parameters = placement.place(&device, &case.base, &case.state, &case.plan);
-    let parameters = pollster::block_on(parameters).unwrap();
-    let _: Bert = Bert::find(&case.config, &parameters, &case.plan, NO_DROPOUT);
+fn roberta_classifies() {
+    Case::of("tiny_roberta", Head::classes(3), "roberta_full").train_all().check_everywhere();
+}
+
+#[test]
+fn roberta_fills_in_words() {
+    Case::of("tiny_roberta_mlm", Head::MaskedLm, "roberta_mlm").train_all().check_everywhere();
+}
+
+#[test]
+fn gpt2_classifies() {
+    Case::of("tiny_gpt2_classes", Head::classes(3), "gpt2_classes").train_all().check_everywhere();
+}
+
+#[test]
+fn gpt2_predicts_the_next_word() {
+    Case::of("tiny_gpt2", Head::CausalLm, "gpt2_full").train_all().check_everywhere();
+}
+
+#[test]
+fn dsee_in_a_decoder() {
+    Case::of("tiny_gpt2", Head::CausalLm, "gpt2_dsee").adapt().check_everywhere();
 }

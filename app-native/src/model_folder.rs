@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use dsee_core::{
     gpu::Device,
     models::{
-        config::BertConfig,
+        config::ModelConfig,
         files::{CONFIG_FILE, ModelFiles},
         fit,
     },
@@ -49,7 +49,7 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
 /// weights already contradicts are reported with them, and what fits everywhere needs no question.
 fn check_fit(model: &ModelFiles) -> anyhow::Result<()> {
     let Some(file) = model.files.get(CONFIG_FILE) else { return Ok(()) };
-    let Ok(config) = BertConfig::parse(CONFIG_FILE, &pollster::block_on(file.read(0..file.len()))?) else {
+    let Ok(config) = ModelConfig::parse(CONFIG_FILE, &pollster::block_on(file.read(0..file.len()))?) else {
         return Ok(());
     };
     let weights = model.files.iter().filter(|(name, _)| name.ends_with(".safetensors"));

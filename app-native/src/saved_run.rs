@@ -10,6 +10,7 @@ use dsee_core::{
         ExportInput,
         dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeConfig, DseeState, read_dsee_state},
     },
+    models::family::Head,
     tokenizer::Tokenizer,
     train::place::HostState,
 };
@@ -90,8 +91,11 @@ impl SavedRun {
             .into());
         }
         let (tokenizer, tokenizer_files) = (model.tokenizer.clone(), model.tokenizer_files.clone());
-        let mut base =
-            pollster::block_on(BaseModel::new(model, description.labels.len().max(1), config.seed))?;
+        let mut base = pollster::block_on(BaseModel::new(
+            model,
+            Head::classes(description.labels.len().max(1)),
+            config.seed,
+        ))?;
         // What the file lacks was random when the run began. The values kept with the state are the ones that count.
         for name in &base.fresh {
             let kept = trained.get(name);
@@ -123,6 +127,7 @@ impl SavedRun {
     pub fn export_input<'a>(&'a self, weights: &'a NamedTensors) -> ExportInput<'a> {
         ExportInput {
             config: &self.base.config,
+            head: self.base.head,
             base: weights,
             sites: &self.state.deltas,
             pruned: &self.state.pruned,

@@ -4,10 +4,10 @@
 use dsee_core::checkpoint::NamedTensors;
 use dsee_core::data::PackedBatch;
 use dsee_core::gpu::{Device, GpuError, Sizes, StepScalars};
-use dsee_core::models::Model;
-use dsee_core::models::bert::{self, BertForSequenceClassification, DropoutRates};
-use dsee_core::models::bert_load::load_bert;
-use dsee_core::models::config::BertConfig;
+use dsee_core::models::config::ModelConfig;
+use dsee_core::models::family::{Head, Parts};
+use dsee_core::models::load::load_model;
+use dsee_core::models::{DropoutRates, Model};
 use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::parameters::Parameters;
 use dsee_core::nn::plan::{DeltaPlan, TuningPlan};
@@ -19,21 +19,21 @@ use dsee_core::tuning::state::SiteDelta;
 
 use crate::{golden, golden_tensors, read_checkpoint};
 
-/// Classes of the golden classifier.
-pub const N_CLASSES: usize = 3;
+/// The golden classifier's head.
+pub const HEAD: Head = Head::classes(3);
 
 /// The settings in a folder of golden files.
 #[must_use]
-pub fn config(folder: &str) -> BertConfig {
+pub fn config(folder: &str) -> ModelConfig {
     let bytes = std::fs::read(golden(folder).join("config.json")).unwrap();
-    BertConfig::parse("config.json", &bytes).unwrap()
+    ModelConfig::parse("config.json", &bytes).unwrap()
 }
 
 /// A model on the host, and what of it is trained.
 #[derive(Clone, Debug)]
 pub struct TinyBert {
     /// Its settings.
-    pub config: BertConfig,
+    pub config: ModelConfig,
     /// Its parameters.
     pub base: NamedTensors,
     /// What is trained and removed.
@@ -48,7 +48,7 @@ impl TinyBert {
     pub fn golden() -> Self {
         let config = config("tiny_bert");
         let checkpoint = read_checkpoint(&golden("tiny_bert/model.safetensors"));
-        let base = load_bert(&config, "config.json", checkpoint, N_CLASSES).unwrap().matched.params;
+        let base = load_model(&config, "config.json", checkpoint, HEAD).unwrap().matched.params;
         Self { config, base, state: HostState::default(), plan: TuningPlan::default() }
     }
 
@@ -64,7 +64,7 @@ impl TinyBert {
     pub fn adapt(mut self, rank: usize, n_nonzero: usize) -> Self {
         let mut random = Random::new(7, 0);
         self.plan.trained = ["classifier.weight", "classifier.bias"].map(str::to_owned).into();
-        for site in bert::sites(&self.config, N_CLASSES) {
+        for site in self.config.family.sites(&self.config, HEAD) {
             if !(site.path.ends_with("query") || site.path.ends_with("value")) {
                 continue;
             }
@@ -86,7 +86,7 @@ impl TinyBert {
     pub fn placement(&self) -> Placement {
         let heads =
             HeadShape { n_heads: self.config.num_attention_heads, head_size: self.config.head_size() };
-        Placement::new(&bert::sites(&self.config, N_CLASSES), heads, &self.state.pruned)
+        Placement::new(&self.config.family.sites(&self.config, HEAD), heads, &self.state.pruned)
     }
 
     /// Everything a run needs on a device, with one rate of dropout everywhere.
@@ -95,14 +95,15 @@ impl TinyBert {
     /// Memory errors of the device.
     pub async fn place(&self, device: &Device, dropout: f32) -> Result<Run, GpuError> {
         let parameters = self.placement().place(device, &self.base, &self.state, &self.plan).await?;
-        let rates = DropoutRates { hidden: dropout, attention: dropout, classifier: dropout };
-        let model = BertForSequenceClassification::find(&self.config, &parameters, &self.plan, rates);
+        let rates = DropoutRates::of(&self.config, Some(f64::from(dropout)));
+        let parts = Parts { config: &self.config, parameters: &parameters, plan: &self.plan, rates };
+        let model = self.config.family.build(&parts, HEAD);
         let mut batch = golden_tensors("bert_full.safetensors").batch();
         batch.classes = golden_tensors("bert_full.safetensors").uints("labels");
         let capacity = Sizes { tokens: batch.n_tokens(), sequences: batch.n_sequences(), targets: 0 };
-        let inputs = BatchInputs::new(device, capacity, self.config.max_position_embeddings)?;
-        refresh_weights(device, &model).await?;
-        Ok(Run { device: device.clone(), parameters, model: Box::new(model), inputs, batch })
+        let inputs = BatchInputs::new(device, capacity, self.config.inputs())?;
+        refresh_weights(device, model.as_ref()).await?;
+        Ok(Run { device: device.clone(), parameters, model, inputs, batch })
     }
 }
 

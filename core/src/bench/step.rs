@@ -1,14 +1,13 @@
 //! Whole training steps on encoders with random weights: what a step costs depends on shapes and lengths alone.
 
 use super::Clock;
-use crate::checkpoint::load::ParamSpec;
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::data::PackedBatch;
 use crate::gpu::{Device, GpuError, Recording, Sizes, StepScalars};
-use crate::models::Model;
-use crate::models::bert::{self, BertForMaskedLm, BertForSequenceClassification, DropoutRates};
-use crate::models::bert_names::{bert_mlm_parameters, bert_parameters};
-use crate::models::config::BertConfig;
+use crate::models::config::ModelConfig;
+use crate::models::family::{Head, Parts};
+use crate::models::parameter::Parameter;
+use crate::models::{DropoutRates, Model};
 use crate::nn::inputs::BatchInputs;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::{DeltaPlan, TuningPlan};
@@ -25,6 +24,7 @@ use crate::tuning::state::{PrunedState, SiteDelta};
 const RANK: usize = 16;
 const N_NONZERO: usize = 16;
 const N_LABELS: usize = 2;
+const CLASSES: Head = Head::classes(N_LABELS);
 
 /// What is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Method {
 /// An encoder and a batch for it.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    config: BertConfig,
+    config: ModelConfig,
     base: NamedTensors,
     batch: PackedBatch,
     /// Predicted positions and their true tokens, where the model predicts words.
@@ -56,7 +56,7 @@ impl Scene {
     #[must_use]
     pub fn minilm() -> Self {
         let config = config([30_522, 384, 6, 12, 1536, 512]);
-        let base = random_weights(&bert_parameters(&config, N_LABELS));
+        let base = random_weights(&config.family.parameters(&config, CLASSES));
         let batch = batch(&config, &sst2_lengths());
         Self { config, base, batch, masked: None }
     }
@@ -73,7 +73,7 @@ impl Scene {
     #[must_use]
     pub fn small() -> Self {
         let config = config([2000, 256, 2, 4, 1024, 64]);
-        let base = random_weights(&bert_mlm_parameters(&config));
+        let base = random_weights(&config.family.parameters(&config, Head::MaskedLm));
         let batch = batch(&config, &[64; 8]);
         let positions: Vec<u32> = (0..batch.n_tokens() as u32).step_by(7).take(77).collect();
         let tokens = positions.iter().map(|&at| batch.input_ids[at as usize]).collect();
@@ -93,7 +93,7 @@ impl Scene {
 
     fn objective(&self) -> Objective {
         match self.masked {
-            Some(_) => Objective::MaskedWords,
+            Some(_) => Objective::Words { label_smoothing: 0.0 },
             None => Objective::Classification { label_smoothing: 0.0 },
         }
     }
@@ -102,7 +102,7 @@ impl Scene {
     fn method(&self, method: Method) -> (TuningPlan, Vec<SiteDelta>) {
         let mut plan = TuningPlan::default();
         let mut deltas = Vec::new();
-        let sites = bert::sites(&self.config, N_LABELS);
+        let sites = self.config.family.sites(&self.config, CLASSES);
         let adapted = sites.iter().filter(|site| matches!(site.role, Role::Query | Role::Value));
         plan.trained.extend(["classifier.weight", "classifier.bias"].map(str::to_owned));
         match method {
@@ -125,18 +125,18 @@ impl Scene {
     }
 }
 
-fn config([vocab, hidden, layers, heads, feed_forward, positions]: [usize; 6]) -> BertConfig {
+fn config([vocab, hidden, layers, heads, feed_forward, positions]: [usize; 6]) -> ModelConfig {
     let json = serde_json::json!({
         "model_type": "bert", "vocab_size": vocab, "hidden_size": hidden, "num_hidden_layers": layers,
         "num_attention_heads": heads, "intermediate_size": feed_forward, "max_position_embeddings": positions,
     });
-    let parsed = BertConfig::parse("the bench's own settings", json.to_string().as_bytes());
+    let parsed = ModelConfig::parse("the bench's own settings", json.to_string().as_bytes());
     parsed.unwrap_or_else(|error| unreachable!("our own settings are right: {error}"))
 }
 
 /// Uniform weights with BERT's standard deviation 0.02, layer norms at 1.
-fn random_weights(specs: &[ParamSpec]) -> NamedTensors {
-    let tensor = |(i, spec): (usize, &ParamSpec)| {
+fn random_weights(specs: &[Parameter]) -> NamedTensors {
+    let tensor = |(i, spec): (usize, &Parameter)| {
         let mut random = Random::new(1, i as u64);
         let len = spec.shape.iter().product();
         let data = if spec.name.ends_with("LayerNorm.weight") {
@@ -160,7 +160,7 @@ fn random_delta(path: &str, d_out: usize, d_in: usize, n_nonzero: usize, stream:
     SiteDelta { path: path.to_owned(), d_out, d_in, rank: RANK, scale, a, b, s_indices, s_values }
 }
 
-fn batch(config: &BertConfig, lengths: &[usize]) -> PackedBatch {
+fn batch(config: &ModelConfig, lengths: &[usize]) -> PackedBatch {
     let mut random = Random::new(3, 0);
     let mut batch = PackedBatch::default();
     for (i, &length) in lengths.iter().enumerate() {
@@ -256,15 +256,13 @@ async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed,
     plan.trained.retain(|name| scene.base.contains_key(name));
     let state = HostState { deltas, ..HostState::default() };
     let heads = HeadShape { n_heads: config.num_attention_heads, head_size: config.head_size() };
-    let placement = Placement::new(&bert::sites(config, N_LABELS), heads, &PrunedState::default());
+    let placement = Placement::new(&config.family.sites(config, CLASSES), heads, &PrunedState::default());
     let parameters = placement.place(device, &scene.base, &state, &plan).await?;
     let rates = DropoutRates::of(config, None);
-    let model: Box<dyn Model> = match scene.masked {
-        Some(_) => Box::new(BertForMaskedLm::find(config, &parameters, &plan, rates)),
-        None => Box::new(BertForSequenceClassification::find(config, &parameters, &plan, rates)),
-    };
+    let head = if scene.masked.is_some() { Head::MaskedLm } else { CLASSES };
+    let model = config.family.build(&Parts { config, parameters: &parameters, plan: &plan, rates }, head);
     refresh_weights(device, model.as_ref()).await?;
-    let inputs = BatchInputs::new(device, scene.sizes(), scene.batch.longest())?;
+    let inputs = BatchInputs::new(device, scene.sizes(), scene.batch.longest().into())?;
     let optimizer = AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
     let settings =
         StepSettings { objective: scene.objective(), optimizer, max_grad_norm: 1.0, accumulation: 1 };

@@ -55,8 +55,9 @@ mod tests {
     use crate::checkpoint::weights::Weights;
     use crate::data::{EncodedDataset, Label, mlm::MlmCorpus};
     use crate::gpu::Device;
-    use crate::models::bert_load::match_bert;
+    use crate::models::family::Head;
     use crate::models::files::PretrainedModel;
+    use crate::models::load::match_model;
     use crate::train::pretrain_score::score;
 
     fn open() -> PretrainedModel {
@@ -69,7 +70,7 @@ mod tests {
         let n_bytes: usize = files.files.values().map(|file| file.len() as usize).sum();
         assert!(n_bytes <= 2_500_000, "{n_bytes} bytes");
         let model = open();
-        let loaded = match_bert(&model.config, CONFIG_FILE, model.checkpoint, 2).unwrap();
+        let loaded = match_model(&model.config, CONFIG_FILE, model.checkpoint, Head::classes(2)).unwrap();
         assert_eq!(loaded.matched.fresh, ["classifier.weight", "classifier.bias"]);
         assert!(loaded.matched.notes.is_empty(), "{:?}", loaded.matched.notes);
     }

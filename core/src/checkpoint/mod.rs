@@ -37,6 +37,28 @@ impl Shaped for HostTensor {
     }
 }
 
+/// A tensor of a file of which a block can be taken.
+pub trait Blocks: Shaped + Clone {
+    /// The block of a `Conv1D` as a parameter: of a matrix (d_in, n_blocks · d_out) its (d_out, d_in), of a vector its part.
+    #[must_use]
+    fn block(&self, block: usize, n_blocks: usize) -> Self;
+}
+
+impl Blocks for HostTensor {
+    fn block(&self, block: usize, n_blocks: usize) -> Self {
+        let n_columns = self.shape.last().copied().unwrap_or(1);
+        let (width, start) = (n_columns / n_blocks, block * (n_columns / n_blocks));
+        let data = (start..start + width)
+            .flat_map(|column| self.data.iter().skip(column).step_by(n_columns).copied())
+            .collect();
+        let shape = match self.shape.as_slice() {
+            [d_in, _] => vec![width, *d_in],
+            _ => vec![width],
+        };
+        Self { shape, data }
+    }
+}
+
 /// The contents of a weight file; `T` says where the values are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint<T = HostTensor> {

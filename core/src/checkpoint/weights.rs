@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::error::TensorProblem;
 use super::hash::hexadecimal;
 use super::safetensors_read::{Entry, Header};
-use super::{Checkpoint, HostTensor, NamedTensors, Shaped};
+use super::{Blocks, Checkpoint, HostTensor, NamedTensors, Shaped};
 use crate::nn::parameters::matrix_shape;
 use crate::source::{ByteSource, SourceError};
 
@@ -33,6 +33,17 @@ pub enum StoredTensor {
     Memory(HostTensor),
     /// In a file.
     File(FileTensor),
+    /// A block of another tensor, with the axes of a matrix exchanged; its rows lie scattered, so it is read as a whole.
+    Block {
+        /// The other tensor.
+        of: Rc<StoredTensor>,
+        /// Which block along its last axis.
+        block: usize,
+        /// Of how many.
+        n_blocks: usize,
+        /// The shape of the block.
+        shape: Vec<usize>,
+    },
 }
 
 impl fmt::Debug for FileTensor {
@@ -46,7 +57,21 @@ impl Shaped for StoredTensor {
         match self {
             Self::Memory(tensor) => &tensor.shape,
             Self::File(tensor) => &tensor.entry.shape,
+            Self::Block { shape, .. } => shape,
         }
+    }
+}
+
+impl Blocks for StoredTensor {
+    fn block(&self, block: usize, n_blocks: usize) -> Self {
+        if let Self::Memory(tensor) = self {
+            return Self::Memory(tensor.block(block, n_blocks));
+        }
+        let shape = match *self.shape() {
+            [d_in, columns] => vec![columns / n_blocks, d_in],
+            ref vector => vec![vector.iter().product::<usize>() / n_blocks],
+        };
+        Self::Block { of: Rc::new(self.clone()), block, n_blocks, shape }
     }
 }
 
@@ -66,7 +91,17 @@ impl StoredTensor {
         match self {
             Self::Memory(tensor) => Ok(tensor.data[rows.start * cols..rows.end * cols].to_vec()),
             Self::File(tensor) => tensor.values((rows.start * cols) as u64..(rows.end * cols) as u64).await,
+            Self::Block { .. } => {
+                let whole = Box::pin(self.read()).await?;
+                Ok(whole.data[rows.start * cols..rows.end * cols].to_vec())
+            }
         }
+    }
+
+    /// Whether consecutive rows can be read without reading the rest.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        !matches!(self, Self::Block { .. })
     }
 
     /// The whole tensor.
@@ -74,6 +109,9 @@ impl StoredTensor {
     /// # Errors
     /// If the file cannot be read any more.
     pub async fn read(&self) -> Result<HostTensor, SourceError> {
+        if let Self::Block { of, block, n_blocks, .. } = self {
+            return Ok(Box::pin(of.read()).await?.block(*block, *n_blocks));
+        }
         let (n_rows, cols) = matrix_shape(self.shape());
         let mut data = Vec::with_capacity(n_rows * cols);
         for rows in pieces(n_rows, cols) {
@@ -108,6 +146,9 @@ pub trait TensorSource {
     /// Names and shapes.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;
 
+    /// Whether consecutive rows of a tensor can be read without reading the rest.
+    fn has_rows(&self, name: &str) -> bool;
+
     /// Consecutive rows of a tensor, a vector being one row.
     ///
     /// # Errors
@@ -120,6 +161,10 @@ impl TensorSource for NamedTensors {
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect()
+    }
+
+    fn has_rows(&self, _: &str) -> bool {
+        true
     }
 
     async fn rows(&self, name: &str, rows: Range<usize>) -> Result<Vec<f32>, Infallible> {
@@ -138,6 +183,10 @@ impl TensorSource for Weights {
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.0.iter().map(|(name, tensor)| (name.clone(), tensor.shape().to_vec())).collect()
+    }
+
+    fn has_rows(&self, name: &str) -> bool {
+        self.0[name].has_rows()
     }
 
     async fn rows(&self, name: &str, rows: Range<usize>) -> Result<Vec<f32>, SourceError> {

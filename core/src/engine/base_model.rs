@@ -7,12 +7,11 @@ use crate::accounting::ModelShape;
 use crate::checkpoint::HostTensor;
 use crate::checkpoint::weights::{StoredTensor, Weights};
 use crate::config::ModelFacts;
-use crate::models::Model;
-use crate::models::bert::{self, BertForSequenceClassification, DropoutRates};
-use crate::models::bert_load::{match_bert, restore_heads};
-use crate::models::bert_names::bert_parameters;
-use crate::models::config::BertConfig;
+use crate::models::config::ModelConfig;
+use crate::models::family::{Head, Parts};
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
+use crate::models::load::{match_model, restore_heads};
+use crate::models::{DropoutRates, Model};
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
@@ -24,9 +23,9 @@ use crate::train::place::{HeadShape, HostState};
 #[derive(Clone, Debug)]
 pub struct BaseModel {
     /// Settings of the model.
-    pub config: BertConfig,
-    /// N, outputs of the head.
-    pub n_labels: usize,
+    pub config: ModelConfig,
+    /// What follows its last layer.
+    pub head: Head,
     /// All parameters in full size, fresh ones included; those of the file are read when they are needed.
     pub parameters: Weights,
     /// Parameters that were not in the file.
@@ -40,32 +39,38 @@ pub struct BaseModel {
 }
 
 impl BaseModel {
-    /// Takes the parameters of a classifier with `n_labels` outputs; what the file lacks starts at random values drawn
-    /// from `seed`, as transformers would.
+    /// Takes the parameters of a model with `head`; what the file lacks starts at random values drawn from `seed`, as
+    /// transformers would.
     ///
     /// # Errors
-    /// Everything in which configuration and weights disagree.
-    pub async fn new(model: PretrainedModel, n_labels: usize, seed: u64) -> Result<Self, EngineError> {
-        let loaded = match_bert(&model.config, CONFIG_FILE, model.checkpoint, n_labels)?;
+    /// A head that the family does not have, and everything in which configuration and weights disagree.
+    pub async fn new(model: PretrainedModel, head: Head, seed: u64) -> Result<Self, EngineError> {
+        let PretrainedModel { config, checkpoint, .. } = model;
+        if config.family.class(head).is_none() {
+            return Err(EngineError::NoSuchHead { family: config.family.model_type() });
+        }
+        let loaded = match_model(&config, CONFIG_FILE, checkpoint, head)?;
+        let sites = config.family.sites(&config, head);
         let mut parameters = loaded.matched.params;
         if !loaded.removed_heads.is_empty() {
             for (name, stored) in &mut parameters {
                 let tensor = stored.read().await?;
-                if let Some(full) = restore_heads(&model.config, &loaded.removed_heads, name, &tensor) {
+                let full = restore_heads(&config, &sites, &loaded.removed_heads, name, &tensor);
+                if let Some(full) = full {
                     *stored = StoredTensor::Memory(full);
                 }
             }
         }
-        for spec in bert_parameters(&model.config, n_labels) {
-            if loaded.matched.fresh.contains(&spec.name) {
-                let tensor = fresh(&spec.name, &spec.shape, model.config.initializer_range, seed);
-                parameters.insert(spec.name, StoredTensor::Memory(tensor));
+        for parameter in config.family.parameters(&config, head) {
+            if loaded.matched.fresh.contains(&parameter.name) {
+                let tensor = fresh(&parameter.name, &parameter.shape, config.initializer_range, seed);
+                parameters.insert(parameter.name, StoredTensor::Memory(tensor));
             }
         }
         Ok(Self {
-            sites: bert::sites(&model.config, n_labels),
-            config: model.config,
-            n_labels,
+            sites,
+            config,
+            head,
             parameters: Weights(parameters),
             fresh: loaded.matched.fresh,
             notes: loaded.matched.notes,
@@ -84,7 +89,7 @@ impl BaseModel {
     /// Name of the model family.
     #[must_use]
     pub fn family(&self) -> &'static str {
-        "bert"
+        self.config.family.model_type()
     }
 
     /// The sizes that settings are checked against.
@@ -94,7 +99,7 @@ impl BaseModel {
             hidden_size: self.config.hidden_size,
             num_hidden_layers: self.config.num_hidden_layers,
             num_attention_heads: self.config.num_attention_heads,
-            max_position_embeddings: self.config.max_position_embeddings,
+            max_position_embeddings: self.config.longest(),
         }
     }
 
@@ -109,7 +114,7 @@ impl BaseModel {
             intermediate_size: self.config.intermediate_size,
             num_hidden_layers: self.config.num_hidden_layers,
             num_attention_heads: self.config.num_attention_heads,
-            has_pooler: true,
+            has_pooler: self.config.family.has_pooler(),
         }
     }
 
@@ -123,7 +128,7 @@ impl BaseModel {
     #[must_use]
     pub fn find(&self, parameters: &Parameters, plan: &TuningPlan, dropout: Option<f64>) -> Box<dyn Model> {
         let rates = DropoutRates::of(&self.config, dropout);
-        Box::new(BertForSequenceClassification::find(&self.config, parameters, plan, rates))
+        self.config.family.build(&Parts { config: &self.config, parameters, plan, rates }, self.head)
     }
 }
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::checkpoint::error::CheckpointError;
 use crate::config::FieldError;
 use crate::gpu::GpuError;
-use crate::models::bert_load::LoadError;
+use crate::models::load::LoadError;
 use crate::omega::OmegaError;
 use crate::source::SourceError;
 use crate::tokenizer::TokenizerError;
@@ -22,6 +22,14 @@ pub enum EngineError {
     /// The model's files.
     #[error(transparent)]
     Model(#[from] LoadError),
+    /// A task that the family of the model has no head for.
+    #[error(
+        "a {family} model cannot do this task: encoders (bert, roberta) classify and fill in words, decoders (gpt2) classify and write text"
+    )]
+    NoSuchHead {
+        /// The family.
+        family: &'static str,
+    },
     /// A text the tokenizer refuses.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

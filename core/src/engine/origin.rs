@@ -99,6 +99,7 @@ impl<'a> ExportParts<'a> {
     pub fn input(&self) -> ExportInput<'_> {
         ExportInput {
             config: &self.base.config,
+            head: self.base.head,
             base: &self.weights,
             sites: &self.state.deltas,
             pruned: &self.state.pruned,

@@ -33,8 +33,7 @@ impl Placed {
         let parameters = placement.place(device, &base.parameters, state, plan).await?;
         let model = base.find(&parameters, plan, dropout);
         refresh_weights(device, model.as_ref()).await?;
-        let longest = base.config.max_position_embeddings;
-        let inputs = BatchInputs::new(device, capacity, longest)?;
+        let inputs = BatchInputs::new(device, capacity, base.config.inputs())?;
         Ok(Self { device: device.clone(), parameters, model, inputs, placement })
     }
 

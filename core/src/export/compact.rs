@@ -10,6 +10,7 @@ use super::{ExportError, ExportInput, OutputFile, dsee_state, merged, model_card
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::write::write_named;
 use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::models::parameter::{FileTensor, file_tensors};
 
 /// The files of a merged model without its removed heads.
 ///
@@ -17,8 +18,17 @@ use crate::checkpoint::{HostTensor, NamedTensors};
 /// Parts that do not fit.
 pub fn export_compact(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
     input.check()?;
+    let mut parameters = input.config.family.parameters(input.config, input.head);
+    for parameter in &mut parameters {
+        if let Some(layout) = removed_heads(input, &parameter.name) {
+            parameter.shape = layout.compact_shape(&parameter.shape);
+        }
+    }
+    let values = |name: &str| compact(input, name, &input.base[name]).data;
+    let joined =
+        |tensor: &FileTensor<'_>| HostTensor { shape: tensor.shape.clone(), data: tensor.join(values) };
     let tensors: NamedTensors =
-        input.base.iter().map(|(name, tensor)| (name.clone(), compact(input, name, tensor))).collect();
+        file_tensors(&parameters).iter().map(|tensor| (tensor.name.to_owned(), joined(tensor))).collect();
     let heads: BTreeMap<usize, &Vec<usize>> = input
         .pruned
         .heads

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ExportInput;
-use crate::models::bert_names::head_axis;
+use crate::models::load::head_layout;
 use crate::nn::head_layout::HeadLayout;
 
 /// Base weight after pruning, W ⊙ M, without any update.
@@ -38,10 +38,8 @@ pub(super) fn merged_values_f64(input: &ExportInput<'_>, name: &str) -> Vec<f64>
 
 /// The heads removed from a parameter, if any lie in it.
 pub(super) fn removed_heads<'a>(input: &ExportInput<'a>, name: &str) -> Option<HeadLayout<'a>> {
-    let (layer, axis) = head_axis(name)?;
-    let removed = input.pruned.heads.get(&layer).filter(|heads| !heads.is_empty())?;
-    let (n_heads, head_size) = (input.config.num_attention_heads, input.config.head_size());
-    Some(HeadLayout { axis, n_heads, head_size, removed })
+    let sites = input.config.family.sites(input.config, input.head);
+    head_layout(input.config, &sites, &input.pruned.heads, name)
 }
 
 /// Applies mask and removed heads; copies only where there is something to change.

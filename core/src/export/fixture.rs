@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::{ExportInput, PhaseFacts, RunFacts};
 use crate::checkpoint::{HostTensor, NamedTensors};
-use crate::models::bert_names::bert_parameters;
-use crate::models::config::{BertConfig, tests::tiny};
+use crate::models::config::{ModelConfig, tests::tiny};
+use crate::models::family::Head;
 use crate::random::Random;
 use crate::tuning::state::{Mask, PrunedState, SiteDelta};
 
 /// Owns what an [`ExportInput`] borrows.
 pub(crate) struct Fixture {
-    pub config: BertConfig,
+    pub config: ModelConfig,
     pub base: NamedTensors,
     pub sites: Vec<SiteDelta>,
     pub pruned: PrunedState,
@@ -52,8 +52,12 @@ impl Fixture {
             shape: shape.to_vec(),
             data: (0..shape.iter().product()).map(|_| random.normal() as f32).collect(),
         };
-        let base: NamedTensors =
-            bert_parameters(&config, 3).iter().map(|spec| (spec.name.clone(), tensor(&spec.shape))).collect();
+        let base: NamedTensors = config
+            .family
+            .parameters(&config, Head::classes(3))
+            .iter()
+            .map(|spec| (spec.name.clone(), tensor(&spec.shape)))
+            .collect();
         let trained = NamedTensors::from([
             ("classifier.weight".to_owned(), tensor(&[3, 8])),
             ("classifier.bias".to_owned(), tensor(&[3])),
@@ -105,6 +109,7 @@ impl Fixture {
     pub fn input(&self) -> ExportInput<'_> {
         ExportInput {
             config: &self.config,
+            head: Head::classes(3),
             base: &self.base,
             sites: &self.sites,
             pruned: &self.pruned,

@@ -10,6 +10,8 @@ use super::effective::{merged_values, pruned_base_values};
 use super::{ExportError, ExportInput, OutputFile, dsee_state, model_card};
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::write::{write_f32, write_f32_with};
+use crate::models::family::Head;
+use crate::models::parameter::{FileTensor, file_tensors};
 
 /// The files of a merged model: everything in one, dense where an update is dense.
 ///
@@ -52,9 +54,14 @@ fn model_files<'a>(
     folder: &str,
     values: impl Fn(&str) -> Cow<'a, [f32]>,
 ) -> Vec<OutputFile> {
+    let parameters = input.config.family.parameters(input.config, input.head);
+    let tensors: BTreeMap<&str, FileTensor<'_>> =
+        file_tensors(&parameters).into_iter().map(|tensor| (tensor.name, tensor)).collect();
     let shapes: Vec<(&str, &[usize])> =
-        input.base.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice())).collect();
-    let weights = write_f32_with(&shapes, &BTreeMap::new(), |name, bytes| write_f32(bytes, &values(name)));
+        tensors.values().map(|tensor| (tensor.name, tensor.shape.as_slice())).collect();
+    let weights = write_f32_with(&shapes, &BTreeMap::new(), |name, bytes| {
+        write_f32(bytes, &tensors[name].join(|part| values(part).into_owned()));
+    });
     let mut files = vec![
         OutputFile::new(&format!("{folder}config.json"), pretty(&config_json(input))),
         OutputFile::new(&format!("{folder}{WEIGHTS_FILE}"), weights),
@@ -70,6 +77,23 @@ pub(super) fn config_json(input: &ExportInput<'_>) -> Value {
     for field in ["_name_or_path", "pruned_heads"] {
         config.shift_remove(field);
     }
+    for (field, value) in [
+        ("architectures", json!([input.config.family.class(input.head)])),
+        ("model_type", json!(input.config.family.model_type())),
+        // One name is for version 5 of transformers, the other for version 4.
+        ("dtype", json!("float32")),
+        ("torch_dtype", json!("float32")),
+    ] {
+        config.insert(field.to_owned(), value);
+    }
+    if let Head::SequenceClassification { .. } = input.head {
+        config.extend(label_fields(input));
+    }
+    Value::Object(config)
+}
+
+/// What a classifier's configuration says of its labels. transformers classifies batches only with a padding id.
+fn label_fields(input: &ExportInput<'_>) -> Map<String, Value> {
     let regression = input.labels.is_empty();
     let labels: Vec<&str> =
         if regression { vec!["LABEL_0"] } else { input.labels.iter().map(String::as_str).collect() };
@@ -78,20 +102,16 @@ pub(super) fn config_json(input: &ExportInput<'_>) -> Value {
     let label2id: Map<String, Value> =
         labels.iter().enumerate().map(|(id, label)| ((*label).to_owned(), json!(id))).collect();
     let kind = if regression { "regression" } else { "single_label_classification" };
-    for (field, value) in [
-        ("architectures", json!(["BertForSequenceClassification"])),
-        ("model_type", json!("bert")),
-        // One name is for version 5 of transformers, the other for version 4.
-        ("dtype", json!("float32")),
-        ("torch_dtype", json!("float32")),
-        ("num_labels", json!(labels.len())),
-        ("id2label", Value::Object(id2label)),
-        ("label2id", Value::Object(label2id)),
-        ("problem_type", json!(kind)),
-    ] {
-        config.insert(field.to_owned(), value);
+    let mut fields = Map::from_iter([
+        ("num_labels".to_owned(), json!(labels.len())),
+        ("id2label".to_owned(), Value::Object(id2label)),
+        ("label2id".to_owned(), Value::Object(label2id)),
+        ("problem_type".to_owned(), json!(kind)),
+    ]);
+    if let (None, Some(eos)) = (input.config.pad_token_id, input.config.eos_token_id) {
+        fields.insert("pad_token_id".to_owned(), json!(eos));
     }
-    Value::Object(config)
+    fields
 }
 
 /// JSON for people, with a line end.

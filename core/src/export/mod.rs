@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::checkpoint::{HostTensor, NamedTensors};
-use crate::models::bert_names::bert_parameters;
-use crate::models::config::BertConfig;
+use crate::models::config::ModelConfig;
+use crate::models::family::Head;
 use crate::tuning::state::{PrunedState, SiteDelta};
 
 /// One file to be written.
@@ -51,7 +51,7 @@ impl OutputFile {
 #[derive(Clone, Copy, Debug)]
 pub struct ExportInput<'a> {
     /// Settings of the base model.
-    pub config: &'a BertConfig,
+    pub config: &'a ModelConfig,
     /// All parameters before training, in full size, the head included.
     pub base: &'a NamedTensors,
     /// The low-rank and sparse updates.
@@ -60,6 +60,8 @@ pub struct ExportInput<'a> {
     pub pruned: &'a PrunedState,
     /// Every parameter that was trained as a whole, by full name: the head, biases, or everything.
     pub trained: &'a NamedTensors,
+    /// What follows the last layer.
+    pub head: Head,
     /// Label names by class index; empty for regression.
     pub labels: &'a [String],
     /// Hub id of the base model, where it has one. Never a local path.
@@ -169,7 +171,10 @@ impl ExportInput<'_> {
     /// All misfits.
     pub fn check(&self) -> Result<(), ExportError> {
         let mut misfits = Vec::new();
-        let shapes: BTreeMap<String, Vec<usize>> = bert_parameters(self.config, self.n_labels())
+        let shapes: BTreeMap<String, Vec<usize>> = self
+            .config
+            .family
+            .parameters(self.config, self.head)
             .into_iter()
             .map(|spec| (spec.name, spec.shape))
             .collect();

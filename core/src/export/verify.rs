@@ -12,9 +12,9 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::safetensors_read::read_safetensors;
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::{Checkpoint, HostTensor, NamedTensors};
-use crate::models::bert_load::{LoadError, load_bert};
-use crate::models::config::BertConfig;
+use crate::models::config::ModelConfig;
 use crate::models::config_fields::ConfigError;
+use crate::models::load::{LoadError, load_model};
 
 /// Largest difference allowed for f32 rounding, relative to the largest value of the tensor.
 const TOLERANCE: f64 = 1e-6;
@@ -196,11 +196,11 @@ fn load(
     input: &ExportInput<'_>,
     files: &[OutputFile],
     folder: &str,
-) -> Result<(BertConfig, NamedTensors), VerifyError> {
+) -> Result<(ModelConfig, NamedTensors), VerifyError> {
     let config_file = format!("{folder}config.json");
-    let config = BertConfig::parse(&config_file, bytes(files, &config_file)?)?;
+    let config = ModelConfig::parse(&config_file, bytes(files, &config_file)?)?;
     let checkpoint = weights(files, &format!("{folder}{WEIGHTS_FILE}"))?;
-    let loaded = load_bert(&config, &config_file, checkpoint, input.n_labels())?;
+    let loaded = load_model(&config, &config_file, checkpoint, input.head)?;
     Ok((config, loaded.matched.params))
 }
 

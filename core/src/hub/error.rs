@@ -9,7 +9,7 @@ use super::{
     token::TokenError,
 };
 use crate::{
-    checkpoint::error::CheckpointError, models::bert_load::LoadError, models::config_fields::ConfigError,
+    checkpoint::error::CheckpointError, models::config_fields::ConfigError, models::load::LoadError,
 };
 
 /// Why a model could not be fetched.

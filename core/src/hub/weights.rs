@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::error::HubError;
 use crate::checkpoint::{error::CheckpointError, load::FoundShapes, safetensors_read::Header};
-use crate::models::{bert_load::check_shapes, config::BertConfig, files::CONFIG_FILE};
+use crate::models::{config::ModelConfig, files::CONFIG_FILE, load::check_shapes};
 
 /// The bytes that tell how long the header of a safetensors file is.
 pub const LENGTH_RANGE: Range<u64> = 0..8;
@@ -25,7 +25,7 @@ pub fn header_range(file: &str, length: &[u8], n_total: u64) -> Result<Option<Ra
 /// # Errors
 /// Settings that cannot be used, and tensors that are missing or have other types or shapes than they should.
 pub fn check_weights(config: &[u8], headers: &[Header]) -> Result<(), HubError> {
-    let config = BertConfig::parse(CONFIG_FILE, config)?;
+    let config = ModelConfig::parse(CONFIG_FILE, config)?;
     let entries = headers.iter().flat_map(|header| &header.entries);
     let found: FoundShapes =
         entries.map(|entry| (entry.name.clone(), (entry.dtype, entry.shape.clone()))).collect();

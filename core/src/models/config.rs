@@ -1,14 +1,16 @@
-//! Settings of a BERT model as `config.json` spells them: parsed once, checked once, all problems together.
-//! Field names and defaults are those of transformers.
+//! Settings of a model as `config.json` spells them: parsed once, checked once, all problems together.
+//! Field names and defaults are those of transformers; every family reads its own spelling of them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::config_fields::{ConfigError, FieldProblem, Fields, short};
+use super::family::{FAMILIES, Family};
+use crate::nn::inputs::InputLayout;
 
 /// Largest size accepted for any dimension; beyond it a file is damaged, not large.
-const MAX_SIZE: usize = 1 << 24;
+pub(super) const MAX_SIZE: usize = 1 << 24;
 
 /// The activation of the feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +30,11 @@ pub enum ProblemType {
     SingleLabelClassification,
 }
 
-/// Settings of a BERT model.
+/// Settings of a model, whatever its family calls them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BertConfig {
+pub struct ModelConfig {
+    /// The family, by `model_type`.
+    pub family: &'static dyn Family,
     /// V, rows of the word embedding.
     pub vocab_size: usize,
     /// C.
@@ -43,22 +47,28 @@ pub struct BertConfig {
     pub intermediate_size: usize,
     /// Activation between the two feed-forward maps.
     pub hidden_act: HiddenAct,
-    /// Dropout on embeddings and on the output of every block.
+    /// Dropout on embeddings.
+    pub embedding_dropout: f64,
+    /// Dropout on the output of every block.
     pub hidden_dropout_prob: f64,
     /// Dropout on attention probabilities.
     pub attention_probs_dropout_prob: f64,
-    /// Dropout before the classifier; `hidden_dropout_prob` where the file gives none.
+    /// Dropout before the classifier.
     pub classifier_dropout: f64,
-    /// Longest sequence, in tokens.
+    /// Rows of the position embedding.
     pub max_position_embeddings: usize,
-    /// Number of segments.
+    /// Row of the position embedding that the first token of a text uses.
+    pub first_position: usize,
+    /// Rows of the segment embedding; 0 where the family has none.
     pub type_vocab_size: usize,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
     /// ε of every layer norm.
     pub layer_norm_eps: f64,
-    /// Token id of padding.
-    pub pad_token_id: usize,
+    /// Token id of padding, where the file names one.
+    pub pad_token_id: Option<usize>,
+    /// Token id that ends a text, where the family writes text.
+    pub eos_token_id: Option<usize>,
     /// Label names by class index, where the file names labels.
     pub id2label: Option<Vec<String>>,
     /// Number of labels, where the file says it.
@@ -73,44 +83,71 @@ pub struct BertConfig {
     pub raw: Map<String, Value>,
 }
 
-impl BertConfig {
+impl ModelConfig {
     /// Parses a `config.json`.
     ///
     /// # Errors
     /// Every field that cannot be used, with what would be right.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
         let mut fields = Fields::parse(file, bytes)?;
-        check_family(&mut fields);
-        let size = |fields: &mut Fields, name: &str, default| fields.size(name, default, 1..=MAX_SIZE);
-        let rate = |fields: &mut Fields, name: &str, default| fields.number(name, default, 0.0, 1.0);
-        let hidden_dropout_prob = rate(&mut fields, "hidden_dropout_prob", 0.1);
-        let mut config = Self {
-            vocab_size: size(&mut fields, "vocab_size", 30_522),
-            hidden_size: size(&mut fields, "hidden_size", 768),
-            num_hidden_layers: fields.size("num_hidden_layers", 12, 1..=1024),
-            num_attention_heads: fields.size("num_attention_heads", 12, 1..=1024),
-            intermediate_size: size(&mut fields, "intermediate_size", 3072),
-            hidden_act: hidden_act(&mut fields),
-            hidden_dropout_prob,
-            attention_probs_dropout_prob: rate(&mut fields, "attention_probs_dropout_prob", 0.1),
-            classifier_dropout: rate(&mut fields, "classifier_dropout", hidden_dropout_prob),
-            max_position_embeddings: size(&mut fields, "max_position_embeddings", 512),
-            type_vocab_size: size(&mut fields, "type_vocab_size", 2),
-            initializer_range: rate(&mut fields, "initializer_range", 0.02),
-            layer_norm_eps: fields.number("layer_norm_eps", 1e-12, 0.0, 1.0),
-            pad_token_id: fields.size("pad_token_id", 0, 0..=MAX_SIZE),
-            id2label: None,
-            num_labels: None,
-            problem_type: problem_type(&mut fields),
-            pruned_heads: BTreeMap::new(),
-            architectures: architectures(&fields),
-            raw: Map::new(),
+        let Some(family) = family(&mut fields) else {
+            return Err(ConfigError { file: file.to_owned(), fields: fields.problems });
         };
+        for field in ["is_decoder", "add_cross_attention"] {
+            if fields.get(field) == Some(&Value::Bool(true)) {
+                fields.reject(field, "true", "false: models that attend to another text are not read");
+            }
+        }
+        let mut config = family.read_config(&mut fields);
+        config.problem_type = problem_type(&mut fields);
+        config.architectures = architectures(&fields);
         config.check_divisible(&mut fields);
         config.read_labels(&mut fields);
         config.read_pruned_heads(&mut fields);
         config.raw.clone_from(&fields.object);
         fields.finish(file, config)
+    }
+
+    /// Settings without sizes, for a family to fill in.
+    pub(super) fn empty(family: &'static dyn Family) -> Self {
+        Self {
+            family,
+            vocab_size: 0,
+            hidden_size: 0,
+            num_hidden_layers: 0,
+            num_attention_heads: 0,
+            intermediate_size: 0,
+            hidden_act: HiddenAct::Gelu,
+            embedding_dropout: 0.0,
+            hidden_dropout_prob: 0.0,
+            attention_probs_dropout_prob: 0.0,
+            classifier_dropout: 0.0,
+            max_position_embeddings: 0,
+            first_position: 0,
+            type_vocab_size: 0,
+            initializer_range: 0.0,
+            layer_norm_eps: 0.0,
+            pad_token_id: None,
+            eos_token_id: None,
+            id2label: None,
+            num_labels: None,
+            problem_type: None,
+            pruned_heads: BTreeMap::new(),
+            architectures: Vec::new(),
+            raw: Map::new(),
+        }
+    }
+
+    /// Longest sequence, in tokens.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.max_position_embeddings - self.first_position
+    }
+
+    /// What a batch for this model looks like.
+    #[must_use]
+    pub fn inputs(&self) -> InputLayout {
+        InputLayout { max_length: self.longest(), first_position: self.first_position as u32 }
     }
 
     /// D, the size of one head.
@@ -127,11 +164,9 @@ impl BertConfig {
 
     fn check_divisible(&self, fields: &mut Fields) {
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            fields.reject(
-                "hidden_size",
-                self.hidden_size.to_string(),
-                format!("a multiple of num_attention_heads = {}", self.num_attention_heads),
-            );
+            let [hidden, heads] = self.family.size_fields();
+            let expected = format!("a multiple of {heads} = {}", self.num_attention_heads);
+            fields.reject(hidden, self.hidden_size.to_string(), expected);
         }
     }
 
@@ -209,39 +244,41 @@ pub fn check_vocabulary(tokenizer_vocab: usize, embedding_rows: usize) -> Result
     })
 }
 
-/// Refuses other model families, and forms of BERT whose computation differs.
-fn check_family(fields: &mut Fields) {
-    match fields.text("model_type").as_deref() {
-        Some("bert") => {}
-        Some(other) => {
-            fields.reject("model_type", format!("`{other}`"), "`bert`, the only family read so far");
+/// The family that `model_type` names.
+fn family(fields: &mut Fields) -> Option<&'static dyn Family> {
+    let names: Vec<String> = FAMILIES.iter().map(|family| format!("`{}`", family.model_type())).collect();
+    let names = names.join(", ");
+    let Some(found) = fields.text("model_type") else {
+        if fields.problems.is_empty() {
+            let expected = format!("one of {names}; is this the config.json of a Hugging Face model?");
+            fields.reject("model_type", "absent", expected);
         }
-        None if fields.get("model_type").is_none() => {
-            fields.reject("model_type", "absent", "`bert`; is this the config.json of a BERT model?");
-        }
-        None => {}
+        return None;
+    };
+    let family = FAMILIES.into_iter().find(|family| family.model_type() == found);
+    if family.is_none() {
+        fields.reject(
+            "model_type",
+            format!("`{found}`"),
+            format!("one of {names}, the families that are read"),
+        );
     }
-    for field in ["is_decoder", "add_cross_attention"] {
-        if fields.get(field) == Some(&Value::Bool(true)) {
-            fields.reject(field, "true", "false: only encoders are read");
-        }
-    }
-    if let Some(kind) = fields.text("position_embedding_type").filter(|kind| kind != "absolute") {
-        fields.reject("position_embedding_type", format!("`{kind}`"), "`absolute`");
-    }
+    family
 }
 
-fn hidden_act(fields: &mut Fields) -> HiddenAct {
-    match fields.text("hidden_act").as_deref() {
-        None | Some("gelu" | "gelu_python") => HiddenAct::Gelu,
+/// The activation that `field` names.
+pub(super) fn hidden_act(fields: &mut Fields, field: &str, default: HiddenAct) -> HiddenAct {
+    match fields.text(field).as_deref() {
+        None => default,
+        Some("gelu" | "gelu_python") => HiddenAct::Gelu,
         Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => HiddenAct::GeluTanh,
         Some(other) => {
             fields.reject(
-                "hidden_act",
+                field,
                 format!("`{other}`"),
                 "one of `gelu`, `gelu_python`, `gelu_new`, `gelu_pytorch_tanh`, `gelu_fast`",
             );
-            HiddenAct::Gelu
+            default
         }
     }
 }
@@ -279,8 +316,8 @@ pub(crate) mod tests {
     use super::*;
 
     /// Two layers, hidden 8, 2 heads, feed-forward 12, 11 words, 6 positions.
-    pub(crate) fn tiny() -> BertConfig {
-        BertConfig::parse(
+    pub(crate) fn tiny() -> ModelConfig {
+        ModelConfig::parse(
             "config.json",
             br#"{"model_type":"bert","vocab_size":11,"hidden_size":8,"num_hidden_layers":2,
                 "num_attention_heads":2,"intermediate_size":12,"max_position_embeddings":6,
@@ -292,7 +329,7 @@ pub(crate) mod tests {
     #[test]
     fn defaults_are_those_of_transformers() {
         let config =
-            BertConfig::parse("config.json", br#"{"model_type":"bert","classifier_dropout":null}"#).unwrap();
+            ModelConfig::parse("config.json", br#"{"model_type":"bert","classifier_dropout":null}"#).unwrap();
         assert_eq!((config.vocab_size, config.hidden_size, config.num_hidden_layers), (30_522, 768, 12));
         assert_eq!((config.num_attention_heads, config.intermediate_size), (12, 3072));
         assert_eq!((config.max_position_embeddings, config.type_vocab_size), (512, 2));
@@ -303,7 +340,7 @@ pub(crate) mod tests {
 
     #[test]
     fn labels_and_pruned_heads_are_read() {
-        let config = BertConfig::parse(
+        let config = ModelConfig::parse(
             "config.json",
             br#"{"model_type":"bert","hidden_act":"gelu_new","id2label":{"0":"no","1":"yes","2":"maybe"},
                 "label2id":{"no":0,"yes":1,"maybe":2},"num_labels":3,"pruned_heads":{"11":[3,1]},
@@ -317,9 +354,9 @@ pub(crate) mod tests {
 
     #[test]
     fn all_bad_fields_at_once() {
-        let error = BertConfig::parse(
+        let error = ModelConfig::parse(
             "config.json",
-            br#"{"model_type":"roberta","vocab_size":0,"hidden_size":770,"num_hidden_layers":"12",
+            br#"{"model_type":"bert","vocab_size":0,"hidden_size":770,"num_hidden_layers":"12",
                 "intermediate_size":-1,"hidden_act":"relu","hidden_dropout_prob":1.5,"layer_norm_eps":"tiny",
                 "max_position_embeddings":1e30,"id2label":{"0":"a","2":"b"},"pruned_heads":{"0":[12]},
                 "problem_type":"multi_label_classification","is_decoder":true,
@@ -330,7 +367,6 @@ pub(crate) mod tests {
         assert_eq!(
             fields,
             [
-                "model_type",
                 "is_decoder",
                 "position_embedding_type",
                 "hidden_dropout_prob",
@@ -347,14 +383,22 @@ pub(crate) mod tests {
             ]
         );
         let text = error.to_string();
-        assert!(text.starts_with("`model_type` is `roberta`, expected `bert`"), "{text}");
-        assert_eq!(text.lines().count(), 14);
+        assert_eq!(text.lines().count(), 13);
         assert!(text.lines().all(|line| line.ends_with("(config.json)")));
     }
 
     #[test]
+    fn an_unknown_family_is_named_with_those_that_are_read() {
+        let text = ModelConfig::parse("config.json", br#"{"model_type":"t5"}"#).unwrap_err().to_string();
+        assert!(
+            text.starts_with("`model_type` is `t5`, expected one of `bert`, `roberta`, `gpt2`"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn labels_that_contradict_each_other() {
-        let parse = |json: &[u8]| BertConfig::parse("config.json", json).unwrap_err().fields;
+        let parse = |json: &[u8]| ModelConfig::parse("config.json", json).unwrap_err().fields;
         let count = parse(br#"{"model_type":"bert","id2label":{"0":"a","1":"b"},"num_labels":3}"#);
         assert_eq!((count[0].field.as_str(), count[0].found.as_str()), ("num_labels", "3"));
         let inverse =
@@ -365,7 +409,7 @@ pub(crate) mod tests {
     #[test]
     fn files_that_are_no_config() {
         for bad in [&b"not json"[..], b"[1]", b"{}", b"", b"\xff\xfe"] {
-            assert!(BertConfig::parse("config.json", bad).is_err());
+            assert!(ModelConfig::parse("config.json", bad).is_err());
         }
     }
 

@@ -26,7 +26,7 @@ pub struct FieldProblem {
 }
 
 /// The object of a `config.json` and the problems found in it so far.
-pub(crate) struct Fields {
+pub struct Fields {
     /// All fields.
     pub object: Map<String, Value>,
     /// Problems so far.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use thiserror::Error;
 
-use super::config::{BertConfig, check_vocabulary};
+use super::config::{ModelConfig, check_vocabulary};
 use super::config_fields::ConfigError;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::error::CheckpointError;
@@ -48,7 +48,7 @@ pub struct PretrainedModel {
     /// The folder's name or the hub's id.
     pub name: String,
     /// Its sizes.
-    pub config: BertConfig,
+    pub config: ModelConfig,
     /// Its weights, in the names of the file, still where the file is.
     pub checkpoint: Checkpoint<StoredTensor>,
     /// SHA-256 of the weight file, or of the concatenated hashes of its shards.
@@ -146,11 +146,11 @@ impl ModelFiles {
         source.read(0..source.len()).await.map_err(failed)
     }
 
-    async fn config(&self) -> Result<BertConfig, ModelProblem> {
+    async fn config(&self) -> Result<ModelConfig, ModelProblem> {
         if !self.files.contains_key(CONFIG_FILE) {
             return Err(self.missing(CONFIG_FILE));
         }
-        Ok(BertConfig::parse(CONFIG_FILE, &self.bytes(CONFIG_FILE).await?)?)
+        Ok(ModelConfig::parse(CONFIG_FILE, &self.bytes(CONFIG_FILE).await?)?)
     }
 
     /// The tensors and their hash.

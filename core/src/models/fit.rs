@@ -1,7 +1,7 @@
 //! Whether a model can lie on an adapter at all, from its settings alone: asked before gigabytes of weights are read.
 
-use super::bert_names::bert_parameters;
-use super::config::BertConfig;
+use super::config::ModelConfig;
+use super::family::Head;
 use crate::gpu::{AdapterReport, GpuError};
 
 /// Bytes that every WebGPU device lets a kernel see of one buffer: a model whose matrices are no larger fits everywhere.
@@ -10,9 +10,9 @@ pub const GUARANTEED_BYTES: u64 = 128 << 20;
 /// Name and size in bytes, as numbers of 32 bits, of the largest parameter that must lie in one buffer. Embedding tables
 /// are split by rows, so they count with the rest of the memory and not here.
 #[must_use]
-pub fn largest_matrix(config: &BertConfig) -> (String, u64) {
-    let specs = bert_parameters(config, config.n_labels());
-    let whole = specs.into_iter().filter(|spec| !spec.name.ends_with("_embeddings.weight"));
+pub fn largest_matrix(config: &ModelConfig) -> (String, u64) {
+    let head = Head::SequenceClassification { n_labels: config.n_labels() };
+    let whole = config.family.parameters(config, head).into_iter().filter(|parameter| !parameter.is_table);
     let sized = whole.map(|spec| {
         let n_bytes = spec.shape.iter().map(|&size| size as u64).product::<u64>() * 4;
         (spec.name, n_bytes)
@@ -25,7 +25,7 @@ pub fn largest_matrix(config: &BertConfig) -> (String, u64) {
 ///
 /// # Errors
 /// [`GpuError::TooLarge`] with the bytes needed and available.
-pub fn check(config: &BertConfig, adapter: &AdapterReport) -> Result<(), GpuError> {
+pub fn check(config: &ModelConfig, adapter: &AdapterReport) -> Result<(), GpuError> {
     let (label, needed) = largest_matrix(config);
     let available = adapter.max_binding_bytes.min(adapter.max_buffer_bytes);
     if needed > available {
@@ -45,7 +45,7 @@ mod tests {
         let config = |hidden: usize| {
             let json =
                 format!(r#"{{"model_type": "bert", "hidden_size": {hidden}, "num_attention_heads": 8}}"#);
-            BertConfig::parse("config.json", json.as_bytes()).unwrap()
+            ModelConfig::parse("config.json", json.as_bytes()).unwrap()
         };
         let (name, n_bytes) = largest_matrix(&config(768));
         assert_eq!(

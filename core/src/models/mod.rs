@@ -1,22 +1,128 @@
 //! Models: their settings, the names of their parameters, loading them from files, and their forward passes.
 
 pub mod bert;
-pub mod bert_load;
-pub mod bert_names;
 pub mod config;
 pub mod config_fields;
+pub mod encoder;
+pub mod family;
 pub mod files;
 pub mod fit;
+pub mod gpt2;
+pub mod load;
+pub mod parameter;
+pub mod roberta;
 
 use crate::nn::inputs::BatchInputs;
-use crate::nn::linear::Linear;
+use crate::nn::linear::{After, Linear};
+use crate::nn::parameters::Parameters;
+use crate::nn::plan::TuningPlan;
+use crate::ops::layer_norm::layer_norm;
+use crate::ops::matmul::activation;
 use crate::tape::{Tape, Tensor};
+use config::{HiddenAct, ModelConfig};
 
-/// A model that maps a batch to logits: what training and evaluation know of models.
+/// A model that maps a batch to what its head says: what training and evaluation know of models.
 pub trait Model {
-    /// Logits: (B, N) of a classifier, (P, V) of a model that predicts words.
-    fn logits(&self, tape: &mut Tape, batch: &BatchInputs) -> Tensor;
+    /// The forward pass.
+    fn output(&self, tape: &mut Tape, batch: &BatchInputs) -> Output;
 
     /// Every linear map, for refreshing effective weights.
     fn linears(&self) -> Vec<&Linear>;
+}
+
+/// What the head of a model says.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// One row per sequence, (B, N).
+    Logits(Tensor),
+    /// What words are predicted from; their logits are many, so they are made where they are used.
+    Words(Words),
+}
+
+/// Predicted words before the last product.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// One row per predicted position, (P, C).
+    pub hidden: Tensor,
+    /// The word embedding, (V, C), in parts of consecutive rows.
+    pub decoder: Vec<Tensor>,
+    /// (1, V)
+    pub bias: Option<Tensor>,
+}
+
+impl Output {
+    /// Logits, (B, N) or (P, V).
+    ///
+    /// # Panics
+    /// If the vocabulary comes in several parts, whose logits are never held together.
+    #[must_use]
+    pub fn logits(self, tape: &mut Tape) -> Tensor {
+        match self {
+            Self::Logits(logits) => logits,
+            Self::Words(Words { hidden, decoder, bias }) => {
+                let [decoder] = decoder.as_slice() else {
+                    unreachable!("the caller asks for small vocabularies")
+                };
+                Linear::tied("decoder", decoder, bias.as_ref()).forward(tape, &hidden, After::default())
+            }
+        }
+    }
+}
+
+/// Dropout rates of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DropoutRates {
+    /// On embeddings.
+    pub embedding: f32,
+    /// On the output of every block.
+    pub hidden: f32,
+    /// On attention probabilities.
+    pub attention: f32,
+    /// Before the classifier.
+    pub classifier: f32,
+}
+
+impl DropoutRates {
+    /// The model's own rates, or one rate everywhere.
+    #[must_use]
+    pub fn of(config: &ModelConfig, everywhere: Option<f64>) -> Self {
+        let rate = |own: f64| everywhere.unwrap_or(own) as f32;
+        Self {
+            embedding: rate(config.embedding_dropout),
+            hidden: rate(config.hidden_dropout_prob),
+            attention: rate(config.attention_probs_dropout_prob),
+            classifier: rate(config.classifier_dropout),
+        }
+    }
+}
+
+/// A layer norm, its parameters found on the device.
+#[derive(Debug)]
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f32,
+}
+
+impl Norm {
+    fn find(parameters: &Parameters, path: &str, eps: f64) -> Self {
+        let get = |name: &str| parameters.get(&format!("{path}.{name}")).clone();
+        Self { weight: get("weight"), bias: get("bias"), eps: eps as f32 }
+    }
+
+    fn forward(&self, tape: &mut Tape, x: &Tensor) -> Tensor {
+        layer_norm(tape, x, &self.weight, &self.bias, self.eps)
+    }
+}
+
+/// The linear map at `path`, with the scale of its update if the plan has one.
+fn linear(parameters: &Parameters, plan: &TuningPlan, path: &str) -> Linear {
+    Linear::find(parameters, path, plan.deltas.get(path).map_or(1.0, |delta| delta.scale))
+}
+
+fn activation_number(act: HiddenAct) -> u32 {
+    match act {
+        HiddenAct::Gelu => activation::GELU,
+        HiddenAct::GeluTanh => activation::GELU_TANH,
+    }
 }

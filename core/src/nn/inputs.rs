@@ -5,21 +5,40 @@ use crate::gpu::{Device, Dim, GpuError, Resident, Sizes, Slice};
 use crate::ops::attention::Pairing;
 use crate::ops::gather::{RowNumbers, links};
 
+/// What a model wants of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputLayout {
+    /// Tokens of the longest sequence it takes.
+    pub max_length: usize,
+    /// Row of the position embedding that the first token of a sequence uses.
+    pub first_position: u32,
+}
+
+impl From<usize> for InputLayout {
+    /// Positions from 0.
+    fn from(max_length: usize) -> Self {
+        Self { max_length, first_position: 0 }
+    }
+}
+
 /// The arrays of a packed batch of up to T tokens in B sequences, with up to P predicted positions.
 #[derive(Debug)]
 pub struct BatchInputs {
     device: Device,
     capacity: Sizes,
-    key_stride: usize,
+    layout: InputLayout,
     words: Numbers,
     segments: Numbers,
     positions: Numbers,
     first: Numbers,
+    last: Numbers,
     targets: Numbers,
     all_ranges: Resident,
     all_key_ranges: Resident,
-    first_ranges: Resident,
-    first_key_ranges: Resident,
+    causal_ranges: Resident,
+    causal_key_ranges: Resident,
+    single_ranges: Resident,
+    single_key_ranges: Resident,
     labels: Resident,
     scores: Resident,
 }
@@ -49,27 +68,30 @@ impl Numbers {
 }
 
 impl BatchInputs {
-    /// Memory for batches up to `capacity` whose sequences have at most `max_length` tokens.
+    /// Memory for batches up to `capacity` whose sequences have at most `layout.max_length` tokens.
     ///
     /// # Errors
     /// Memory errors of the device.
-    pub fn new(device: &Device, capacity: Sizes, max_length: usize) -> Result<Self, GpuError> {
+    pub fn new(device: &Device, capacity: Sizes, layout: InputLayout) -> Result<Self, GpuError> {
         let Sizes { tokens, sequences, targets } = capacity;
         Ok(Self {
             words: Numbers::new(device, "input_ids", tokens)?,
             segments: Numbers::new(device, "token_type_ids", tokens)?,
             positions: Numbers::new(device, "position_ids", tokens)?,
             first: Numbers::new(device, "first tokens", sequences)?,
+            last: Numbers::new(device, "last tokens", sequences)?,
             targets: Numbers::new(device, "predicted positions", targets)?,
             all_ranges: device.create("ranges", tokens * 2)?,
             all_key_ranges: device.create("key ranges", tokens * 4)?,
-            first_ranges: device.create("first ranges", sequences * 2)?,
-            first_key_ranges: device.create("first key ranges", tokens * 4)?,
+            causal_ranges: device.create("causal ranges", tokens * 2)?,
+            causal_key_ranges: device.create("causal key ranges", tokens * 4)?,
+            single_ranges: device.create("single ranges", sequences * 2)?,
+            single_key_ranges: device.create("single key ranges", tokens * 4)?,
             labels: device.create("labels", sequences.max(targets))?,
             scores: device.create("scores", sequences)?,
             device: device.clone(),
             capacity,
-            key_stride: max_length,
+            layout,
         })
     }
 
@@ -90,8 +112,12 @@ impl BatchInputs {
         assert!(sizes.fit(&self.capacity), "a batch of {sizes:?} exceeds {:?}", self.capacity);
         self.words.write(&self.device, &batch.input_ids);
         self.segments.write(&self.device, &batch.token_type_ids);
-        self.positions.write(&self.device, &batch.position_ids);
+        let first = self.layout.first_position;
+        let positions: Vec<u32> = batch.position_ids.iter().map(|position| position + first).collect();
+        self.positions.write(&self.device, &positions);
         self.first.write(&self.device, &batch.offsets[..sizes.sequences]);
+        let last: Vec<u32> = batch.offsets[1..].iter().map(|end| end - 1).collect();
+        self.last.write(&self.device, &last);
         self.write_ranges(&batch.offsets);
         if masked.is_some() {
             self.targets.write(&self.device, targets);
@@ -106,20 +132,26 @@ impl BatchInputs {
     fn write_ranges(&self, offsets: &[u32]) {
         let tokens = offsets.last().map_or(0, |&end| end as usize);
         let (mut ranges, mut key_ranges) = (Vec::with_capacity(tokens * 2), Vec::with_capacity(tokens * 4));
-        let (mut first_ranges, mut first_key_ranges) = (Vec::new(), Vec::with_capacity(tokens * 4));
+        let (mut causal_ranges, mut causal_key_ranges) =
+            (Vec::with_capacity(tokens * 2), Vec::with_capacity(tokens * 4));
+        let (mut single_ranges, mut single_key_ranges) = (Vec::new(), Vec::with_capacity(tokens * 4));
         for (sequence, pair) in (0u32..).zip(offsets.windows(2)) {
             let &[start, end] = pair else { continue };
-            first_ranges.extend([start, end]);
-            for _ in start..end {
+            single_ranges.extend([start, end]);
+            for token in start..end {
                 ranges.extend([start, end]);
                 key_ranges.extend([start, end, start, 0]);
-                first_key_ranges.extend([sequence, sequence + 1, start, 0]);
+                causal_ranges.extend([start, token + 1]);
+                causal_key_ranges.extend([token, end, start, 0]);
+                single_key_ranges.extend([sequence, sequence + 1, start, 0]);
             }
         }
         self.device.write(&self.all_ranges, 0, &ranges);
         self.device.write(&self.all_key_ranges, 0, &key_ranges);
-        self.device.write(&self.first_ranges, 0, &first_ranges);
-        self.device.write(&self.first_key_ranges, 0, &first_key_ranges);
+        self.device.write(&self.causal_ranges, 0, &causal_ranges);
+        self.device.write(&self.causal_key_ranges, 0, &causal_key_ranges);
+        self.device.write(&self.single_ranges, 0, &single_ranges);
+        self.device.write(&self.single_key_ranges, 0, &single_key_ranges);
     }
 
     /// Token ids, (T).
@@ -146,6 +178,12 @@ impl BatchInputs {
         self.first.rows(Dim::Sequences)
     }
 
+    /// Last token of every sequence, (B).
+    #[must_use]
+    pub fn last(&self) -> RowNumbers {
+        self.last.rows(Dim::Sequences)
+    }
+
     /// Predicted positions, (P).
     #[must_use]
     pub fn targets(&self) -> RowNumbers {
@@ -158,10 +196,16 @@ impl BatchInputs {
         self.pairing(&self.all_ranges, Dim::Tokens, &self.all_key_ranges)
     }
 
-    /// Only the first token of every sequence asks.
+    /// Every token asks the tokens of its sequence up to itself.
     #[must_use]
-    pub fn first_pairs(&self) -> Pairing {
-        self.pairing(&self.first_ranges, Dim::Sequences, &self.first_key_ranges)
+    pub fn causal_pairs(&self) -> Pairing {
+        self.pairing(&self.causal_ranges, Dim::Tokens, &self.causal_key_ranges)
+    }
+
+    /// One token of every sequence asks all tokens of its sequence.
+    #[must_use]
+    pub fn single_pairs(&self) -> Pairing {
+        self.pairing(&self.single_ranges, Dim::Sequences, &self.single_key_ranges)
     }
 
     fn pairing(&self, ranges: &Resident, rows: Dim, key_ranges: &Resident) -> Pairing {
@@ -169,7 +213,7 @@ impl BatchInputs {
         Pairing {
             ranges: ranges.slice(0, Extent::new(rows, 2)),
             key_ranges: key_ranges.slice(0, Extent::new(Dim::Tokens, 4)),
-            key_stride: self.key_stride,
+            key_stride: self.layout.max_length,
         }
     }
 

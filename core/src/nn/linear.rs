@@ -17,7 +17,7 @@ pub struct Linear {
     /// What forward and the gradient of the input use, (d_out, d_in).
     weight: Tensor,
     /// (1, d_out)
-    bias: Tensor,
+    bias: Option<Tensor>,
     delta: Option<Delta>,
     /// Which entries of a trained weight stay, one bit each; frozen weights are masked when they are uploaded.
     keep: Option<Slice>,
@@ -67,7 +67,8 @@ impl Linear {
     #[must_use]
     pub fn find(parameters: &Parameters, path: &str, scale: f32) -> Self {
         let weight = parameters.get(&format!("{path}.weight")).clone();
-        let bias = parameters.get(&format!("{path}.bias")).clone();
+        let bias = format!("{path}.bias");
+        let bias = parameters.contains(&bias).then(|| parameters.get(&bias).clone());
         let [effective, omega, a, b] = delta_names(path);
         if !parameters.contains(&a) {
             let mask = mask_name(&format!("{path}.weight"));
@@ -92,8 +93,8 @@ impl Linear {
 
     /// A map that shares its weight with another part of the model.
     #[must_use]
-    pub fn tied(path: &str, weight: &Tensor, bias: &Tensor) -> Self {
-        Self { path: path.to_owned(), weight: weight.clone(), bias: bias.clone(), delta: None, keep: None }
+    pub fn tied(path: &str, weight: &Tensor, bias: Option<&Tensor>) -> Self {
+        Self { path: path.to_owned(), weight: weight.clone(), bias: bias.cloned(), delta: None, keep: None }
     }
 
     /// Module path.
@@ -123,7 +124,9 @@ impl Linear {
     }
 
     fn is_trained(&self) -> bool {
-        self.weight.requires_grad || self.bias.requires_grad || self.delta.is_some()
+        self.weight.requires_grad
+            || self.bias.as_ref().is_some_and(|bias| bias.requires_grad)
+            || self.delta.is_some()
     }
 
     /// x (rows, d_in) → (rows, d_out).
@@ -137,7 +140,7 @@ impl Linear {
         let dropped = tape.is_training() && after.dropout > 0.0;
         let dropout = dropped.then(|| (tape.dropout_stream(), after.dropout));
         let epilogue = Epilogue {
-            bias: Some(self.bias.slice.clone()),
+            bias: self.bias.as_ref().map(|bias| bias.slice.clone()),
             activation: after.activation,
             pre: pre.as_ref().map(|pre| pre.slice.clone()),
             dropout,
@@ -170,7 +173,9 @@ impl Linear {
                 masked
             }
         };
-        bias_gradient(tape, &self.bias, &d, y.rows);
+        if let Some(bias) = &self.bias {
+            bias_gradient(tape, bias, &d, y.rows);
+        }
         let shape = Shape { m: Dim::Fixed(y.cols), n: x.cols, k: x.rows };
         if let Some(target) = tape.grad_target(&self.weight) {
             tn(tape, shape, 1.0, &d, &x.slice, &target.slice, target.accumulate);

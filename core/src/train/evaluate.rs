@@ -23,7 +23,7 @@ impl Evaluator {
     /// Memory errors of the device, or a kernel the driver refuses.
     pub async fn new(device: &Device, model: &dyn Model, inputs: &BatchInputs) -> Result<Self, GpuError> {
         let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Inference);
-        let output = model.logits(&mut tape, inputs);
+        let output = model.output(&mut tape, inputs).logits(&mut tape);
         let len = inputs.capacity().of(output.rows) * output.cols;
         let logits = device.create("logits", len)?;
         tape.keep(&output, &logits);

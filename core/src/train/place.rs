@@ -165,7 +165,8 @@ impl Placement {
             }
             let changes = state.trained.contains_key(&name)
                 || state.pruned.masks.contains_key(&name)
-                || self.parameter_layout(&name).is_some();
+                || self.parameter_layout(&name).is_some()
+                || !base.has_rows(&name);
             if changes {
                 let tensor = self.present_value(base, state, &name, &shape).await;
                 let tensor = tensor.map_err(PlaceError::Source)?;

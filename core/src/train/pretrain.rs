@@ -6,11 +6,10 @@ use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::data::mlm::MlmCorpus;
 use crate::data::{BatchOrder, EncodedDataset};
 use crate::gpu::{Device, GpuError, Sizes, StepScalars};
-use crate::models::Model;
-use crate::models::bert::{BertForMaskedLm, BertForSequenceClassification, DropoutRates};
-use crate::models::bert_names::{bert_mlm_parameters, bert_parameters};
-use crate::models::config::BertConfig;
-use crate::nn::inputs::BatchInputs;
+use crate::models::config::ModelConfig;
+use crate::models::family::{Head, Parts};
+use crate::models::{DropoutRates, Model};
+use crate::nn::inputs::{BatchInputs, InputLayout};
 use crate::nn::parameters::{ArenaPart, Parameters, Trained};
 use crate::nn::plan::TuningPlan;
 use crate::omega::site_stream;
@@ -19,8 +18,8 @@ use crate::random::{Random, mix};
 use crate::train::schedule::Schedule;
 use crate::train::step::{Objective, StepSettings, Trainer};
 
-/// Outputs of the sentence-pair head: the second sentence follows, or does not.
-pub const N_PAIR_LABELS: usize = 2;
+/// The sentence-pair head: the second sentence follows, or does not.
+pub const PAIRS: Head = Head::SequenceClassification { n_labels: 2 };
 /// Path of the sentence-pair head here, and in transformers' files.
 pub(super) const PAIR_HEAD: (&str, &str) = ("classifier", "cls.seq_relationship");
 
@@ -103,15 +102,15 @@ struct Lesson {
 impl Lesson {
     /// Records the step of one task; `sizes` are names and lengths of all parameters.
     async fn new(
-        (device, longest, parameters, optimizer): (&Device, usize, &Parameters, AdamW),
+        (device, layout, parameters, optimizer): (&Device, InputLayout, &Parameters, AdamW),
         task: Task,
         model: &dyn Model,
         capacity: Sizes,
         sizes: &[(String, usize)],
     ) -> Result<Self, GpuError> {
-        let inputs = BatchInputs::new(device, capacity, longest)?;
+        let inputs = BatchInputs::new(device, capacity, layout)?;
         let objective = match task {
-            Task::Words => Objective::MaskedWords,
+            Task::Words => Objective::Words { label_smoothing: 0.0 },
             Task::Pairs => Objective::Classification { label_smoothing: 0.0 },
         };
         let step = StepSettings { objective, optimizer, max_grad_norm: 1.0, accumulation: 1 };
@@ -129,7 +128,7 @@ impl Pretrainer {
     /// Memory errors of the device, or a kernel the driver refuses.
     pub async fn new(
         device: &Device,
-        config: &BertConfig,
+        config: &ModelConfig,
         text: PretrainText,
         settings: PretrainSettings,
     ) -> Result<Self, GpuError> {
@@ -142,17 +141,17 @@ impl Pretrainer {
             ..TuningPlan::default()
         };
         let rates = DropoutRates::of(config, Some(settings.dropout));
-        let word_model = BertForMaskedLm::find(config, &parameters, &plan, rates);
-        let pair_model = BertForSequenceClassification::find(config, &parameters, &plan, rates);
+        let parts = Parts { config, parameters: &parameters, plan: &plan, rates };
+        let [word_model, pair_model] = [Head::MaskedLm, PAIRS].map(|head| config.family.build(&parts, head));
         let batch_size = settings.batch_size;
         let tokens = text.opening.max_tokens_bound(batch_size).max(text.words.max_tokens_bound(batch_size));
         let word_capacity = Sizes { tokens, sequences: batch_size, targets: tokens };
         let tokens = text.pairs.max_tokens_bound(batch_size);
         let pair_capacity = Sizes { tokens, sequences: batch_size, targets: 0 };
-        let shared = (device, config.max_position_embeddings, &parameters, settings.optimizer);
+        let shared = (device, config.inputs(), &parameters, settings.optimizer);
         let lessons = [
-            Lesson::new(shared, Task::Words, &word_model, word_capacity, &sizes).await?,
-            Lesson::new(shared, Task::Pairs, &pair_model, pair_capacity, &sizes).await?,
+            Lesson::new(shared, Task::Words, word_model.as_ref(), word_capacity, &sizes).await?,
+            Lesson::new(shared, Task::Pairs, pair_model.as_ref(), pair_capacity, &sizes).await?,
         ];
         Ok(Self { settings, parameters, text, lessons, n_done: 0 })
     }
@@ -241,9 +240,11 @@ impl Task {
 }
 
 /// Encoder, pooler and both heads before training: weights normal, biases zero, layer norms one.
-fn fresh_parameters(config: &BertConfig, seed: u64) -> Vec<Trained> {
-    let mut specs = bert_parameters(config, N_PAIR_LABELS);
-    let heads = bert_mlm_parameters(config).into_iter().filter(|spec| spec.name.starts_with("cls."));
+fn fresh_parameters(config: &ModelConfig, seed: u64) -> Vec<Trained> {
+    let mut specs = config.family.parameters(config, PAIRS);
+    let words = config.family.parameters(config, Head::MaskedLm);
+    let heads = words.into_iter().filter(|spec| specs.iter().all(|other| other.name != spec.name));
+    let heads: Vec<_> = heads.collect();
     specs.extend(heads);
     let fresh = |name: &str, shape: &[usize]| {
         let mut random = Random::new(seed, site_stream(name));

@@ -4,13 +4,14 @@ use crate::checkpoint::NamedTensors;
 use crate::data::EncodedDataset;
 use crate::data::mlm::MlmCorpus;
 use crate::gpu::{Device, GpuError, Sizes};
-use crate::models::bert::{BertForMaskedLm, BertForSequenceClassification, DropoutRates};
-use crate::models::config::BertConfig;
+use crate::models::config::ModelConfig;
+use crate::models::family::{Head, Parts};
+use crate::models::{DropoutRates, Model};
 use crate::nn::inputs::BatchInputs;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::train::evaluate::Evaluator;
-use crate::train::pretrain::PAIR_HEAD;
+use crate::train::pretrain::{PAIR_HEAD, PAIRS};
 
 /// Sequences of one batch.
 const BATCH: usize = 32;
@@ -34,7 +35,7 @@ pub struct PretrainScore {
 /// Memory errors of the device, or a kernel the driver refuses.
 pub async fn score(
     device: &Device,
-    config: &BertConfig,
+    config: &ModelConfig,
     weights: &NamedTensors,
     words: &MlmCorpus,
     pairs: &EncodedDataset,
@@ -53,18 +54,17 @@ pub async fn score(
 
 async fn score_words(
     device: &Device,
-    config: &BertConfig,
+    config: &ModelConfig,
     parameters: &Parameters,
     words: &MlmCorpus,
     seed: u64,
     score: &mut PretrainScore,
 ) -> Result<(), GpuError> {
-    let rates = DropoutRates::of(config, Some(0.0));
-    let model = BertForMaskedLm::find(config, parameters, &TuningPlan::default(), rates);
+    let model = build(config, parameters, Head::MaskedLm);
     let tokens = words.max_tokens_bound(BATCH);
     let capacity = Sizes { tokens, sequences: BATCH, targets: tokens };
-    let inputs = BatchInputs::new(device, capacity, config.max_position_embeddings)?;
-    let evaluator = Evaluator::new(device, &model, &inputs).await?;
+    let inputs = BatchInputs::new(device, capacity, config.inputs())?;
+    let evaluator = Evaluator::new(device, model.as_ref(), &inputs).await?;
     let (mut n_all, mut n_favoured) = (0, 0);
     let all: Vec<u32> = (0..words.len() as u32).collect();
     for batch in all.chunks(BATCH) {
@@ -91,15 +91,14 @@ async fn score_words(
 
 async fn score_pairs(
     device: &Device,
-    config: &BertConfig,
+    config: &ModelConfig,
     parameters: &Parameters,
     pairs: &EncodedDataset,
 ) -> Result<f64, GpuError> {
-    let rates = DropoutRates::of(config, Some(0.0));
-    let model = BertForSequenceClassification::find(config, parameters, &TuningPlan::default(), rates);
+    let model = build(config, parameters, PAIRS);
     let capacity = Sizes { tokens: pairs.max_tokens_bound(BATCH), sequences: BATCH, targets: 0 };
-    let inputs = BatchInputs::new(device, capacity, config.max_position_embeddings)?;
-    let evaluator = Evaluator::new(device, &model, &inputs).await?;
+    let inputs = BatchInputs::new(device, capacity, config.inputs())?;
+    let evaluator = Evaluator::new(device, model.as_ref(), &inputs).await?;
     let mut n_right = 0;
     let all: Vec<u32> = (0..pairs.len() as u32).collect();
     for batch in all.chunks(BATCH) {
@@ -109,6 +108,12 @@ async fn score_pairs(
         n_right += guesses.zip(&batch.classes).filter(|(guess, class)| *guess == **class as usize).count();
     }
     Ok(n_right as f64 / pairs.len().max(1) as f64)
+}
+
+/// The model as it stands, without dropout.
+fn build(config: &ModelConfig, parameters: &Parameters, head: Head) -> Box<dyn Model> {
+    let (plan, rates) = (TuningPlan::default(), DropoutRates::default());
+    config.family.build(&Parts { config, parameters, plan: &plan, rates }, head)
 }
 
 /// Index of the largest logit.

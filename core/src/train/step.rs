@@ -22,7 +22,10 @@ pub enum Objective {
     /// One number per sequence, by mean squared error.
     Regression,
     /// True words at predicted positions, by cross-entropy.
-    MaskedWords,
+    Words {
+        /// Share of every label spread over the vocabulary.
+        label_smoothing: f32,
+    },
 }
 
 /// What stays the same over a phase.
@@ -146,7 +149,7 @@ pub(crate) fn record_pass(
     settings: &StepSettings,
     loss: &Resident,
 ) {
-    let logits = model.logits(tape, inputs);
+    let logits = model.output(tape, inputs).logits(tape);
     tape.set_scope("loss");
     let scale = 1.0 / settings.accumulation as f32;
     let batch_loss = tape.scratch(1, 1);
@@ -156,8 +159,8 @@ pub(crate) fn record_pass(
             cross_entropy(tape, &logits, &labels, label_smoothing, scale, &batch_loss);
         }
         Objective::Regression => mean_squared_error(tape, &logits, &inputs.scores(), scale, &batch_loss),
-        Objective::MaskedWords => {
-            cross_entropy(tape, &logits, &inputs.labels(Dim::Targets), 0.0, scale, &batch_loss);
+        Objective::Words { label_smoothing } => {
+            cross_entropy(tape, &logits, &inputs.labels(Dim::Targets), label_smoothing, scale, &batch_loss);
         }
     }
     let total = loss.slice(0, 1);

@@ -2,7 +2,7 @@
 
 use dsee_core::{
     builtin::{DATA_SEED, MODEL_NAME},
-    models::config::BertConfig,
+    models::config::ModelConfig,
     train::pretrain_score::PretrainScore,
 };
 
@@ -12,7 +12,7 @@ use crate::corpus::{Corpus, HELD_OUT, Text};
 /// What was made, from what, how, and what it is good for.
 pub fn model_card(
     args: &Args,
-    config: &BertConfig,
+    config: &ModelConfig,
     texts: &[Text],
     corpus: &Corpus,
     score: PretrainScore,

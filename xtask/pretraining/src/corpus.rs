@@ -6,7 +6,7 @@ use dsee_core::{
     checkpoint::NamedTensors,
     data::{EncodedDataset, Label, mlm::MlmCorpus},
     gpu::Device,
-    models::config::BertConfig,
+    models::config::ModelConfig,
     tokenizer::{Tokenizer, train_word_pieces},
     train::{
         pretrain::PretrainText,
@@ -107,7 +107,7 @@ impl HeldOut {
     pub async fn score(
         &self,
         device: &Device,
-        config: &BertConfig,
+        config: &ModelConfig,
         weights: &NamedTensors,
     ) -> anyhow::Result<PretrainScore> {
         Ok(score(device, config, weights, &self.words, &self.pairs, self.seed).await?)

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use dsee_core::{
     gpu::Device,
-    models::config::BertConfig,
+    models::config::ModelConfig,
     ops::adamw::AdamW,
     train::{
         pretrain::{PretrainSettings, Pretrainer},
@@ -78,7 +78,7 @@ async fn pretrain(args: &Args) -> anyhow::Result<()> {
     let texts = corpus::read_texts(&args.text)?;
     let corpus = corpus::Corpus::new(&texts, args)?;
     let json = config_json(args, corpus.tokenizer.vocab_size());
-    let config = BertConfig::parse("config.json", json.as_bytes())?;
+    let config = ModelConfig::parse("config.json", json.as_bytes())?;
     let device = Device::open().await?;
     println!(
         "{} tokens in the vocabulary, {} sequences and {} pairs, on {}",

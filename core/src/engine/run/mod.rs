@@ -15,6 +15,7 @@ use crate::config::{Method, Pruning, RunConfig};
 use crate::data::{DataSplits, EncodedDataset, LabelSet};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
+use crate::models::family::Head;
 use crate::models::files::PretrainedModel;
 use crate::models::fit;
 use crate::nn::plan::TuningPlan;
@@ -81,7 +82,7 @@ impl Run {
             |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
         let (train, validation) =
             (encode(&data.train, &model.tokenizer)?, encode(&data.validation, &model.tokenizer)?);
-        let base = BaseModel::new(model, labels.n_outputs(), config.seed).await?;
+        let base = BaseModel::new(model, Head::classes(labels.n_outputs()), config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
         let names: Vec<String> = base.parameters.0.keys().cloned().collect();
         let plan = tuning::plan(&config, &base.sites, &names);

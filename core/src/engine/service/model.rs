@@ -8,6 +8,7 @@ use super::{Engine, Host, Refusal, say};
 use crate::builtin;
 use crate::checkpoint::weights::StoredTensor;
 use crate::engine::BaseModel;
+use crate::models::family::Head;
 use crate::models::files::{ModelFiles, PretrainedModel};
 use crate::nn::site::Role;
 use crate::protocol::{Event, HeadOrigin, ModelCard, SiteCard};
@@ -77,7 +78,7 @@ pub fn own_labels(model: &PretrainedModel) -> usize {
 
 async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refusal> {
     // The whole model is put together once, so that bad weights are found now and not when a run starts.
-    let base = BaseModel::new(model.clone(), own_labels(model), 0).await?;
+    let base = BaseModel::new(model.clone(), Head::classes(own_labels(model)), 0).await?;
     let is_head = |name: &str| {
         let mut heads = base.sites.iter().filter(|site| site.role == Role::Head);
         heads.any(|site| name == site.weight_name() || name == site.bias_name())

@@ -11,6 +11,7 @@ use crate::config::{RunConfig, RunConfigDraft};
 use crate::data::{EncodedDataset, LabelSet};
 use crate::engine::{BaseModel, Session};
 use crate::gpu::Device;
+use crate::models::family::Head;
 use crate::protocol::{Event, Variant};
 use crate::train::place::HostState;
 
@@ -40,7 +41,8 @@ impl Engine {
         let config =
             RunConfigDraft::default().check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
         let labels = self.data.as_ref().map_or_else(|| named(model), |data| data.labels().clone());
-        let base = BaseModel::new(model.pretrained.clone(), labels.n_outputs(), config.seed).await?;
+        let base =
+            BaseModel::new(model.pretrained.clone(), Head::classes(labels.n_outputs()), config.seed).await?;
         let states = [(Variant::Base, Cow::Owned(base.untouched()))].into();
         let (base, config) = (Cow::Owned(base), Cow::Owned(config));
         Ok(Subject { base, labels, model, config, states, step: 0 })

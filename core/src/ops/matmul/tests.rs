@@ -175,7 +175,8 @@ fn linear_maps_have_the_gradients_of_their_differences() {
             input(Dim::Fixed(1), 8, &sizes, 5),
         ];
         check_op(&sizes, inputs, |tape, _, x| {
-            let (up, down) = (Linear::tied("up", &x[1], &x[2]), Linear::tied("down", &x[3], &x[4]));
+            let (up, down) =
+                (Linear::tied("up", &x[1], Some(&x[2])), Linear::tied("down", &x[3], Some(&x[4])));
             let hidden = up.forward(tape, &x[0], After { activation: kind, ..After::default() });
             let onto = After { dropout: 0.25, residual: Some(&x[0]), ..After::default() };
             down.forward(tape, &hidden, onto)
