@@ -78,8 +78,8 @@ fn configurations_that_contradict() {
     refuses_model(&place, &model, &["encoder.layer.2", "is missing"]);
     let model = changed_model(&place, "config.json", replace("\"vocab_size\": 120", "\"vocab_size\": 100"));
     refuses_model(&place, &model, &["120 tokens", "at most 100", "another model"]);
-    let model = changed_model(&place, "config.json", replace("\"bert\"", "\"gpt2\""));
-    refuses_model(&place, &model, &["config.json", "model_type", "gpt2"]);
+    let model = changed_model(&place, "config.json", replace("\"bert\"", "\"t5\""));
+    refuses_model(&place, &model, &["config.json", "model_type", "t5"]);
     let model = changed_model(&place, "tokenizer.json", |_| Some(b"{".to_vec()));
     refuses_model(&place, &model, &["tokenizer.json"]);
 }

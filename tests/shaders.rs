@@ -240,7 +240,7 @@ fn recordings() -> Vec<Recording> {
         };
         for kind in kinds {
             let mut tape = Tape::new(kind, device.max_slice_len(), Mode::Training { accumulate: false });
-            let logits = run.model.logits(&mut tape, &run.inputs);
+            let logits = run.model.output(&mut tape, &run.inputs).logits(&mut tape);
             let loss = tape.scratch(1, 1);
             cross_entropy(&mut tape, &logits, &run.inputs.labels(Dim::Sequences), 0.1, 1.0, &loss);
             tape.backward();

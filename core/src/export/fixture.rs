@@ -109,7 +109,7 @@ impl Fixture {
     pub fn input(&self) -> ExportInput<'_> {
         ExportInput {
             config: &self.config,
-            head: Head::classes(3),
+            head: Head::classes(self.labels.len().max(1)),
             base: &self.base,
             sites: &self.sites,
             pruned: &self.pruned,
