@@ -12,6 +12,7 @@ pub mod dropout;
 pub mod gather;
 pub mod gradient_norm;
 pub mod layer_norm;
+pub mod linear_cross_entropy;
 pub mod mask;
 pub mod matmul;
 pub mod mean;
@@ -39,6 +40,7 @@ pub const KERNELS: &[&[&Kernel]] = &[
     gather::KERNELS,
     gradient_norm::KERNELS,
     layer_norm::KERNELS,
+    linear_cross_entropy::KERNELS,
     mask::KERNELS,
     matmul::KERNELS,
     mean::KERNELS,
