@@ -20,8 +20,16 @@ pub struct BatchInputs {
     all_key_ranges: Resident,
     first_ranges: Resident,
     first_key_ranges: Resident,
+    causal: Option<CausalRanges>,
     labels: Resident,
     scores: Resident,
+}
+
+/// Who asks whom where no token sees a later one.
+#[derive(Debug)]
+struct CausalRanges {
+    ranges: Resident,
+    key_ranges: Resident,
 }
 
 #[derive(Debug)]
@@ -65,12 +73,26 @@ impl BatchInputs {
             all_key_ranges: device.create("key ranges", tokens * 4)?,
             first_ranges: device.create("first ranges", sequences * 2)?,
             first_key_ranges: device.create("first key ranges", tokens * 4)?,
+            causal: None,
             labels: device.create("labels", sequences.max(targets))?,
             scores: device.create("scores", sequences)?,
             device: device.clone(),
             capacity,
             key_stride: max_length,
         })
+    }
+
+    /// The same with [`BatchInputs::causal_pairs`].
+    ///
+    /// # Errors
+    /// Memory errors of the device.
+    pub fn with_causal_pairs(mut self) -> Result<Self, GpuError> {
+        let tokens = self.capacity.tokens;
+        self.causal = Some(CausalRanges {
+            ranges: self.device.create("causal ranges", tokens * 2)?,
+            key_ranges: self.device.create("causal key ranges", tokens * 4)?,
+        });
+        Ok(self)
     }
 
     /// The largest batch it holds.
@@ -120,6 +142,11 @@ impl BatchInputs {
         self.device.write(&self.all_key_ranges, 0, &key_ranges);
         self.device.write(&self.first_ranges, 0, &first_ranges);
         self.device.write(&self.first_key_ranges, 0, &first_key_ranges);
+        if let Some(causal) = &self.causal {
+            let [ranges, key_ranges] = causal_ranges(offsets);
+            self.device.write(&causal.ranges, 0, &ranges);
+            self.device.write(&causal.key_ranges, 0, &key_ranges);
+        }
     }
 
     /// Token ids, (T).
@@ -164,6 +191,16 @@ impl BatchInputs {
         self.pairing(&self.first_ranges, Dim::Sequences, &self.first_key_ranges)
     }
 
+    /// Every token asks the tokens of its sequence up to itself.
+    ///
+    /// # Panics
+    /// Without [`BatchInputs::with_causal_pairs`]: whoever makes the inputs knows the model.
+    #[must_use]
+    pub fn causal_pairs(&self) -> Pairing {
+        let Some(causal) = &self.causal else { unreachable!("a causal model has causal inputs") };
+        self.pairing(&causal.ranges, Dim::Tokens, &causal.key_ranges)
+    }
+
     fn pairing(&self, ranges: &Resident, rows: Dim, key_ranges: &Resident) -> Pairing {
         use crate::gpu::Extent;
         Pairing {
@@ -183,5 +220,33 @@ impl BatchInputs {
     #[must_use]
     pub fn scores(&self) -> Slice {
         self.scores.slice(0, crate::gpu::Extent { dim: Dim::Sequences, per: 1 })
+    }
+}
+
+/// Ranges and key ranges of causal attention over the sequences between `offsets`; see [`Pairing`].
+fn causal_ranges(offsets: &[u32]) -> [Vec<u32>; 2] {
+    let [mut ranges, mut key_ranges] = [Vec::new(), Vec::new()];
+    for pair in offsets.windows(2) {
+        let &[start, end] = pair else { continue };
+        for token in start..end {
+            ranges.extend([start, token + 1]);
+            key_ranges.extend([token, end, start, 0]);
+        }
+    }
+    [ranges, key_ranges]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causal_ranges_end_and_begin_at_the_token() {
+        let [ranges, key_ranges] = causal_ranges(&[0, 2, 5]);
+        assert_eq!(ranges, [0, 1, 0, 2, 2, 3, 2, 4, 2, 5]);
+        assert_eq!(
+            key_ranges,
+            [[0, 2, 0, 0], [1, 2, 0, 0], [2, 5, 2, 0], [3, 5, 2, 0], [4, 5, 2, 0]].concat()
+        );
     }
 }

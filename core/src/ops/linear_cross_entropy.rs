@@ -7,7 +7,7 @@
 
 use crate::gpu::kernel::{float, read, uint, write};
 use crate::gpu::recording::SLICE_ALIGNMENT;
-use crate::gpu::{Dim, Extent, Grid, Kernel, Slice, Value};
+use crate::gpu::{Extent, Grid, Kernel, Slice, Value};
 use crate::ops::column_sum::column_sum;
 use crate::ops::matmul::{Epilogue, Shape, nn, nt, tn};
 use crate::tape::{GradTarget, Tape, Tensor};
@@ -282,7 +282,7 @@ mod tests {
     use super::super::cross_entropy::cross_entropy;
     use super::super::testing::{Input, assert_close, check_op, check_op_gpu, frozen, input, run};
     use super::*;
-    use crate::gpu::{Device, Sizes};
+    use crate::gpu::{Device, Dim, Sizes};
 
     /// So many rows that every chunk has its least size.
     const MANY: usize = usize::MAX;

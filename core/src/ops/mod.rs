@@ -18,7 +18,9 @@ pub mod matmul;
 pub mod mean;
 pub mod mean_squared_error;
 pub mod omega_exchange;
+pub mod prepend;
 pub mod probe;
+pub mod scale_columns;
 pub mod select;
 pub mod sparse;
 #[cfg(test)]
@@ -46,7 +48,9 @@ pub const KERNELS: &[&[&Kernel]] = &[
     mean::KERNELS,
     mean_squared_error::KERNELS,
     omega_exchange::KERNELS,
+    prepend::KERNELS,
     probe::KERNELS,
+    scale_columns::KERNELS,
     select::KERNELS,
     sparse::KERNELS,
 ];
