@@ -1,7 +1,8 @@
 // Gradients of attention with respect to keys and values, from the log-sum-exp and d_i that the other two passes left:
 //     dv[j] = sum_i dropped(p_ij) * d_out[i]        dk[j] = scale * sum_i p_ij * (g_ij - d_i) * q[i]
-// One invocation per key row and head walks over the query rows of its sequence. key_ranges[j] = (first query row, one
-// past the last query row, first key of the sequence, unused). Joined with common/grid, common/random.
+// One invocation per key row and head walks over the query rows of its sequence, those of a prefix over all. The rows of
+// tokens follow the prefix, with key_ranges[token] = (first query row, one past the last query row, first token of the
+// sequence, unused). Joined with common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
 override HAS_DROPOUT: bool = false;
@@ -10,13 +11,14 @@ const PARTS: u32 = HEAD_SIZE / 4u;
 struct Params {
     rows: u32, heads: u32, scale: f32,
     key_stride: u32, dropout_seed: u32, dropout_stream: u32, dropout_rate: f32,
+    n_prefix: u32, query_rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;             // (query rows, heads, HEAD_SIZE)
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
-@group(0) @binding(4) var<storage, read> key_ranges: array<vec4<u32>>;    // (rows)
+@group(0) @binding(4) var<storage, read> key_ranges: array<vec4<u32>>;    // (rows - n_prefix)
 @group(0) @binding(5) var<storage, read> d_out: array<vec4<f32>>;         // (query rows, heads, HEAD_SIZE)
 @group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;         // (query rows, heads): log-sum-exp, d_i
 @group(0) @binding(7) var<storage, read_write> dk: array<vec4<f32>>;      // (rows, heads, HEAD_SIZE)
@@ -42,7 +44,10 @@ fn main(
         key[p] = k[item * PARTS + p] * params.scale;
         value[p] = v[item * PARTS + p];
     }
-    let range = key_ranges[row];
+    var range = vec4<u32>(0u, params.query_rows, 0u, 0u);
+    if (row >= params.n_prefix) {
+        range = key_ranges[row - params.n_prefix];
+    }
     for (var i = range.x; i < range.y; i++) {
         let query_item = i * params.heads + head;
         let at = query_item * PARTS;

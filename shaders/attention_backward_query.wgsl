@@ -1,6 +1,7 @@
 // Gradient of attention with respect to the queries. With p_ij the probability and g_ij = d_out[i] . v[j] (dropped out
 // like p): dq[i] = scale * sum_j p_ij * (g_ij - d_i) * k[j], where d_i = d_out[i] . out[i] is left in stats for
-// attention_backward_key_value. One invocation per query row and head. Joined with common/grid, common/random.
+// attention_backward_key_value. One invocation per query row and head; keys are those of attention_forward.
+// Joined with common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
 override HAS_DROPOUT: bool = false;
@@ -9,13 +10,14 @@ const PARTS: u32 = HEAD_SIZE / 4u;
 struct Params {
     rows: u32, heads: u32, scale: f32,
     key_stride: u32, dropout_seed: u32, dropout_stream: u32, dropout_rate: f32,
+    n_prefix: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;            // (rows, heads, HEAD_SIZE)
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;            // (T, heads, HEAD_SIZE)
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;            // (T, heads, HEAD_SIZE)
-@group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;       // (rows): first key, one past the last
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;            // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;            // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;       // (rows): first token, one past the last
 @group(0) @binding(5) var<storage, read> out: array<vec4<f32>>;          // (rows, heads, HEAD_SIZE)
 @group(0) @binding(6) var<storage, read> d_out: array<vec4<f32>>;        // (rows, heads, HEAD_SIZE)
 @group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;  // (rows, heads): log-sum-exp, d_i
@@ -44,7 +46,10 @@ fn main(
     }
     let log_sum = stats[item].x;
     let range = ranges[row];
-    for (var j = range.x; j < range.y; j++) {
+    let n_keys = params.n_prefix + range.y - range.x;
+    for (var n = 0u; n < n_keys; n++) {
+        // The rows of k begin with the prefix, so that key n of a sequence lies range.x behind it.
+        let j = select(range.x + n, n, n < params.n_prefix);
         let at = (j * params.heads + head) * PARTS;
         var score = 0.0;
         var g = 0.0;
@@ -53,7 +58,7 @@ fn main(
             g += dot(upstream[p], v[at + p]);
         }
         if (HAS_DROPOUT) {
-            let element = item * params.key_stride + (j - range.x);
+            let element = item * params.key_stride + n;
             if (random_uniform(params.dropout_seed, params.dropout_stream, element) < params.dropout_rate) {
                 g = 0.0;
             } else {

@@ -1,6 +1,7 @@
 // Attention over packed sequences.      out[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) * v[j, h]
 // One invocation per query row and head walks once over the keys of its own sequence, with a running maximum, so no
-// scores are stored. ranges[i] = (first key, one past the last key) of query row i; there is no padding to mask.
+// scores are stored. ranges[i] = (first token, one past the last token) of query row i; there is no padding to mask. The
+// first n_prefix rows of k and v are a prefix that every query row meets; the rows of the tokens follow.
 // Saves m + log(l) per row and head for the backward passes. Joined with common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
@@ -11,12 +12,13 @@ const PARTS: u32 = HEAD_SIZE / 4u;
 struct Params {
     rows: u32, heads: u32, scale: f32,
     key_stride: u32, dropout_seed: u32, dropout_stream: u32, dropout_rate: f32,
+    n_prefix: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;               // (rows, heads, HEAD_SIZE)
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;               // (T, heads, HEAD_SIZE)
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;               // (T, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;               // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;               // (n_prefix + T, heads, HEAD_SIZE)
 @group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;          // (rows)
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // (rows, heads, HEAD_SIZE)
 @group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;     // (rows, heads): log-sum-exp, unused
@@ -42,7 +44,10 @@ fn main(
     var largest = -3.0e38;
     var total = 0.0;
     let range = ranges[row];
-    for (var j = range.x; j < range.y; j++) {
+    let n_keys = params.n_prefix + range.y - range.x;
+    for (var n = 0u; n < n_keys; n++) {
+        // The rows of k begin with the prefix, so that key n of a sequence lies range.x behind it.
+        let j = select(range.x + n, n, n < params.n_prefix);
         let at = (j * params.heads + head) * PARTS;
         var score = 0.0;
         for (var p = 0u; p < PARTS; p++) {
@@ -55,7 +60,7 @@ fn main(
         total = total * rescale + weight;
         var kept = weight;
         if (HAS_DROPOUT) {
-            let element = item * params.key_stride + (j - range.x);
+            let element = item * params.key_stride + n;
             if (random_uniform(params.dropout_seed, params.dropout_stream, element) < params.dropout_rate) {
                 kept = 0.0;
             } else {

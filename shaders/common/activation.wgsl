@@ -1,6 +1,5 @@
-// Activations and their derivatives by number: 0 none, 1 GELU by erf (BERT), 2 GELU by tanh (GPT-2), 3 tanh (pooler).
-// Arguments of exp are clamped, so no input gives an infinity or a NaN.
-
+// Activations and their derivatives by number: 0 none, 1 GELU by erf (BERT), 2 GELU by tanh (GPT-2), 3 tanh (pooler),
+// 4 SiLU (adapters), 5 ReLU. Arguments of exp are clamped, so no input gives an infinity or a NaN.
 
 // The standard normal distribution function, 0.5·erfc(-x/√2).
 // erfc(z) = exp(-z²)·p(1/(1+z/2)) with p fitted by least squares at Chebyshev nodes on 0 ≤ z ≤ 4.2: error below 1e-7
@@ -35,13 +34,15 @@ fn activation(kind: u32, x: f32) -> f32 {
         case 1u: { return x * normal_cdf(x); }
         case 2u: { return x * sigmoid(gelu_twice_u(x)); }
         case 3u: { return 2.0 * sigmoid(2.0 * x) - 1.0; }
+        case 4u: { return x * sigmoid(x); }
+        case 5u: { return max(x, 0.0); }
         default: { return x; }
     }
 }
 
 // The derivative at the pre-activation x.
 fn activation_derivative(kind: u32, x: f32) -> f32 {
-    // Outside ±12 the derivatives are 0 or 1 to f32; the clamp keeps powers of x finite.
+    // Outside ±12 the derivatives of the first three are 0 or 1 to f32; the clamp keeps powers of x finite.
     let c = clamp(x, -12.0, 12.0);
     switch kind {
         case 1u: { return fma(0.39894228 * c, exp(-0.5 * c * c), normal_cdf(c)); }
@@ -53,6 +54,11 @@ fn activation_derivative(kind: u32, x: f32) -> f32 {
             let s = sigmoid(2.0 * c);
             return 4.0 * s * (1.0 - s);
         }
+        case 4u: {
+            let s = sigmoid(x);
+            return s * fma(clamp(x, -40.0, 40.0), 1.0 - s, 1.0);
+        }
+        case 5u: { return select(0.0, 1.0, x > 0.0); }
         default: { return 1.0; }
     }
 }

@@ -18,6 +18,8 @@ pub enum Dim {
     Sequences,
     /// Predicted positions of the batch (masked tokens).
     Targets,
+    /// So many rows before the tokens of the batch, and the tokens: keys with a trained prefix.
+    Keys(usize),
 }
 
 impl From<usize> for Dim {
@@ -46,6 +48,7 @@ impl Sizes {
             Dim::Tokens => self.tokens,
             Dim::Sequences => self.sequences,
             Dim::Targets => self.targets,
+            Dim::Keys(n_prefix) => n_prefix + self.tokens,
         }
     }
 

@@ -82,6 +82,11 @@ pub trait Family: fmt::Debug + Sync {
         false
     }
 
+    /// Whether tokens see only what stands before them.
+    fn is_causal(&self) -> bool {
+        false
+    }
+
     /// The forward pass over placed parameters.
     fn build(&self, parts: &Parts<'_>, head: Head) -> Box<dyn Model>;
 }

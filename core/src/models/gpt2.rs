@@ -165,6 +165,10 @@ impl Family for Gpt2 {
         SCORE
     }
 
+    fn is_causal(&self) -> bool {
+        true
+    }
+
     fn build(&self, parts: &Parts<'_>, head: Head) -> Box<dyn Model> {
         let decoder = Decoder::find(parts);
         match head {

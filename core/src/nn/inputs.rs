@@ -12,12 +12,14 @@ pub struct InputLayout {
     pub max_length: usize,
     /// Row of the position embedding that the first token of a sequence uses.
     pub first_position: u32,
+    /// Whether tokens see only what stands before them.
+    pub is_causal: bool,
 }
 
 impl From<usize> for InputLayout {
-    /// Positions from 0.
+    /// Positions from 0, every token seeing all.
     fn from(max_length: usize) -> Self {
-        Self { max_length, first_position: 0 }
+        Self { max_length, first_position: 0, is_causal: false }
     }
 }
 
@@ -35,12 +37,18 @@ pub struct BatchInputs {
     targets: Numbers,
     all_ranges: Resident,
     all_key_ranges: Resident,
-    causal_ranges: Resident,
-    causal_key_ranges: Resident,
     single_ranges: Resident,
     single_key_ranges: Resident,
+    causal: Option<CausalRanges>,
     labels: Resident,
     scores: Resident,
+}
+
+/// Who asks whom where no token sees a later one.
+#[derive(Debug)]
+struct CausalRanges {
+    ranges: Resident,
+    key_ranges: Resident,
 }
 
 #[derive(Debug)]
@@ -67,6 +75,13 @@ impl Numbers {
     }
 }
 
+impl CausalRanges {
+    fn new(device: &Device, tokens: usize) -> Result<Self, GpuError> {
+        let ranges = device.create("causal ranges", tokens * 2)?;
+        Ok(Self { ranges, key_ranges: device.create("causal key ranges", tokens * 4)? })
+    }
+}
+
 impl BatchInputs {
     /// Memory for batches up to `capacity` whose sequences have at most `layout.max_length` tokens.
     ///
@@ -83,10 +98,9 @@ impl BatchInputs {
             targets: Numbers::new(device, "predicted positions", targets)?,
             all_ranges: device.create("ranges", tokens * 2)?,
             all_key_ranges: device.create("key ranges", tokens * 4)?,
-            causal_ranges: device.create("causal ranges", tokens * 2)?,
-            causal_key_ranges: device.create("causal key ranges", tokens * 4)?,
             single_ranges: device.create("single ranges", sequences * 2)?,
             single_key_ranges: device.create("single key ranges", tokens * 4)?,
+            causal: layout.is_causal.then(|| CausalRanges::new(device, tokens)).transpose()?,
             labels: device.create("labels", sequences.max(targets))?,
             scores: device.create("scores", sequences)?,
             device: device.clone(),
@@ -132,26 +146,25 @@ impl BatchInputs {
     fn write_ranges(&self, offsets: &[u32]) {
         let tokens = offsets.last().map_or(0, |&end| end as usize);
         let (mut ranges, mut key_ranges) = (Vec::with_capacity(tokens * 2), Vec::with_capacity(tokens * 4));
-        let (mut causal_ranges, mut causal_key_ranges) =
-            (Vec::with_capacity(tokens * 2), Vec::with_capacity(tokens * 4));
         let (mut single_ranges, mut single_key_ranges) = (Vec::new(), Vec::with_capacity(tokens * 4));
         for (sequence, pair) in (0u32..).zip(offsets.windows(2)) {
             let &[start, end] = pair else { continue };
             single_ranges.extend([start, end]);
-            for token in start..end {
+            for _ in start..end {
                 ranges.extend([start, end]);
                 key_ranges.extend([start, end, start, 0]);
-                causal_ranges.extend([start, token + 1]);
-                causal_key_ranges.extend([token, end, start, 0]);
                 single_key_ranges.extend([sequence, sequence + 1, start, 0]);
             }
         }
         self.device.write(&self.all_ranges, 0, &ranges);
         self.device.write(&self.all_key_ranges, 0, &key_ranges);
-        self.device.write(&self.causal_ranges, 0, &causal_ranges);
-        self.device.write(&self.causal_key_ranges, 0, &causal_key_ranges);
         self.device.write(&self.single_ranges, 0, &single_ranges);
         self.device.write(&self.single_key_ranges, 0, &single_key_ranges);
+        if let Some(causal) = &self.causal {
+            let [ranges, key_ranges] = causal_ranges(offsets);
+            self.device.write(&causal.ranges, 0, &ranges);
+            self.device.write(&causal.key_ranges, 0, &key_ranges);
+        }
     }
 
     /// Token ids, (T).
@@ -196,16 +209,20 @@ impl BatchInputs {
         self.pairing(&self.all_ranges, Dim::Tokens, &self.all_key_ranges)
     }
 
-    /// Every token asks the tokens of its sequence up to itself.
-    #[must_use]
-    pub fn causal_pairs(&self) -> Pairing {
-        self.pairing(&self.causal_ranges, Dim::Tokens, &self.causal_key_ranges)
-    }
-
     /// One token of every sequence asks all tokens of its sequence.
     #[must_use]
     pub fn single_pairs(&self) -> Pairing {
         self.pairing(&self.single_ranges, Dim::Sequences, &self.single_key_ranges)
+    }
+
+    /// Every token asks the tokens of its sequence up to itself.
+    ///
+    /// # Panics
+    /// If the layout is not causal: whoever makes the inputs knows the model.
+    #[must_use]
+    pub fn causal_pairs(&self) -> Pairing {
+        let Some(causal) = &self.causal else { unreachable!("a causal model has causal inputs") };
+        self.pairing(&causal.ranges, Dim::Tokens, &causal.key_ranges)
     }
 
     fn pairing(&self, ranges: &Resident, rows: Dim, key_ranges: &Resident) -> Pairing {
@@ -227,5 +244,33 @@ impl BatchInputs {
     #[must_use]
     pub fn scores(&self) -> Slice {
         self.scores.slice(0, crate::gpu::Extent { dim: Dim::Sequences, per: 1 })
+    }
+}
+
+/// Ranges and key ranges of causal attention over the sequences between `offsets`; see [`Pairing`].
+fn causal_ranges(offsets: &[u32]) -> [Vec<u32>; 2] {
+    let [mut ranges, mut key_ranges] = [Vec::new(), Vec::new()];
+    for pair in offsets.windows(2) {
+        let &[start, end] = pair else { continue };
+        for token in start..end {
+            ranges.extend([start, token + 1]);
+            key_ranges.extend([token, end, start, 0]);
+        }
+    }
+    [ranges, key_ranges]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causal_ranges_end_and_begin_at_the_token() {
+        let [ranges, key_ranges] = causal_ranges(&[0, 2, 5]);
+        assert_eq!(ranges, [0, 1, 0, 2, 2, 3, 2, 4, 2, 5]);
+        assert_eq!(
+            key_ranges,
+            [[0, 2, 0, 0], [1, 2, 0, 0], [2, 5, 2, 0], [3, 5, 2, 0], [4, 5, 2, 0]].concat()
+        );
     }
 }

@@ -43,3 +43,28 @@ fn reference(call: &mut ReferenceCall<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::matmul::activation;
+    use super::super::testing::{check_op_gpu, frozen};
+    use super::*;
+    use crate::gpu::{Dim, Sizes};
+
+    #[test]
+    fn gpu_equals_reference_far_from_zero_too() {
+        let sizes = Sizes { tokens: 21, ..Sizes::default() };
+        for kind in activation::NONE..=activation::RELU {
+            let mut pre = frozen(Dim::Tokens, 7, &sizes, 1);
+            pre.data.iter_mut().for_each(|x| *x *= 30.0);
+            let inputs = vec![pre, frozen(Dim::Tokens, 7, &sizes, 2)];
+            check_op_gpu(&sizes, inputs, |tape, _, x| {
+                let d_pre = tape.output(Dim::Tokens, 7, false);
+                let len = d_pre.len();
+                activation_backward(tape, kind, &x[0].slice, &x[1].slice, &d_pre.slice, len, false);
+                activation_backward(tape, kind, &x[0].slice, &x[1].slice, &d_pre.slice, len, true);
+                d_pre
+            });
+        }
+    }
+}

@@ -3,6 +3,11 @@
 //! `out[i] = Σ_j dropout(softmax_j(q_i · k_j / √D)) v_j` per head, j over the keys of the row's own sequence.
 //! q and out are (rows, H·D), k and v (T, H·D). Query rows need not be the keys' rows: the last layer of a
 //! classifier asks only for the first token of every sequence. Forward saves the log-sum-exp, (rows, H, 2).
+//! Causal attention is a matter of the pairing: the keys of a row end at the row's own token.
+//!
+//! Keys and values may begin with a trained prefix ([`super::prepend`]; Li and Liang 2021, arXiv 2101.00190), which
+//! every query row meets before the keys of its sequence. Their rows are then [`Dim::Keys`], and the pairing goes on to
+//! count rows of tokens.
 
 use crate::gpu::kernel::{Field, float, read, uint, write};
 use crate::gpu::{Constant, Dim, Extent, Kernel, Slice, Value};
@@ -20,6 +25,19 @@ const PARAMS: &[Field] = &[
     uint("dropout_seed"),
     uint("dropout_stream"),
     float("dropout_rate"),
+    uint("n_prefix"),
+];
+/// The same for a pass over keys, with the number of query rows.
+const KEY_PARAMS: &[Field] = &[
+    uint("rows"),
+    uint("heads"),
+    float("scale"),
+    uint("key_stride"),
+    uint("dropout_seed"),
+    uint("dropout_stream"),
+    float("dropout_rate"),
+    uint("n_prefix"),
+    uint("query_rows"),
 ];
 
 /// Output and log-sum-exp.
@@ -53,7 +71,7 @@ pub static BACKWARD_QUERY: Kernel = Kernel {
 pub static BACKWARD_KEY_VALUE: Kernel = Kernel {
     name: "attention_backward_key_value",
     source: wgsl!("attention_backward_key_value", "common/grid", "common/random"),
-    params: PARAMS,
+    params: KEY_PARAMS,
     bindings: &[
         read("q"),
         read("k"),
@@ -67,12 +85,12 @@ pub static BACKWARD_KEY_VALUE: Kernel = Kernel {
     reference: reference::backward_key_value,
 };
 
-/// Which query rows meet which keys.
+/// Which query rows meet which tokens' keys.
 #[derive(Clone, Debug)]
 pub struct Pairing {
-    /// Per query row: first key, one past the last key.
+    /// Per query row: first token, one past the last token.
     pub ranges: Slice,
-    /// Per key row: first query row, one past the last query row, first key of its sequence, 0.
+    /// Per token: first query row, one past the last query row, first token of its sequence, 0.
     pub key_ranges: Slice,
     /// At least as large as the longest sequence; spreads the dropout counters.
     pub key_stride: usize,
@@ -89,7 +107,7 @@ pub struct Heads {
     pub dropout: f32,
 }
 
-/// Attention of q (rows, H·D) over k and v (T, H·D): (rows, H·D).
+/// Attention of q (rows, H·D) over k and v, (T, H·D) or with a prefix of P rows (P + T, H·D): (rows, H·D).
 pub fn attention(
     tape: &mut Tape,
     q: &Tensor,
@@ -103,25 +121,32 @@ pub fn attention(
     let out = tape.output(q.rows, q.cols, trained);
     let stats = tape.scratch(q.rows, heads.n_heads * 2);
     let stream = tape.dropout_stream();
+    let n_prefix = match k.rows {
+        Dim::Keys(n_prefix) => n_prefix,
+        _ => 0,
+    };
+    assert_eq!(k.rows, v.rows, "a key has a value");
     let call = Call {
         heads,
-        stride: pairing.key_stride,
+        n_prefix,
+        stride: n_prefix + pairing.key_stride,
         stream,
         dropout: tape.is_training() && heads.dropout > 0.0,
     };
     let buffers = [&q.slice, &k.slice, &v.slice, &pairing.ranges, &out.slice, &stats];
-    call.dispatch(tape, &FORWARD, q.rows, &buffers);
+    call.dispatch(tape, &FORWARD, q.rows, &[], &buffers);
     let (q, k, v, pairing, y) = (q.clone(), k.clone(), v.clone(), pairing.clone(), out.clone());
     tape.on_backward(move |tape| {
         let Some(d_out) = tape.gradient(&y) else { return };
         // The pass over queries also leaves d_i in stats for the other pass, so it always runs.
         let dq = first_gradient(tape, &q);
         let buffers = [&q.slice, &k.slice, &v.slice, &pairing.ranges, &y.slice, &d_out, &stats, &dq];
-        call.dispatch(tape, &BACKWARD_QUERY, q.rows, &buffers);
+        call.dispatch(tape, &BACKWARD_QUERY, q.rows, &[], &buffers);
         if k.requires_grad || v.requires_grad {
             let (dk, dv) = (first_gradient(tape, &k), first_gradient(tape, &v));
             let buffers = [&q.slice, &k.slice, &v.slice, &pairing.key_ranges, &d_out, &stats, &dk, &dv];
-            call.dispatch(tape, &BACKWARD_KEY_VALUE, k.rows, &buffers);
+            let query_rows = [("query_rows", q.rows.into())];
+            call.dispatch(tape, &BACKWARD_KEY_VALUE, k.rows, &query_rows, &buffers);
         }
     });
     out
@@ -141,19 +166,27 @@ fn first_gradient(tape: &mut Tape, x: &Tensor) -> Slice {
 #[derive(Clone, Copy)]
 struct Call {
     heads: Heads,
+    n_prefix: usize,
     stride: usize,
     stream: u32,
     dropout: bool,
 }
 
 impl Call {
-    fn dispatch(&self, tape: &mut Tape, kernel: &'static Kernel, rows: Dim, buffers: &[&Slice]) {
+    fn dispatch(
+        &self,
+        tape: &mut Tape,
+        kernel: &'static Kernel,
+        rows: Dim,
+        extra: &[(&'static str, Value)],
+        buffers: &[&Slice],
+    ) {
         let heads = self.heads;
         let constants = [
             ("HEAD_SIZE", Constant::U32(heads.head_size as u32)),
             ("HAS_DROPOUT", Constant::Bool(self.dropout)),
         ];
-        let params: [(&str, Value); 7] = [
+        let mut params: Vec<(&'static str, Value)> = vec![
             ("rows", rows.into()),
             ("heads", heads.n_heads.into()),
             ("scale", (1.0 / (heads.head_size as f32).sqrt()).into()),
@@ -161,7 +194,9 @@ impl Call {
             ("dropout_seed", tape.dropout_seed()),
             ("dropout_stream", self.stream.into()),
             ("dropout_rate", heads.dropout.into()),
+            ("n_prefix", self.n_prefix.into()),
         ];
+        params.extend(extra);
         let grid = super::elementwise(Extent { dim: rows, per: heads.n_heads });
         tape.dispatch(kernel, &constants, &params, buffers, grid);
     }
@@ -177,6 +212,7 @@ mod reference {
         size: usize,
         scale: f64,
         stride: usize,
+        n_prefix: usize,
         dropout: Option<(u32, u32, f32)>,
     }
 
@@ -192,8 +228,15 @@ mod reference {
                 size: call.constant("HEAD_SIZE") as usize,
                 scale: f64::from(call.float("scale")),
                 stride: call.uint("key_stride"),
+                n_prefix: call.uint("n_prefix"),
                 dropout,
             }
+        }
+
+        /// The rows of the keys that query row `row` meets: the prefix, then those of its sequence.
+        fn keys(&self, ranges: &[u32], row: usize) -> Vec<usize> {
+            let tokens = ranges[row * 2] as usize..ranges[row * 2 + 1] as usize;
+            (0..self.n_prefix).chain(tokens.map(|token| self.n_prefix + token)).collect()
         }
 
         /// What dropout multiplies the probability of (query row, head, key of the sequence) with.
@@ -224,13 +267,13 @@ mod reference {
         let (mut out, mut stats) = (vec![0f32; s.rows * s.heads * s.size], vec![0f32; s.rows * s.heads * 2]);
         for item in 0..s.rows * s.heads {
             let (row, head) = (item / s.heads, item % s.heads);
-            let keys = ranges[row * 2] as usize..ranges[row * 2 + 1] as usize;
+            let keys = s.keys(&ranges, row);
             let scores: Vec<f64> =
-                keys.clone().map(|j| s.scale * s.dot(&q, item, &k, j * s.heads + head)).collect();
+                keys.iter().map(|j| s.scale * s.dot(&q, item, &k, j * s.heads + head)).collect();
             let largest = scores.iter().copied().fold(f64::MIN, f64::max);
             let total: f64 = scores.iter().map(|x| (x - largest).exp()).sum();
             let mut sum = vec![0f64; s.size];
-            for (local, (j, score)) in keys.zip(&scores).enumerate() {
+            for (local, (j, score)) in keys.iter().zip(&scores).enumerate() {
                 let weight = (score - largest).exp() / total * s.kept(item, local);
                 add(&mut sum, weight, &v[(j * s.heads + head) * s.size..][..s.size]);
             }
@@ -251,8 +294,7 @@ mod reference {
             let d = s.dot(&d_out, item, &out, item);
             let log_sum = f64::from(stats[item * 2]);
             let mut sum = vec![0f64; s.size];
-            let keys = ranges[row * 2] as usize..ranges[row * 2 + 1] as usize;
-            for (local, j) in keys.enumerate() {
+            for (local, j) in s.keys(&ranges, row).into_iter().enumerate() {
                 let at = j * s.heads + head;
                 let probability = (s.scale * s.dot(&q, item, &k, at) - log_sum).exp();
                 let g = s.dot(&d_out, item, &v, at) * s.kept(item, local);
@@ -274,7 +316,11 @@ mod reference {
         let (mut dk, mut dv) = (vec![0f32; len], vec![0f32; len]);
         for item in 0..s.rows * s.heads {
             let (row, head) = (item / s.heads, item % s.heads);
-            let [first, end, start] = [0, 1, 2].map(|i| key_ranges[row * 4 + i] as usize);
+            // All query rows meet the prefix; its keys count from its first, those of tokens from after the prefix.
+            let [first, end, start] = match row.checked_sub(s.n_prefix) {
+                Some(token) => [0, 1, 2].map(|i| key_ranges[token * 4 + i] as usize),
+                None => [0, call.uint("query_rows"), 0],
+            };
             let (mut sum_k, mut sum_v) = (vec![0f64; s.size], vec![0f64; s.size]);
             for i in first..end {
                 let query = i * s.heads + head;
@@ -296,22 +342,35 @@ mod reference {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_op, check_op_gpu, input};
+    use super::super::testing::{Input, assert_close, check_op, check_op_gpu, input, run};
     use super::*;
     use crate::gpu::{Device, Sizes};
 
-    /// Query rows are all tokens, or the first token of each sequence.
-    fn pairing(device: &Device, lengths: &[u32], first_only: bool) -> Pairing {
+    /// Who asks whom.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Asking {
+        /// All tokens ask all tokens of their sequence.
+        All,
+        /// The first token of each sequence asks all tokens of it.
+        First,
+        /// All tokens ask those up to themselves.
+        Causal,
+    }
+
+    fn pairing(device: &Device, lengths: &[u32], asking: Asking) -> Pairing {
         let (mut ranges, mut key_ranges, mut start) = (Vec::new(), Vec::new(), 0);
         for (b, &length) in lengths.iter().enumerate() {
-            let queries = if first_only { b as u32..b as u32 + 1 } else { start..start + length };
-            for _ in queries.clone() {
-                ranges.extend([start, start + length]);
+            let end = start + length;
+            let first_only = asking == Asking::First;
+            let queries = if first_only { b as u32..b as u32 + 1 } else { start..end };
+            for query in queries.clone() {
+                ranges.extend([start, if asking == Asking::Causal { query + 1 } else { end }]);
             }
-            for _ in 0..length {
-                key_ranges.extend([queries.start, queries.end, start, 0]);
+            for key in start..end {
+                let first = if asking == Asking::Causal { key } else { queries.start };
+                key_ranges.extend([first, queries.end, start, 0]);
             }
-            start += length;
+            start = end;
         }
         Pairing {
             ranges: device.upload("ranges", &ranges).unwrap().slice(0, ranges.len()),
@@ -325,19 +384,21 @@ mod tests {
         n_heads: usize,
         head_size: usize,
         dropout: f32,
-        first_only: bool,
+        asking: Asking,
+        n_prefix: usize,
         differences: bool,
     ) {
         let tokens = lengths.iter().sum::<u32>() as usize;
         let sizes = Sizes { tokens, sequences: lengths.len(), targets: 0 };
-        let rows = if first_only { Dim::Sequences } else { Dim::Tokens };
+        let rows = if asking == Asking::First { Dim::Sequences } else { Dim::Tokens };
+        let keys = if n_prefix > 0 { Dim::Keys(n_prefix) } else { Dim::Tokens };
         let inputs = vec![
             input(rows, n_heads * head_size, &sizes, 1),
-            input(Dim::Tokens, n_heads * head_size, &sizes, 2),
-            input(Dim::Tokens, n_heads * head_size, &sizes, 3),
+            input(keys, n_heads * head_size, &sizes, 2),
+            input(keys, n_heads * head_size, &sizes, 3),
         ];
         let op = move |tape: &mut Tape, device: &Device, x: &[Tensor]| {
-            let pairing = pairing(device, lengths, first_only);
+            let pairing = pairing(device, lengths, asking);
             attention(tape, &x[0], &x[1], &x[2], &pairing, Heads { n_heads, head_size, dropout })
         };
         if differences { check_op(&sizes, inputs, op) } else { check_op_gpu(&sizes, inputs, op) }
@@ -345,21 +406,75 @@ mod tests {
 
     #[test]
     fn packed_sequences_of_unequal_length() {
-        case(&[3, 1, 5], 2, 4, 0.0, false, true);
+        case(&[3, 1, 5], 2, 4, 0.0, Asking::All, 0, true);
     }
 
     #[test]
     fn dropout_uses_the_same_mask_on_the_way_back() {
-        case(&[4, 2, 3], 2, 4, 0.3, false, true);
+        case(&[4, 2, 3], 2, 4, 0.3, Asking::All, 0, true);
     }
 
     #[test]
     fn only_first_tokens_ask() {
-        case(&[3, 1, 5], 1, 8, 0.2, true, true);
+        case(&[3, 1, 5], 1, 8, 0.2, Asking::First, 0, true);
     }
 
     #[test]
     fn gpu_at_bert_shape() {
-        case(&[17, 64, 2, 33], 12, 64, 0.1, false, false);
+        case(&[17, 64, 2, 33], 12, 64, 0.1, Asking::All, 0, false);
+    }
+
+    #[test]
+    fn a_token_sees_no_later_one() {
+        case(&[3, 1, 5], 2, 4, 0.0, Asking::Causal, 0, true);
+        case(&[3, 1, 5], 2, 4, 0.3, Asking::Causal, 0, true);
+        case(&[17, 64, 2, 33], 12, 64, 0.1, Asking::Causal, 0, false);
+    }
+
+    #[test]
+    fn all_rows_meet_the_prefix_before_their_own_keys() {
+        for asking in [Asking::All, Asking::First, Asking::Causal] {
+            case(&[3, 1, 5], 2, 4, 0.0, asking, 2, true);
+            case(&[3, 1, 5], 2, 4, 0.3, asking, 1, true);
+        }
+        case(&[17, 64, 2, 33], 12, 64, 0.1, Asking::All, 20, false);
+    }
+
+    #[test]
+    fn a_prefix_is_as_if_every_sequence_began_with_it() {
+        const LENGTHS: [u32; 2] = [2, 3];
+        let sizes = Sizes { tokens: 5, sequences: 2, targets: 0 };
+        let keys = [2, 3].map(|seed| input(Dim::Keys(1), 8, &sizes, seed));
+        let queries = || input(Dim::Tokens, 8, &sizes, 1);
+        let heads = Heads { n_heads: 2, head_size: 4, dropout: 0.0 };
+        let [k, v] = keys.each_ref().map(|x| Input { data: x.data.clone(), ..*x });
+        let prefixed = run(&Device::reference(), &sizes, &[queries(), k, v], &|tape, device, x| {
+            attention(tape, &x[0], &x[1], &x[2], &pairing(device, &LENGTHS, Asking::All), heads)
+        });
+        // The same keys written out: the prefix once for each sequence, then its tokens.
+        let long = Sizes { tokens: 7, ..sizes };
+        let written = keys.map(|x| {
+            let row = |i: usize| &x.data[i * 8..][..8];
+            let data = [0, 1, 2, 0, 3, 4, 5].map(row).concat();
+            Input { data, rows: Dim::Fixed(7), ..x }
+        });
+        let [k, v] = written;
+        let plain = run(
+            &Device::reference(),
+            &long,
+            &[Input { rows: Dim::Fixed(5), ..queries() }, k, v],
+            &|tape, device, x| {
+                let ranges: Vec<u32> = vec![0, 3, 0, 3, 3, 7, 3, 7, 3, 7];
+                let key_ranges = [[0, 2, 0, 0], [2, 5, 3, 0]];
+                let key_ranges: Vec<u32> = (0..7).flat_map(|key| key_ranges[usize::from(key >= 3)]).collect();
+                let pairing = Pairing {
+                    ranges: device.upload("ranges", &ranges).unwrap().slice(0, 10),
+                    key_ranges: device.upload("key_ranges", &key_ranges).unwrap().slice(0, 28),
+                    key_stride: 64,
+                };
+                attention(tape, &x[0], &x[1], &x[2], &pairing, heads)
+            },
+        );
+        assert_close("output", &prefixed.output, &plain.output, 1e-6);
     }
 }

@@ -12,12 +12,15 @@ pub mod dropout;
 pub mod gather;
 pub mod gradient_norm;
 pub mod layer_norm;
+pub mod linear_cross_entropy;
 pub mod mask;
 pub mod matmul;
 pub mod mean;
 pub mod mean_squared_error;
 pub mod omega_exchange;
+pub mod prepend;
 pub mod probe;
+pub mod scale_columns;
 pub mod select;
 pub mod sparse;
 #[cfg(test)]
@@ -39,12 +42,15 @@ pub const KERNELS: &[&[&Kernel]] = &[
     gather::KERNELS,
     gradient_norm::KERNELS,
     layer_norm::KERNELS,
+    linear_cross_entropy::KERNELS,
     mask::KERNELS,
     matmul::KERNELS,
     mean::KERNELS,
     mean_squared_error::KERNELS,
     omega_exchange::KERNELS,
+    prepend::KERNELS,
     probe::KERNELS,
+    scale_columns::KERNELS,
     select::KERNELS,
     sparse::KERNELS,
 ];

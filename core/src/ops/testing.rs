@@ -25,10 +25,12 @@ pub fn frozen(rows: Dim, cols: usize, sizes: &Sizes, seed: u64) -> Input {
     Input { trained: false, ..input(rows, cols, sizes, seed) }
 }
 
-/// What a run of an op gives: its output, and the gradient of every trained input.
+/// What a run of an op gives: its output, and the gradient of every trained input with respect to the sum of
+/// output · weights.
 pub struct Outcome {
     pub output: Vec<f32>,
     pub gradients: Vec<Vec<f32>>,
+    weights: Vec<f32>,
 }
 
 /// Sum of output · weights, with fixed pseudo-random weights: a scalar whose gradient reaches every output.
@@ -37,7 +39,8 @@ fn probe(len: usize) -> Vec<f32> {
     (0..len).map(|_| random.normal() as f32).collect()
 }
 
-/// Runs `op` forward and backward on `device`.
+/// Runs `op` forward and backward on `device`. An output that no gradient flows through is taken for a loss, which starts
+/// its gradients itself.
 pub fn run(
     device: &Device,
     sizes: &Sizes,
@@ -78,7 +81,8 @@ pub fn run(
         for (x, (_, gradient)) in inputs.iter().zip(&memory).filter(|(x, _)| x.trained) {
             gradients.push(device.read(gradient, 0, x.data.len()).await.unwrap());
         }
-        Outcome { output: device.read(&out, 0, len).await.unwrap(), gradients }
+        let weights = if y.requires_grad { probe(len) } else { vec![1.0; len] };
+        Outcome { output: device.read(&out, 0, len).await.unwrap(), gradients, weights }
     })
 }
 
@@ -171,8 +175,7 @@ fn check_differences(
                             Input { data, ..*x }
                         })
                         .collect();
-                    let output = run(device, sizes, &moved, op).output;
-                    let weights = probe(output.len());
+                    let Outcome { output, weights, .. } = run(device, sizes, &moved, op);
                     output.iter().zip(&weights).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum::<f64>()
                 };
                 ((value(STEP) - value(-STEP)) / (2.0 * f64::from(STEP))) as f32

@@ -34,6 +34,10 @@ pub mod activation {
     pub const GELU_TANH: u32 = 2;
     /// tanh: BERT's pooler.
     pub const TANH: u32 = 3;
+    /// `x · σ(x)`, also called swish: bottleneck adapters'.
+    pub const SILU: u32 = 4;
+    /// `max(x, 0)`, with derivative 0 at 0.
+    pub const RELU: u32 = 5;
 }
 
 /// What the forward product does with its result, in this order.
