@@ -45,6 +45,7 @@ impl ColumnArgs {
             text: either(&self.text_column, &config.text_column),
             text_pair: either(&self.text_pair_column, &config.text_pair_column),
             label: either(&self.label_column, &config.label_column),
+            task: config.task,
         }
     }
 }
@@ -88,6 +89,9 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
 /// If a file cannot be read, or for everything that is wrong with both.
 pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
     let embedded = config.train_file.is_none();
+    if let Some(task) = config.task.filter(|_| embedded) {
+        bail!("the task {task} needs its data: name them by --train-file and --validation-file");
+    }
     let [train, validation] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
     let train = match &config.train_file {
         Some(path) => (path.clone(), read_file(path)?),
@@ -99,7 +103,12 @@ pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyho
     };
     let file = |(name, bytes)| DataFile { name, bytes };
     let validation = validation.as_ref().map(|(name, bytes)| file((name.as_str(), bytes.as_slice())));
-    Ok(load_splits(file((&train.0, &train.1)), validation, &config.data_options(model_labels))?)
+    let options = config.data_options(model_labels);
+    let mut splits = load_splits(file((&train.0, &train.1)), validation, &options)?;
+    if let Some(path) = &config.validation_mismatched_file {
+        splits.read_mismatched(file((path, &read_file(path)?)), &options)?;
+    }
+    Ok(splits)
 }
 
 /// What was read, in lines for people: columns, classes, lengths.
@@ -143,6 +152,12 @@ mod tests {
         assert_eq!(splits.train.labels.names(), builtin::LABEL_NAMES);
         let half = builtin::N_TRAIN / 2;
         assert!(class_line(&splits.train).contains(&format!("{half} negative, {half} positive")));
+    }
+
+    #[test]
+    fn a_task_without_files_asks_for_them() {
+        let config = RunConfigDraft::default().with("task", "rte").check().unwrap();
+        assert!(load_data(&config, None).unwrap_err().to_string().contains("--train-file"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod random;
 pub mod report;
 pub mod source;
 pub mod tape;
+pub mod tasks;
 pub mod tokenizer;
 pub mod train;
 pub mod tuning;

@@ -58,9 +58,14 @@ fn presets_set_what_they_say_and_take_back_what_others_set() {
 #[test]
 fn every_setting_is_there_with_its_meaning() {
     let mut harness = open(loaded());
-    for group in
-        ["Model and data", "Method", "Pruning and retuning", "Training", "Evaluation, checkpoints and logs"]
-    {
+    for group in [
+        "Model and data",
+        "Method",
+        "Pruning and retuning",
+        "Training",
+        "Generation",
+        "Evaluation, checkpoints and logs",
+    ] {
         if let Some(header) = harness.query_all_by_label(group).last() {
             header.click_accesskit();
         }

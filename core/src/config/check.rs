@@ -6,7 +6,7 @@ use super::{
     field::{FIELDS, FieldSpec},
     reader::{NOT_NEGATIVE, PERCENTAGE, POSITIVE, Reader, SHARE, show},
 };
-use crate::{metrics::Metric, omega::OmegaMethod, tuning::criterion::PruneCriterion};
+use crate::{metrics::Metric, omega::OmegaMethod, tasks::Task, tuning::criterion::PruneCriterion};
 
 impl RunConfigDraft {
     /// The checked settings.
@@ -14,7 +14,7 @@ impl RunConfigDraft {
     /// # Errors
     /// Every unknown setting, value of the wrong type or range, and combination that cannot be.
     pub fn check(&self) -> Result<RunConfig, Vec<FieldError>> {
-        let mut reader = Reader { draft: self, errors: self.unknown_fields() };
+        let mut reader = Reader { draft: self, recommended: Vec::new(), errors: self.unknown_fields() };
         let config = read_config(&mut reader);
         reader.check_combinations(&config);
         if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
@@ -31,21 +31,28 @@ impl RunConfigDraft {
 /// Reads every field. A field that cannot be read leaves an error and some value behind, which nobody will see.
 fn read_config(r: &mut Reader) -> RunConfig {
     let method = r.choice("method").unwrap_or(Method::Dsee);
+    let task = r.choice("task");
+    r.recommended = task.map_or_else(Vec::new, |task| recommended(r.draft, task, method));
     // Settings of an update are not even looked at where the method has none.
     let rank = if method.has_update() { r.count("rank", 1) } else { 0 };
     let nnz = if method == Method::Dsee { r.count("nnz", 1) } else { 0 };
     let learning_rate = r.optional_number("learning_rate", POSITIVE).unwrap_or(default_learning_rate(method));
     let num_train_epochs = r.number("num_train_epochs", POSITIVE);
     let per_device_train_batch_size = r.count("per_device_train_batch_size", 1);
+    let task_type = r.choice("task_type").unwrap_or(TaskType::Auto);
+    let generation = r.generation();
+    let is_text = matches!(task_type, TaskType::Generation | TaskType::LanguageModeling);
     RunConfig {
         model: r.text("model"),
+        task,
         train_file: r.text("train_file"),
         validation_file: r.text("validation_file"),
+        validation_mismatched_file: r.text("validation_mismatched_file"),
         validation_split_percentage: r.number("validation_split_percentage", PERCENTAGE),
         text_column: r.text("text_column"),
         text_pair_column: r.text("text_pair_column"),
         label_column: r.text("label_column"),
-        task_type: r.choice("task_type").unwrap_or(TaskType::Auto),
+        task_type,
         max_length: r.count("max_length", 3),
         max_train_samples: r.optional_count("max_train_samples", 1),
         max_eval_samples: r.optional_count("max_eval_samples", 1),
@@ -79,6 +86,7 @@ fn read_config(r: &mut Reader) -> RunConfig {
         max_grad_norm: r.number("max_grad_norm", NOT_NEGATIVE),
         label_smoothing_factor: r.number("label_smoothing_factor", SHARE),
         dropout: r.optional_number("dropout", SHARE),
+        generation: is_text.then_some(generation),
         eval_strategy: r.choice("eval_strategy").unwrap_or(Strategy::Epoch),
         eval_steps: r.count("eval_steps", 1),
         save_strategy: r.choice("save_strategy").unwrap_or(Strategy::Epoch),
@@ -88,6 +96,13 @@ fn read_config(r: &mut Reader) -> RunConfig {
         metric_for_best_model: r.choice("metric_for_best_model"),
         logging_steps: r.count("logging_steps", 1),
     }
+}
+
+/// What the task recommends. Who sets the epochs or the rate of tuning means those of retuning, too.
+fn recommended(draft: &RunConfigDraft, task: Task, method: Method) -> Vec<(&'static str, &'static str)> {
+    let pairs = [("retune_epochs", "num_train_epochs"), ("retune_learning_rate", "learning_rate")];
+    let is_meant = |name: &str| !pairs.iter().any(|(retune, tune)| *retune == name && draft.has(tune));
+    task.settings(method).into_iter().filter(|(name, _)| is_meant(name)).collect()
 }
 
 /// The rates of the released DSEE scripts, of BERT's fine-tuning recipe, and of BitFit's search range: few
@@ -137,27 +152,17 @@ impl Reader<'_> {
                 }
             }
         }
-        if let Some(metric) = config.metric_for_best_model {
-            let of_regression = matches!(metric, Metric::Pearson | Metric::Spearmanr);
-            match config.task_type {
-                TaskType::Classification if of_regression => {
-                    wrong(
-                        "metric_for_best_model",
-                        &metric.name(),
-                        "is a metric of regression",
-                        "use accuracy, f1 or loss",
-                    );
-                }
-                TaskType::Regression if !of_regression && metric != Metric::Loss => {
-                    wrong(
-                        "metric_for_best_model",
-                        &metric.name(),
-                        "is a metric of classification",
-                        "use pearson or loss",
-                    );
-                }
-                _ => {}
-            }
+        if let Some((metric, advice)) = config.metric_for_best_model.zip(foreign_metric(config)) {
+            let reason = format!("is no figure of the task type {}", config.task_type);
+            wrong("metric_for_best_model", &metric.name(), &reason, advice);
+        }
+        if let Some(task) = config.task.filter(|task| config.task_type.kind() != Some(task.spec().kind)) {
+            let reason = format!("the task {task} is {}", task.spec().kind.name());
+            wrong("task_type", &config.task_type, &reason, "leave it out, or leave the task out");
+        }
+        if config.validation_mismatched_file.is_some() && config.task.is_some_and(|task| task != Task::Mnli) {
+            let value = config.validation_mismatched_file.as_deref().unwrap_or_default();
+            wrong("validation_mismatched_file", &value, "only mnli has two validation sets", "leave it out");
         }
         if config.task_type == TaskType::Regression && config.label_smoothing_factor > 0.0 {
             let value = config.label_smoothing_factor;
@@ -168,6 +173,18 @@ impl Reader<'_> {
                 "use 0",
             );
         }
+    }
+}
+
+/// Which figures to choose the best state by instead, if the task type does not have the one that was chosen.
+fn foreign_metric(config: &RunConfig) -> Option<&'static str> {
+    let metric = config.metric_for_best_model.filter(|metric| *metric != Metric::Loss)?;
+    let of_regression = matches!(metric, Metric::Pearson | Metric::Spearmanr);
+    match config.task_type {
+        TaskType::Classification if of_regression => Some("use accuracy, f1 or loss"),
+        TaskType::Regression if !of_regression => Some("use pearson or loss"),
+        TaskType::Generation | TaskType::LanguageModeling => Some("use loss"),
+        _ => None,
     }
 }
 
@@ -221,9 +238,33 @@ mod tests {
     }
 
     #[test]
+    fn a_task_recommends_and_the_user_decides() {
+        let rte = draft(&[("task", "rte")]).check().unwrap();
+        assert_eq!((rte.num_train_epochs, rte.learning_rate), (5.0, 5e-4));
+        assert_eq!((rte.retune_epochs, rte.retune_learning_rate), (10.0, 5e-4));
+        assert_eq!((rte.metric_for_best_model, rte.max_length), (Some(Metric::Accuracy), 128));
+        let own = draft(&[("task", "rte"), ("learning_rate", "1e-4"), ("num_train_epochs", "1")]);
+        let own = own.with("metric_for_best_model", "loss").check().unwrap();
+        assert_eq!((own.num_train_epochs, own.learning_rate), (1.0, 1e-4));
+        assert_eq!((own.retune_epochs, own.retune_learning_rate), (1.0, 1e-4));
+        assert_eq!(own.metric_for_best_model, Some(Metric::Loss));
+        let full = draft(&[("task", "mrpc"), ("method", "full")]).check().unwrap();
+        assert_eq!((full.num_train_epochs, full.learning_rate, full.retune_epochs), (5.0, 2e-5, 5.0));
+        let cola = draft(&[("task", "cola"), ("method", "bitfit")]).check().unwrap();
+        assert_eq!((cola.num_train_epochs, cola.learning_rate), (10.0, 4e-4));
+        assert_eq!(cola.metric_for_best_model, Some(Metric::MatthewsCorrelation));
+        let e2e = draft(&[("task", "e2e"), ("num_beams", "2")]).check().unwrap();
+        assert_eq!((e2e.rank, e2e.max_length, e2e.max_grad_norm), (4, 512, 0.0));
+        let generation = e2e.generation.unwrap();
+        assert_eq!((generation.num_beams, generation.length_penalty), (2, 0.8));
+    }
+
+    #[test]
     fn written_settings_read_the_same() {
         let drafts = [
             draft(&[]),
+            draft(&[("task", "mnli"), ("validation_mismatched_file", "mm.tsv")]),
+            draft(&[("task", "webnlg"), ("top_p", "0.5"), ("do_sample", "true"), ("num_beams", "1")]),
             draft(&[("method", "bitfit"), ("prune", "heads:3"), ("dropout", "0"), ("max_steps", "7")]),
             draft(&[
                 ("method", "lora"),
@@ -292,7 +333,14 @@ mod tests {
 
     #[test]
     fn impossible_combinations_are_named() {
-        let cases: [(&[(&str, &str)], &str); 5] = [
+        let cases: [(&[(&str, &str)], &str); 9] = [
+            (&[("task_type", "generation"), ("metric_for_best_model", "f1")], "metric_for_best_model"),
+            (
+                &[("task", "stsb"), ("task_type", "classification"), ("metric_for_best_model", "f1")],
+                "task_type",
+            ),
+            (&[("task", "rte"), ("metric_for_best_model", "pearson")], "metric_for_best_model"),
+            (&[("task", "rte"), ("validation_mismatched_file", "a")], "validation_mismatched_file"),
             (&[("method", "full"), ("prune_criterion", "delta")], "prune_criterion"),
             (&[("text_column", "a"), ("label_column", "a")], "label_column"),
             (&[("text_column", "a"), ("text_pair_column", "a")], "text_pair_column"),

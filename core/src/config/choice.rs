@@ -4,7 +4,8 @@ use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
 use crate::{
-    data::TaskKind, metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion,
+    data::TaskKind, metrics::Metric, nn::site::Role, omega::OmegaMethod, tasks::Task,
+    tuning::criterion::PruneCriterion,
 };
 
 /// A closed set of names, as written in `run.toml` and on the command line.
@@ -113,6 +114,10 @@ choices! {
         Classification = "classification",
         /// One number per example.
         Regression = "regression",
+        /// A text for every context, by a decoder.
+        Generation = "generation",
+        /// Plain text, one a line: the next token by a decoder, hidden ones by an encoder.
+        LanguageModeling = "language-modeling",
     }
 }
 
@@ -124,6 +129,8 @@ impl TaskType {
             Self::Auto => None,
             Self::Classification => Some(TaskKind::Classification),
             Self::Regression => Some(TaskKind::Regression),
+            Self::Generation => Some(TaskKind::Generation),
+            Self::LanguageModeling => Some(TaskKind::LanguageModeling),
         }
     }
 }
@@ -139,6 +146,19 @@ impl Choice for OmegaMethod {
 
     fn name(self) -> &'static str {
         self.name()
+    }
+}
+
+impl Choice for Task {
+    const NAMES: &'static [&'static str] =
+        &["sst2", "cola", "rte", "mrpc", "stsb", "qqp", "qnli", "mnli", "e2e", "webnlg", "dart"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::from_name(name)
+    }
+
+    fn name(self) -> &'static str {
+        self.spec().name
     }
 }
 
@@ -168,8 +188,16 @@ impl Choice for PruneCriterion {
 }
 
 impl Choice for Metric {
-    const NAMES: &'static [&'static str] =
-        &["accuracy", "f1", "f1_macro", "matthews_correlation", "pearson", "spearmanr", "loss"];
+    const NAMES: &'static [&'static str] = &[
+        "accuracy",
+        "accuracy_mm",
+        "f1",
+        "f1_macro",
+        "matthews_correlation",
+        "pearson",
+        "spearmanr",
+        "loss",
+    ];
 
     fn from_name(name: &str) -> Option<Self> {
         Self::from_name(name)
@@ -255,6 +283,8 @@ mod tests {
         check::<Strategy>();
         check::<TaskType>();
         check::<Metric>();
+        check::<Task>();
+        assert_eq!(Task::NAMES.len(), Task::ALL.len());
         assert_eq!(<Role as Choice>::from_name("pooler"), None);
         assert_eq!(OmegaMethod::from_name("grebsmo-card"), Some(OmegaMethod::Grebsmo));
         assert_eq!(Method::from_name("DSEE"), None);

@@ -1,7 +1,9 @@
 //! The table of all settings: name, kind, default and meaning, once for file, command line and window.
 
 use super::choice::{Choice, Method, SchedulerType, Strategy, TaskType};
-use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
+use crate::{
+    metrics::Metric, nn::site::Role, omega::OmegaMethod, tasks::Task, tuning::criterion::PruneCriterion,
+};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,7 @@ const DATA: &str = "Model and data";
 const METHOD: &str = "Method";
 const PRUNE: &str = "Pruning and retuning";
 const TRAIN: &str = "Training";
+const GENERATION: &str = "Generation";
 const REPORT: &str = "Evaluation, checkpoints and logs";
 
 /// Every setting of a run, in the order in which they are shown. Names and meanings follow transformers'
@@ -69,13 +72,15 @@ pub const FIELDS: &[FieldSpec] = &{
     use FieldKind::{Choice as OneOf, Choices, Count, Number, Switch, Text};
     [
         field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder"),
+        field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
         field(DATA, "train_file", Text, "", "Labelled text: .tsv, .csv or .jsonl; without it, the embedded sentences"),
         field(DATA, "validation_file", Text, "", "Labelled text to evaluate on; without it, a part of the training file is held out"),
+        field(DATA, "validation_mismatched_file", Text, "", "A second file to evaluate on, from other sources than the training file (MNLI's mismatched one)"),
         field(DATA, "validation_split_percentage", Number, "10", "Share of the training file held out where there is no validation file, in percent"),
         field(DATA, "text_column", Text, "", "Column of the text, by name or number from 1; guessed if absent"),
         field(DATA, "text_pair_column", Text, "", "Column of the second text, for sentence pairs; guessed if absent"),
         field(DATA, "label_column", Text, "", "Column of the label; guessed if absent"),
-        field(DATA, "task_type", OneOf(TaskType::NAMES), "auto", "Whether labels are classes or numbers"),
+        field(DATA, "task_type", OneOf(TaskType::NAMES), "auto", "What is predicted: classes, numbers, a text for a context, or the tokens of plain text; auto decides between the first two"),
         field(DATA, "max_length", Count, "128", "Tokens per example, special tokens included; longer texts are cut"),
         field(DATA, "max_train_samples", Count, "", "Use only this many training examples, the first of a seeded shuffle"),
         field(DATA, "max_eval_samples", Count, "", "Use only this many validation examples, the first ones"),
@@ -110,6 +115,16 @@ pub const FIELDS: &[FieldSpec] = &{
         field(TRAIN, "max_grad_norm", Number, "1", "Gradients are scaled down to this global norm; 0 turns it off"),
         field(TRAIN, "label_smoothing_factor", Number, "0", "Share of every label spread over all classes"),
         field(TRAIN, "dropout", Number, "", "Dropout probability everywhere [default: the model's own]"),
+
+        field(GENERATION, "num_beams", Count, "1", "Hypotheses of beam search; 1 is greedy search or sampling"),
+        field(GENERATION, "max_new_tokens", Count, "64", "Most tokens to generate"),
+        field(GENERATION, "length_penalty", Number, "1", "Log probabilities are divided by length to this power"),
+        field(GENERATION, "no_repeat_ngram_size", Count, "0", "No sequence of this many generated tokens comes twice; 0 turns it off"),
+        field(GENERATION, "repetition_penalty", Number, "1", "Above 1, tokens that were generated become less likely"),
+        field(GENERATION, "do_sample", Switch, "false", "Draw tokens instead of taking the most probable"),
+        field(GENERATION, "temperature", Number, "1", "Below 1 likely tokens are drawn more often, above 1 less often"),
+        field(GENERATION, "top_k", Count, "50", "Draw among this many most probable tokens; 0 is among all"),
+        field(GENERATION, "top_p", Number, "1", "Draw among the fewest tokens that have this probability together"),
 
         field(REPORT, "eval_strategy", OneOf(Strategy::NAMES), "epoch", "When to evaluate during a phase"),
         field(REPORT, "eval_steps", Count, "500", "Steps between evaluations, for the strategy `steps`"),

@@ -9,6 +9,7 @@ mod choice;
 mod draft;
 mod error;
 mod field;
+mod generation;
 mod model;
 mod reader;
 
@@ -16,6 +17,7 @@ pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
 pub use error::{DraftError, FieldError};
 pub use field::{FIELDS, FieldKind, FieldSpec};
+pub use generation::GenerationSettings;
 pub use model::ModelFacts;
 
 use serde::Serialize;
@@ -23,7 +25,9 @@ use serde::Serialize;
 use crate::ops::adamw::AdamW;
 
 use crate::data::{ColumnChoice, DataOptions};
-use crate::{metrics::Metric, nn::site::Role, omega::OmegaMethod, tuning::criterion::PruneCriterion};
+use crate::{
+    metrics::Metric, nn::site::Role, omega::OmegaMethod, tasks::Task, tuning::criterion::PruneCriterion,
+};
 
 /// Checked settings of one run. The names are those of `run.toml`; meanings and defaults stand in [`FIELDS`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,12 +35,18 @@ pub struct RunConfig {
     /// Folder of the pretrained encoder; `None` is the embedded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The task by name; `None` is decided by the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
     /// Training file; `None` is the embedded sentences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_file: Option<String>,
     /// Validation file; `None` holds out a part of the training file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_file: Option<String>,
+    /// Second validation file, from other sources than the training file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_mismatched_file: Option<String>,
     /// Share held out of the training file, in percent, in (0, 100).
     pub validation_split_percentage: f64,
     /// Column of the text; `None` is guessed.
@@ -48,7 +58,7 @@ pub struct RunConfig {
     /// Column of the label; `None` is guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
-    /// Classes or numbers.
+    /// Classes, numbers or text.
     pub task_type: TaskType,
     /// Tokens per example, special tokens included.
     pub max_length: usize,
@@ -124,6 +134,10 @@ pub struct RunConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
+    /// How text is generated; `None` where the task is not about text.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationSettings>,
+
     /// When to evaluate.
     pub eval_strategy: Strategy,
     /// Steps between evaluations.
@@ -158,8 +172,9 @@ impl RunConfig {
                 text: self.text_column.clone(),
                 text_pair: self.text_pair_column.clone(),
                 label: self.label_column.clone(),
+                task: self.task,
             },
-            task: self.task_type.kind(),
+            kind: self.task_type.kind(),
             model_labels,
             max_train_samples: self.max_train_samples,
             max_eval_samples: self.max_eval_samples,

@@ -16,9 +16,11 @@ pub(super) const NOT_NEGATIVE: Rule = (|x| x >= 0.0 && x.is_finite(), "must not 
 pub(super) const SHARE: Rule = (|x| (0.0..1.0).contains(&x), "must lie in [0, 1)");
 pub(super) const PERCENTAGE: Rule = (|x| x > 0.0 && x < 100.0, "must lie between 0 and 100");
 
-/// Takes values out of a draft, or their defaults out of the table, and gathers what is wrong.
+/// Takes values out of a draft, or their defaults out of the task or the table, and gathers what is wrong.
 pub(super) struct Reader<'a> {
     pub(super) draft: &'a RunConfigDraft,
+    /// What the task recommends, as name and value.
+    pub(super) recommended: Vec<(&'static str, &'static str)>,
     pub(super) errors: Vec<FieldError>,
 }
 
@@ -125,11 +127,12 @@ impl Reader<'_> {
         }
     }
 
-    /// The value as given, else the table's default.
+    /// The value as given, else the task's, else the table's default.
     fn value(&self, name: &str) -> Option<Value> {
         let spec = FieldSpec::find(name).expect("only settings of the table are read");
-        let default = (!spec.default.is_empty()).then(|| Value::String(spec.default.to_owned()));
-        self.draft.values.get(name).cloned().or(default)
+        let recommended = self.recommended.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let default = recommended.or(Some(spec.default)).filter(|text| !text.is_empty());
+        self.draft.values.get(name).cloned().or_else(|| default.map(|text| Value::String(text.to_owned())))
     }
 
     fn fail<T>(&mut self, name: &str, value: &Value, reason: impl Into<String>) -> Option<T> {

@@ -3,8 +3,11 @@
 use super::error::{DataProblem, Problems};
 use super::guess::{guess_label, guess_texts, normalised};
 use super::table::Table;
+use super::task_columns::with_task_columns;
+use crate::tasks::Task;
 
-/// Columns as the user names them: by the name in the header, or by number from 1. What is None is guessed.
+/// Columns as the user names them: by the name in the header, or by number from 1. What is None is the task's, and
+/// guessed where there is no task either.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnChoice {
@@ -14,10 +17,20 @@ pub struct ColumnChoice {
     pub text_pair: Option<String>,
     /// The column of the label.
     pub label: Option<String>,
+    /// The task whose files these are.
+    pub task: Option<Task>,
 }
 
 impl ColumnChoice {
-    /// The names asked for, which tell a header from a first example; numbers do not.
+    /// The names that tell a header from a first example: those asked for and those of the task.
+    pub(crate) fn header_names(&self) -> Vec<&str> {
+        let of_task = self.task.map_or(&[][..], |task| task.spec().columns);
+        let of_task =
+            of_task.iter().flat_map(|columns| [Some(columns.text), columns.text_pair, Some(columns.label)]);
+        self.names().into_iter().chain(of_task.flatten()).collect()
+    }
+
+    /// The names asked for; numbers are none.
     pub(crate) fn names(&self) -> Vec<&str> {
         let chosen = [&self.text, &self.text_pair, &self.label].into_iter().flatten();
         chosen.map(String::as_str).filter(|name| name.parse::<usize>().is_err()).collect()
@@ -37,6 +50,8 @@ pub struct Columns {
     pub has_header: bool,
     /// The names of all columns of the file.
     pub all: Vec<String>,
+    /// The task whose columns they are.
+    pub task: Option<Task>,
     /// Positions of the three in a row, from 0.
     pub(crate) positions: (usize, Option<usize>, Option<usize>),
 }
@@ -49,6 +64,7 @@ impl Columns {
             text: Some(self.text.clone()),
             text_pair: self.text_pair.clone(),
             label: self.label.clone(),
+            task: self.task,
         }
     }
 }
@@ -72,6 +88,11 @@ pub(crate) fn find_columns(
     with_label: bool,
     problems: &mut Problems,
 ) -> Option<Columns> {
+    let of_task = match choice.task {
+        Some(task) => Some(with_task_columns(table, choice, task, with_label, problems)?),
+        None => None,
+    };
+    let choice = of_task.as_ref().unwrap_or(choice);
     let mut text = chosen(table, choice.text.as_deref(), "--text-column", problems);
     let mut pair = chosen(table, choice.text_pair.as_deref(), "--text-pair-column", problems);
     let label_name = choice.label.as_deref().filter(|_| with_label);
@@ -97,6 +118,7 @@ pub(crate) fn find_columns(
         label: label.map(name),
         has_header: table.has_header,
         all: table.columns.clone(),
+        task: choice.task,
         positions: (text, pair, label),
     })
 }
@@ -219,6 +241,7 @@ mod tests {
             text: Some(text.into()),
             text_pair: pair.map(Into::into),
             label: Some(label.into()),
+            task: None,
         };
         assert_eq!(
             columns(text, &choice("note", Some("1"), "Mood")).unwrap(),
@@ -235,6 +258,7 @@ mod tests {
             text: Some("review".into()),
             text_pair: Some("7".into()),
             label: Some("stars".into()),
+            task: None,
         };
         let message = columns(text, &choice).unwrap_err();
         for part in ["3 problems", "\"review\"", "\"7\"", "\"stars\"", "sentence, label", "--label-column"] {

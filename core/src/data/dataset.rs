@@ -8,6 +8,7 @@ use super::error::{DataError, DataErrors, DataProblem, Problems};
 use super::labels::{Label, LabelSet, TaskKind, infer_labels};
 use super::split::{sample, validation_split};
 use super::table::{Cell, Row, Table, read_table};
+use super::task_labels::{check_label, task_labels};
 
 /// One example of a classification or regression task.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +45,8 @@ pub struct DataFile<'a> {
 pub struct DataOptions {
     /// The columns to read; what is None is guessed.
     pub columns: ColumnChoice,
-    /// What is predicted, if the labels are not to decide.
-    pub task: Option<TaskKind>,
+    /// What is predicted, if neither task nor labels are to decide.
+    pub kind: Option<TaskKind>,
     /// Names of the classes in the configuration of the model.
     pub model_labels: Option<Vec<String>>,
     /// At most so many training examples, the first of a seeded shuffle.
@@ -62,7 +63,7 @@ impl Default for DataOptions {
     fn default() -> Self {
         Self {
             columns: ColumnChoice::default(),
-            task: None,
+            kind: None,
             model_labels: None,
             max_train_samples: None,
             max_eval_samples: None,
@@ -79,12 +80,32 @@ pub struct DataSplits {
     pub train: Dataset,
     /// The validation set.
     pub validation: Dataset,
+    /// The second validation set, from other sources than the training set (MNLI's mismatched one).
+    pub mismatched: Option<Dataset>,
     /// The columns read from the training file.
     pub columns: Columns,
     /// Whether the validation set was taken out of the training file.
     pub validation_is_split: bool,
     /// What deserves a look but hinders nothing.
     pub warnings: Vec<DataWarning>,
+}
+
+impl DataSplits {
+    /// Reads a second validation file beside the first.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read_mismatched(&mut self, file: DataFile<'_>, options: &DataOptions) -> Result<(), DataErrors> {
+        let (names, labels) = (self.columns.as_choice(), &self.train.labels);
+        let pair = Some(self.columns.text_pair.is_some());
+        let warnings = &mut self.warnings;
+        let (mut dataset, _) = load_one(file, &options.columns, Some(&names), Some(labels), pair, warnings)?;
+        if let Some(n) = options.max_eval_samples {
+            dataset.examples.truncate(n);
+        }
+        self.mismatched = Some(dataset);
+        Ok(())
+    }
 }
 
 /// One data set read alone, for evaluation or prediction.
@@ -136,7 +157,7 @@ pub fn load_splits(
     if let Some(n) = options.max_eval_samples {
         validation.examples.truncate(n);
     }
-    Ok(DataSplits { train, validation, columns, validation_is_split, warnings })
+    Ok(DataSplits { train, validation, mismatched: None, columns, validation_is_split, warnings })
 }
 
 /// Reads one file whose labels must be among `labels`, to evaluate a model that has them.
@@ -162,7 +183,7 @@ pub fn load_texts(
     choice: &ColumnChoice,
     labels: &LabelSet,
 ) -> Result<LoadedDataset, DataError> {
-    let table = read_table(file.name, file.bytes, &choice.names())?;
+    let table = read_table(file.name, file.bytes, &choice.header_names())?;
     let mut problems = Problems::new(file.name);
     let mut warnings = Vec::new();
     let columns = find_columns(&table, choice, false, &mut problems);
@@ -184,7 +205,11 @@ fn load_train(
     options: &DataOptions,
     warnings: &mut Vec<DataWarning>,
 ) -> Result<(Dataset, Columns), DataError> {
-    let table = read_table(file.name, file.bytes, &options.columns.names())?;
+    let kind = options.columns.task.map(|task| task.spec().kind).or(options.kind);
+    if let Some(kind @ (TaskKind::Generation | TaskKind::LanguageModeling)) = kind {
+        return Err(not_labelled(file.name, kind));
+    }
+    let table = read_table(file.name, file.bytes, &options.columns.header_names())?;
     let mut problems = Problems::new(file.name);
     if table.rows.len() < 2 {
         let advice = "give more examples, or check that the right file was named";
@@ -203,7 +228,11 @@ fn load_train(
     let labels = if cells.len() < 2 {
         None
     } else {
-        infer_labels(&cells, options.task, options.model_labels.as_deref(), &mut label_problems)
+        let model_labels = options.model_labels.as_deref();
+        match options.columns.task {
+            Some(task) => task_labels(task, &cells, model_labels, &mut label_problems),
+            None => infer_labels(&cells, options.kind, model_labels, &mut label_problems),
+        }
     };
     problems.extend(label_problems, columns.label.as_deref());
     let label_of = |row: &Row, problems: &mut Problems| read_label(row, &columns, labels.as_ref(), problems);
@@ -211,6 +240,17 @@ fn load_train(
     let Some(labels) = labels.filter(|_| problems.is_empty()) else { return Err(problems.into_error()) };
     warnings.extend(check_labels(&labels, examples.len()));
     Ok((Dataset { examples, labels }, columns))
+}
+
+/// Labels are asked for where the task has none.
+fn not_labelled(file: &str, kind: TaskKind) -> DataError {
+    let mut problems = Problems::new(file);
+    problems.push(DataProblem::of_file(
+        format!("the task type {}", kind.name()),
+        "classification or regression, because this model predicts labels",
+        "choose a decoder such as GPT-2, or another --task",
+    ));
+    problems.into_error()
 }
 
 /// A file beside the training file. `train_names` are the columns read there: they hold here too, if they
@@ -223,8 +263,9 @@ fn load_one(
     pair: Option<bool>,
     warnings: &mut Vec<DataWarning>,
 ) -> Result<(Dataset, Columns), DataError> {
-    let names = train_names.unwrap_or(choice);
-    let table = read_table(file.name, file.bytes, &names.names())?;
+    // The files of a task may differ in the spelling of their columns.
+    let names = train_names.filter(|_| choice.task.is_none()).unwrap_or(choice);
+    let table = read_table(file.name, file.bytes, &names.header_names())?;
     let mut problems = Problems::new(file.name);
     let has_names = names.names().iter().all(|name| table.columns.iter().any(|column| column == name));
     let choice = if has_names { names } else { choice };
@@ -311,12 +352,19 @@ fn label_cell<'a>(row: &'a Row, columns: &Columns) -> Option<&'a Cell> {
 /// The label of a row; reports those that are absent or unknown. Without `labels` only absence can be seen.
 fn read_label(row: &Row, columns: &Columns, labels: Option<&LabelSet>, problems: &mut Problems) -> Label {
     let cell = label_cell(row, columns).and_then(Cell::text).unwrap_or("");
+    let task = columns.task;
     let problem = match labels.map(|labels| (labels, labels.find(cell))) {
-        Some((_, Some(label))) => return label,
+        Some((_, Some(label))) => match task.and_then(|task| check_label(task, label)) {
+            Some(problem) => problem,
+            None => return label,
+        },
         _ if cell.trim().is_empty() => {
             DataProblem::of_file("no label", "a label", "add it, or remove the row")
         }
-        Some((labels, None)) => labels.unknown(cell),
+        Some((labels, None)) => match task {
+            Some(task) => labels.unknown(cell).advising(format!("the task {task} has no other labels")),
+            None => labels.unknown(cell),
+        },
         None => return Label::Unknown,
     };
     problems.push(problem.at_line(row.line).in_column(columns.label.as_deref().unwrap_or("")));

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::data::{EncodedDataset, LengthHistogram, class_counts};
+use crate::tasks::Task;
 use crate::tokenizer::{CaseRule, Tokenizer};
 
 fn file<'a>(name: &'a str, text: &'a str) -> DataFile<'a> {
@@ -115,7 +116,7 @@ fn bad_rows_are_all_reported_with_line_and_column() {
 #[test]
 fn labels_that_do_not_fit_the_task() {
     let floats = "sentence\tlabel\na\t0.5\nb\t1.25\nc\t1\n";
-    let options = DataOptions { task: Some(TaskKind::Classification), ..DataOptions::default() };
+    let options = DataOptions { kind: Some(TaskKind::Classification), ..DataOptions::default() };
     let error = load_splits(file("train.tsv", floats), None, &options).unwrap_err().to_string();
     assert!(error.contains("line 2, column label: found the number 0.5 as a label"), "{error}");
     assert!(error.contains("2 problems"), "{error}");
@@ -225,4 +226,46 @@ fn texts_longer_than_the_model_are_cut_and_counted() {
     let histogram = LengthHistogram::new(&encoded, 512).to_string();
     assert!(histogram.contains("1 of 2 examples (50.0 %) are cut at 512"), "{histogram}");
     assert!(EncodedDataset::new(&loaded.dataset, &tokenizer, 2).is_err());
+}
+
+fn of_task(task: Task) -> DataOptions {
+    let columns = ColumnChoice { task: Some(task), ..ColumnChoice::default() };
+    DataOptions { columns, ..DataOptions::default() }
+}
+
+#[test]
+fn a_task_names_columns_and_labels() {
+    let train = "gj04\t1\t\tIt left.\ngj04\t0\t*\tLeft it.\ngj04\t1\t\tIt came.\n";
+    let dev = "sentence\tlabel\nIt ran.\t1\nRan it.\tunacceptable\n";
+    let splits =
+        load_splits(file("train.tsv", train), Some(file("dev.tsv", dev)), &of_task(Task::Cola)).unwrap();
+    assert_eq!(splits.train.labels.names(), ["unacceptable", "acceptable"]);
+    assert_eq!(splits.train.examples[0].text, "It left.");
+    let labels: Vec<Label> = splits.validation.examples.iter().map(|example| example.label).collect();
+    assert_eq!(labels, [Label::Class(1), Label::Class(0)]);
+}
+
+#[test]
+fn a_file_of_another_task_is_refused_with_every_problem() {
+    let train = "sentence\tlabel\nfine\tpositive\nbad\tterrible\ndull\t2\n";
+    let message = load_splits(file("train.tsv", train), None, &of_task(Task::Sst2)).unwrap_err().to_string();
+    for part in ["2 problems", "line 3", "\"terrible\"", "line 4", "the task sst2 has no other labels"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let message = load_splits(file("train.tsv", train), None, &of_task(Task::E2e)).unwrap_err().to_string();
+    assert!(message.contains("generation") && message.contains("decoder"), "{message}");
+}
+
+#[test]
+fn mnli_has_two_validation_sets() {
+    let rows = "premise\thypothesis\tlabel\na\tb\t0\nc\td\t2\ne\tf\t1\n";
+    let options = DataOptions { max_eval_samples: Some(2), ..of_task(Task::Mnli) };
+    let mut splits = load_splits(file("train.tsv", rows), Some(file("m.tsv", rows)), &options).unwrap();
+    let mismatched = "sentence1\tsentence2\tgold_label\nx\ty\tneutral\nx\tz\tentailment\nx\tw\tneutral\n";
+    splits.read_mismatched(file("mm.tsv", mismatched), &options).unwrap();
+    let labels: Vec<Label> = splits.mismatched.unwrap().examples.iter().map(|e| e.label).collect();
+    assert_eq!(labels, [Label::Class(1), Label::Class(0)]);
+    let mut splits = load_splits(file("train.tsv", rows), None, &options).unwrap();
+    let wrong = splits.read_mismatched(file("mm.tsv", "premise\tlabel\na\t0\n"), &options).unwrap_err();
+    assert!(wrong.to_string().contains("mm.tsv") && wrong.to_string().contains("hypothesis"), "{wrong}");
 }

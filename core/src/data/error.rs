@@ -43,6 +43,11 @@ impl DataProblem {
         self
     }
 
+    /// The same problem, with other advice.
+    pub(crate) fn advising(self, advice: impl Into<String>) -> Self {
+        Self { advice: advice.into(), ..self }
+    }
+
     /// The same problem, in a column.
     pub(crate) fn in_column(mut self, column: impl Into<String>) -> Self {
         self.column = Some(column.into());

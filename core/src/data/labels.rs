@@ -9,12 +9,29 @@ use super::error::{DataProblem, Problems, quoted};
 
 /// What is predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// One of N classes, trained with cross-entropy.
     Classification,
     /// One number, trained with mean squared error.
     Regression,
+    /// A text for a context, token by token, trained with cross-entropy over the tokens of the text.
+    Generation,
+    /// The tokens of plain text: the next one by a decoder, hidden ones by an encoder.
+    LanguageModeling,
+}
+
+impl TaskKind {
+    /// The name in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Regression => "regression",
+            Self::Generation => "generation",
+            Self::LanguageModeling => "language-modeling",
+        }
+    }
 }
 
 /// The label of one example.
@@ -124,7 +141,7 @@ fn class_name(cell: &str) -> String {
 /// (whole numbers by value, else alphabetical) and the head has to be a new one.
 pub(crate) fn infer_labels(
     cells: &[(usize, &str)],
-    task: Option<TaskKind>,
+    kind: Option<TaskKind>,
     model_labels: Option<&[String]>,
     problems: &mut Problems,
 ) -> Option<LabelSet> {
@@ -132,7 +149,7 @@ pub(crate) fn infer_labels(
     let n_numbers = numbers.iter().flatten().count();
     let has_fractions = numbers.iter().flatten().any(|number| number.fract() != 0.0);
     let mostly_numbers = has_fractions && 2 * n_numbers > cells.len();
-    if task == Some(TaskKind::Regression) || (task.is_none() && model_labels.is_none() && mostly_numbers) {
+    if kind == Some(TaskKind::Regression) || (kind.is_none() && model_labels.is_none() && mostly_numbers) {
         return Some(LabelSet::Scores); // words among the numbers are found when the rows are read
     }
     if mostly_numbers {

@@ -19,6 +19,8 @@ mod labels;
 pub mod mlm;
 mod split;
 mod table;
+mod task_columns;
+mod task_labels;
 
 pub use batch::{BatchOrder, EpochOrder, PackedBatch};
 pub use check::{DataWarning, class_counts};

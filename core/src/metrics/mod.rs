@@ -18,6 +18,8 @@ pub enum Metric {
     Loss,
     /// Share of right answers.
     Accuracy,
+    /// Share of right answers on the mismatched validation set (MNLI).
+    AccuracyMm,
     /// F1 of class 1; for tasks of two classes.
     F1,
     /// Mean of the classes' F1; for tasks of more classes.
@@ -32,9 +34,10 @@ pub enum Metric {
 
 impl Metric {
     /// All figures, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Loss,
         Self::Accuracy,
+        Self::AccuracyMm,
         Self::F1,
         Self::F1Macro,
         Self::MatthewsCorrelation,
@@ -48,6 +51,7 @@ impl Metric {
         match self {
             Self::Loss => "loss",
             Self::Accuracy => "accuracy",
+            Self::AccuracyMm => "accuracy_mm",
             Self::F1 => "f1",
             Self::F1Macro => "f1_macro",
             Self::MatthewsCorrelation => "matthews_correlation",
@@ -75,6 +79,7 @@ impl Metric {
         match task {
             TaskKind::Classification => Self::Accuracy,
             TaskKind::Regression => Self::Pearson,
+            TaskKind::Generation | TaskKind::LanguageModeling => Self::Loss,
         }
     }
 }
@@ -88,6 +93,9 @@ pub struct MetricSet {
     /// Share of right answers, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// The same of a second, mismatched validation set (MNLI).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_mm: Option<f64>,
     /// F1 of class 1, for two classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
@@ -143,12 +151,19 @@ impl MetricSet {
         }
     }
 
+    /// The same figures, with the accuracy of `mismatched` beside them.
+    #[must_use]
+    pub fn with_mismatched(self, mismatched: &Self) -> Self {
+        Self { accuracy_mm: mismatched.accuracy, ..self }
+    }
+
     /// One figure.
     #[must_use]
     pub fn get(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::Loss => Some(self.loss),
             Metric::Accuracy => self.accuracy,
+            Metric::AccuracyMm => self.accuracy_mm,
             Metric::F1 => self.f1,
             Metric::F1Macro => self.f1_macro,
             Metric::MatthewsCorrelation => self.matthews_correlation,
@@ -184,6 +199,7 @@ mod tests {
         let set = MetricSet {
             loss: 0.5,
             accuracy: Some(0.1),
+            accuracy_mm: Some(0.15),
             f1: Some(0.2),
             f1_macro: Some(0.3),
             matthews_correlation: Some(0.4),
@@ -191,7 +207,7 @@ mod tests {
             spearmanr: Some(0.7),
         };
         let json = serde_json::to_value(&set).unwrap();
-        assert_eq!(set.entries().len(), 7);
+        assert_eq!(set.entries().len(), 8);
         for (name, value) in set.entries() {
             assert_eq!(json[name].as_f64(), Some(value), "{name}");
             assert_eq!(Metric::from_name(&format!("eval_{name}")).map(Metric::name), Some(name));
@@ -211,6 +227,9 @@ mod tests {
         assert!((set.loss - (of(-2.0) + 2.0 * of(1.0)) / 3.0).abs() < 1e-9);
         let set = MetricSet::from_logits(&[1.0, 0.0, 0.0], &[0], 3);
         assert_eq!((set.f1, set.f1_macro), (None, Some(1.0)));
+        let other = MetricSet::from_logits(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0], &[0, 1], 3);
+        let both = set.with_mismatched(&other);
+        assert_eq!((both.accuracy, both.accuracy_mm), (Some(1.0), Some(0.5)));
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! Text from data, with a decoder: E2E, WebNLG and DART. Training and decoding as in the published LoRA recipe for
+//! GPT-2 (Hu et al. 2022), which the paper follows.
+
+use super::{Recipe, TaskSpec};
+use crate::data::TaskKind::Generation;
+use crate::metrics::Metric;
+
+/// Settings of the recipe that no other task has.
+const OTHERS: [(&str, &str); 12] = [
+    ("max_length", "512"),
+    ("rank", "4"),
+    ("alpha", "32"),
+    ("per_device_train_batch_size", "8"),
+    ("adam_epsilon", "1e-6"),
+    ("warmup_steps", "500"),
+    ("max_grad_norm", "0"),
+    ("dropout", "0"),
+    ("num_beams", "10"),
+    ("max_new_tokens", "64"),
+    ("length_penalty", "0.8"),
+    ("no_repeat_ngram_size", "4"),
+];
+
+/// What E2E and WebNLG are trained with beside that, and DART is not.
+const SMOOTHED: [(&str, &str); 2] = [("weight_decay", "0.01"), ("label_smoothing_factor", "0.1")];
+
+const RECIPE: Recipe = Recipe {
+    epochs: "5",
+    retune_epochs: "2",
+    learning_rate: "2e-4",
+    full_epochs: "5",
+    others: &[&OTHERS, &SMOOTHED],
+};
+
+const COMMON: TaskSpec = TaskSpec {
+    name: "",
+    title: "",
+    kind: Generation,
+    columns: &[],
+    headerless: None,
+    labels: &[],
+    score_range: None,
+    metric: Metric::Loss,
+    also: &[],
+    recipe: RECIPE,
+};
+
+pub(super) static E2E: TaskSpec = TaskSpec { name: "e2e", title: "E2E", ..COMMON };
+
+pub(super) static WEBNLG: TaskSpec = TaskSpec { name: "webnlg", title: "WebNLG", ..COMMON };
+
+pub(super) static DART: TaskSpec =
+    TaskSpec { name: "dart", title: "DART", recipe: Recipe { others: &[&OTHERS], ..RECIPE }, ..COMMON };
