@@ -35,7 +35,7 @@ fn a_run_leaves_its_folder_and_can_be_used_again() {
         .iter()
         .map(|row| row["phase"].as_str().unwrap())
         .collect();
-    assert_eq!(phases, ["select_omega", "tune", "prune", "retune", "evaluate"]);
+    assert_eq!(phases, ["select_omega", "low_rank_only", "tune", "prune", "retune", "evaluate"]);
     for export in result["exports"].as_array().unwrap() {
         assert!(export["verified_tensors"].as_u64().unwrap() > 10, "{export}");
     }

@@ -4,11 +4,13 @@
 use dsee_core::{
     config::{RunConfig, RunConfigDraft},
     data::{DataFile, DataSplits, load_splits},
-    engine::{Run, RunCheckpoint},
+    engine::{Run, RunCheckpoint, Session},
     gpu::Device,
+    metrics::{Metric, MetricSet},
     models::files::{ModelFiles, PretrainedModel, in_memory},
     protocol::{Phase, RunEvent},
     train::place::HostState,
+    tuning::state::SiteDelta,
 };
 use dsee_tests::{device, golden};
 
@@ -59,6 +61,8 @@ struct Told {
     losses: Vec<(Phase, usize, u64)>,
     /// Phase, step, bits of the validation loss, and whether it was the best, of every evaluation.
     evaluations: Vec<(Phase, usize, u64, bool)>,
+    /// Phase and bits of the metric of every row of the phase table.
+    rows: Vec<(Phase, Option<u64>)>,
 }
 
 impl Told {
@@ -69,6 +73,7 @@ impl Told {
                 RunEvent::Evaluated(e) => {
                     self.evaluations.push((e.phase, e.step, e.loss.to_bits(), e.is_best));
                 }
+                RunEvent::PhaseFinished(row) => self.rows.push((row.phase, row.metric.map(f64::to_bits))),
                 _ => {}
             }
         }
@@ -119,8 +124,80 @@ fn check(flags: &[(&str, &str)]) {
     let (broken, broken_state) = run_to_end(&config, &stops);
     assert_eq!(broken.losses, unbroken.losses);
     assert_eq!(broken.evaluations, unbroken.evaluations);
+    assert_eq!(broken.rows, unbroken.rows);
     assert_eq!(bits(&broken_state), bits(&state));
     assert_eq!(broken_state.pruned, state.pruned);
+}
+
+/// Up to the piece of work that tells a row about `phase`; the run before it, and the events of that piece.
+fn run_until_row(run: &mut Run, phase: Phase, mut before: impl FnMut(&mut Run)) -> Vec<RunEvent> {
+    loop {
+        before(run);
+        let events = pollster::block_on(run.advance()).unwrap();
+        let is_told = |event: &RunEvent| matches!(event, RunEvent::PhaseFinished(row) if row.phase == phase);
+        if events.iter().any(is_told) {
+            return events;
+        }
+        assert!(!run.is_finished(), "no row of {phase}");
+    }
+}
+
+fn metrics_of(events: &[RunEvent]) -> Vec<(Phase, Option<u64>)> {
+    let mut told = Told::default();
+    told.note(events);
+    told.rows
+}
+
+/// S is taken away to measure UV alone: what is kept, resumed and retuned must not notice.
+#[test]
+fn measuring_the_low_rank_part_leaves_the_tuned_state_as_it_is() {
+    let config = config(&[("prune", "heads:1"), ("learning_rate", "2e-2")]);
+    let device = device();
+    let mut run = start(&device, &config, None);
+    let (mut present, mut saved) = (HostState::default(), RunCheckpoint::default());
+    let events = run_until_row(&mut run, Phase::LowRankOnly, |run| {
+        if run.is_in_phase() {
+            present = pollster::block_on(run.present_state()).unwrap();
+            saved = pollster::block_on(run.checkpoint()).unwrap();
+        }
+    });
+    let [(Phase::LowRankOnly, low_rank), (Phase::Tune, tuned)] = metrics_of(&events)[..] else {
+        panic!("{events:?}")
+    };
+    let state = run.outcome().1.clone();
+    assert!(state.deltas.iter().all(|delta| delta.s_values.iter().any(|&value| value != 0.0)));
+    assert_eq!(bits(&present), bits(&state), "the state while UV alone was measured");
+    assert_eq!(saved.step(), run.step());
+
+    // The same figures from the state itself, with and without S.
+    let evaluate = |state: &HostState| {
+        let (base, _, labels) = run.outcome();
+        pollster::block_on(async {
+            let mut session = Session::new(&device, base, state, run.validation().clone(), 8).await.unwrap();
+            while !session.advance().await.unwrap() {}
+            session.metrics(labels)
+        })
+    };
+    let low_rank_state =
+        HostState { deltas: state.deltas.iter().map(SiteDelta::low_rank_part).collect(), ..state.clone() };
+    let (whole, part) = (evaluate(&state), evaluate(&low_rank_state));
+    assert_ne!(whole.loss.to_bits(), part.loss.to_bits(), "S makes a difference");
+    let accuracy = |figures: &MetricSet| figures.get(Metric::Accuracy).map(f64::to_bits);
+    assert_eq!((accuracy(&part), accuracy(&whole)), (low_rank, tuned));
+
+    let retuned = |mut run: Run| {
+        let mut told = Told::default();
+        while !run.is_finished() {
+            told.note(&pollster::block_on(run.advance()).unwrap());
+        }
+        (told.losses, bits(run.outcome().1))
+    };
+    let unbroken = retuned(run);
+    assert!(unbroken.0.iter().all(|(phase, ..)| *phase == Phase::Retune) && !unbroken.0.is_empty());
+    let mut resumed = start(&device, &config, Some(RunCheckpoint::from_files(&saved.to_files()).unwrap()));
+    let again = run_until_row(&mut resumed, Phase::LowRankOnly, |_| ());
+    assert_eq!(metrics_of(&again), metrics_of(&events));
+    assert!(retuned(resumed) == unbroken, "retuning after a resumed measuring");
 }
 
 #[test]

@@ -273,7 +273,9 @@ fn a_window_that_may_only_look_drives_nothing() {
 #[test]
 fn the_table_fills_in_plain_words() {
     let mut harness = wide(Window::finished());
-    for name in ["After tuning (UV + S)", "After pruning, before retuning", "After retuning"] {
+    for name in
+        ["After tuning, UV only", "After tuning (UV + S)", "After pruning, before retuning", "After retuning"]
+    {
         harness.get_by_label(name);
     }
     assert_eq!(harness.query_all_by_label("96.2 %").count(), 3);

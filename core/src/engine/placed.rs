@@ -5,6 +5,7 @@ use super::error::EngineError;
 use crate::gpu::{Device, Sizes};
 use crate::models::Model;
 use crate::nn::inputs::BatchInputs;
+use crate::nn::linear::sparse_name;
 use crate::nn::parameters::{ArenaPart, Parameters};
 use crate::nn::plan::TuningPlan;
 use crate::train::place::{HostState, Placement};
@@ -41,5 +42,13 @@ impl Placed {
     pub async fn read_into(&self, state: &mut HostState) -> Result<(), EngineError> {
         self.placement.update(state, self.parameters.read(ArenaPart::Value).await?);
         Ok(())
+    }
+
+    /// Leaves the sparse part out of every update of `state`. Nothing is placed or recorded anew.
+    pub async fn drop_sparse(&self, state: &HostState) -> Result<(), EngineError> {
+        for delta in &state.deltas {
+            self.parameters.clear(ArenaPart::Value, &sparse_name(&delta.path));
+        }
+        Ok(refresh_weights(&self.device, self.model.as_ref()).await?)
     }
 }

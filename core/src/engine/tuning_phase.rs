@@ -15,6 +15,7 @@ use crate::metrics::{Metric, MetricSet};
 use crate::nn::parameters::ArenaPart;
 use crate::protocol::{Phase, StepReport};
 use crate::random::mix;
+use crate::train::place::HostState;
 use crate::train::schedule::{Schedule, warmup_steps};
 use crate::train::step::{Objective, RING_SLOTS, StepMetrics, StepSettings, Trainer};
 
@@ -77,6 +78,14 @@ pub struct PhaseProgress {
     pub seconds_before: f64,
 }
 
+/// An evaluation with S left out. The values on the device are no longer those that were tuned.
+pub struct LowRankScoring {
+    pub scoring: Scoring,
+    pub started: crate::clock::Instant,
+    /// What the phase itself took.
+    pub phase_seconds: f64,
+}
+
 /// A phase under way.
 pub struct TuningPhase {
     pub plan: PhasePlan,
@@ -84,6 +93,8 @@ pub struct TuningPhase {
     /// Trained values at the best evaluation.
     pub best_values: Option<NamedTensors>,
     pub scoring: Option<Scoring>,
+    /// The evaluation of what was tuned without S, once the phase is over.
+    pub low_rank: Option<LowRankScoring>,
     trainer: Trainer,
     scorer: Scorer,
     epoch: Option<(u32, EpochOrder)>,
@@ -117,6 +128,7 @@ impl TuningPhase {
             progress: PhaseProgress::default(),
             best_values: None,
             scoring: None,
+            low_rank: None,
             epoch: None,
             started: now,
             reported: (now, 0),
@@ -250,6 +262,25 @@ impl TuningPhase {
     pub async fn score(&mut self, placed: &Placed, validation: &EncodedDataset) -> Result<bool, EngineError> {
         let scoring = self.scoring.get_or_insert_default();
         self.scorer.advance(placed, validation, scoring).await
+    }
+
+    /// Leaves S out from now on; [`TuningPhase::score_low_rank`] evaluates what is left.
+    pub async fn drop_sparse(&mut self, placed: &Placed, state: &HostState) -> Result<(), EngineError> {
+        let phase_seconds = self.seconds();
+        let (scoring, started) = (Scoring::default(), crate::clock::now());
+        placed.drop_sparse(state).await?;
+        self.low_rank = Some(LowRankScoring { scoring, started, phase_seconds });
+        Ok(())
+    }
+
+    /// Runs one batch of the evaluation without S; true when it is complete.
+    pub async fn score_low_rank(
+        &mut self,
+        placed: &Placed,
+        validation: &EncodedDataset,
+    ) -> Result<bool, EngineError> {
+        let Some(low_rank) = &mut self.low_rank else { unreachable!("S was left out") };
+        self.scorer.advance(placed, validation, &mut low_rank.scoring).await
     }
 
     /// Keeps the trained values if the figures are the best so far.

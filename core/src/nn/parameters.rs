@@ -283,6 +283,14 @@ impl Parameters {
         assert!(rest.is_empty(), "{name} has another length");
     }
 
+    /// Sets one part of the arena to zero for the trained parameter `name`, if there is one.
+    pub fn clear(&self, part: ArenaPart, name: &str) {
+        for slot in self.slots.iter().filter(|slot| slot.name == name) {
+            let zeros = vec![0f32; slot.rows * slot.cols];
+            self.device.write(&self.pages[slot.page].parts[part as usize], slot.offset, &zeros);
+        }
+    }
+
     /// Reads one part of the arena for every trained parameter, by name.
     ///
     /// # Errors
@@ -331,5 +339,9 @@ mod tests {
         let moments = pollster::block_on(parameters.read(ArenaPart::FirstMoment)).unwrap();
         assert_eq!(moments["bias"].data, [9.0; 5]);
         assert_eq!(moments["weight"].data, [0.0; 12]);
+        parameters.clear(ArenaPart::Value, "weight");
+        parameters.clear(ArenaPart::Value, "no parameter");
+        let values = pollster::block_on(parameters.read(ArenaPart::Value)).unwrap();
+        assert_eq!((values["weight"].data[11], values["bias"].data[4]), (0.0, 4.0));
     }
 }

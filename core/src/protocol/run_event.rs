@@ -46,7 +46,8 @@ pub enum RunEvent {
     Finished(RunSummary),
 }
 
-/// The stages of a run, in order.
+/// The stages of a run, in order, and what is measured between them. The numbers of the stages are part of the seeds of
+/// shuffling and dropout, so that new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -60,6 +61,8 @@ pub enum Phase {
     Retune,
     /// The final evaluation.
     Evaluate,
+    /// No stage of its own: what stage 1 has tuned, measured with S left out.
+    LowRankOnly,
 }
 
 impl fmt::Display for Phase {
@@ -70,6 +73,7 @@ impl fmt::Display for Phase {
             Self::Prune => "prune",
             Self::Retune => "retune",
             Self::Evaluate => "evaluate",
+            Self::LowRankOnly => "UV only",
         })
     }
 }
@@ -191,7 +195,7 @@ pub struct PhaseRow {
     pub phase: Phase,
     /// Metric's name; empty where nothing was evaluated.
     pub metric_name: String,
-    /// Metric's value on the validation set at the end of the phase.
+    /// Metric's value on the validation set of the state that the row is about.
     pub metric: Option<f64>,
     /// Numbers that the optimizer may change, without the head (`dsee-method` 1.4).
     pub trainable_parameters: usize,

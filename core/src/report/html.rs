@@ -51,8 +51,8 @@ pub(super) fn page(report: &RunReport) -> String {
     out
 }
 
-const PHASES_TEXT: &str = "The model as it stood after each phase. FLOPs are for one sequence \
-    (one multiply-add counts as two), with and without the two attention products.";
+const PHASES_TEXT: &str = "The model as it stood after each phase; “UV only” is the tuned model with its sparse \
+    entries left out. FLOPs are for one sequence (one multiply-add counts as two), with and without the two attention products.";
 const HEADS_TEXT: &str = "Score of every head by the size of its update. The stronger the colour, the larger the share \
     of the layer’s highest score, because heads compete within their layer. Crossed heads were removed.";
 

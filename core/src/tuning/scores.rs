@@ -59,7 +59,7 @@ fn dense(delta: &SiteDelta, with_sparse: bool) -> Vec<f32> {
     if with_sparse {
         return delta.dense();
     }
-    SiteDelta { s_indices: Vec::new(), s_values: Vec::new(), ..delta.clone() }.dense()
+    delta.low_rank_part().dense()
 }
 
 /// Layer → score of each of its heads.

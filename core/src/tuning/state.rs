@@ -54,6 +54,12 @@ impl SiteDelta {
         delta
     }
 
+    /// The same without S, Ω included.
+    #[must_use]
+    pub fn low_rank_part(&self) -> Self {
+        Self { s_indices: Vec::new(), s_values: Vec::new(), ..self.clone() }
+    }
+
     /// Trained numbers: R (d_out + d_in) + K, section 1.4.
     #[must_use]
     pub fn n_trainable(&self) -> usize {

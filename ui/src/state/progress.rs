@@ -36,7 +36,7 @@ pub fn doing(phase: Phase) -> &'static str {
         Phase::Tune => "Tuning",
         Phase::Prune => "Pruning",
         Phase::Retune => "Retuning",
-        Phase::Evaluate => "Evaluating",
+        Phase::Evaluate | Phase::LowRankOnly => "Evaluating",
     }
 }
 

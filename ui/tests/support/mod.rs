@@ -233,7 +233,9 @@ pub fn tuning_until(until: usize) -> Vec<RunEvent> {
 
 /// Pruning, retuning and the end.
 pub fn after_tuning() -> Vec<RunEvent> {
+    let low_rank = row(Phase::LowRankOnly, Some(0.9575), 685_952, 0.2);
     let mut events = vec![
+        RunEvent::PhaseFinished(PhaseRow { trainable_parameters: 16_384, ..low_rank }),
         RunEvent::PhaseFinished(row(Phase::Tune, Some(0.9625), 685_952, 10.5)),
         RunEvent::Checkpoint { step: TUNE_STEPS, reason: CheckpointReason::PhaseEnd },
         RunEvent::PhaseStarted { phase: Phase::Prune, planned_steps: 0 },

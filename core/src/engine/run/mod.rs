@@ -2,6 +2,7 @@
 
 mod omega_stage;
 mod prune_stage;
+mod tune_end;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
@@ -165,16 +166,19 @@ impl Run {
     /// Evaluates before the next step, whatever the strategy says. False if there is nothing trained to evaluate: the
     /// run is before its first phase, or over.
     pub fn evaluate_soon(&mut self) -> bool {
-        // Pruning and the last stage evaluate anyway.
-        self.asked.evaluation = matches!(self.position.stage, Stage::Tune | Stage::Retune);
-        self.asked.evaluation || matches!(self.position.stage, Stage::Prune | Stage::Evaluate)
+        // Pruning and the last stage evaluate anyway, and one of them follows what is measured after tuning.
+        let between =
+            self.is_leaving_tuning() || matches!(self.position.stage, Stage::Prune | Stage::Evaluate);
+        self.asked.evaluation = matches!(self.position.stage, Stage::Tune | Stage::Retune) && !between;
+        self.asked.evaluation || between
     }
 
     /// Ends the tuning phase before its next step and goes on with pruning. False if the run is not tuning, or the
     /// settings prune nothing.
     pub fn prune_soon(&mut self) -> bool {
-        self.asked.end = self.position.stage == Stage::Tune && self.config.prune != Pruning::None;
-        self.asked.end
+        let is_tuning = self.position.stage == Stage::Tune && self.config.prune != Pruning::None;
+        self.asked.end = is_tuning && !self.is_leaving_tuning();
+        is_tuning
     }
 
     /// The figures of the steps that no report has shown yet.
@@ -194,7 +198,9 @@ impl Run {
     /// Errors of the device.
     pub async fn present_state(&self) -> Result<HostState, EngineError> {
         let mut state = self.state.clone();
-        if let Work::Tuning(work) = &self.work {
+        if let Work::Tuning(work) = &self.work
+            && !self.is_leaving_tuning()
+        {
             work.0.read_into(&mut state).await?;
         }
         Ok(state)
@@ -312,6 +318,9 @@ impl Run {
         if phase.scoring.is_some() {
             return self.advance_phase_scoring().await;
         }
+        if phase.low_rank.is_some() {
+            return self.advance_low_rank().await;
+        }
         let asked = std::mem::take(&mut self.asked);
         if asked.end {
             phase.progress.ended = true;
@@ -327,7 +336,7 @@ impl Run {
                 phase.scoring = Some(Scoring::default());
                 return Ok(Vec::new());
             }
-            return self.finish_tuning().await;
+            return self.end_tuning().await;
         }
         phase.step(placed, &self.config, &self.train).await?;
         let mut events = Vec::new();
@@ -378,35 +387,6 @@ impl Run {
         Ok(events)
     }
 
-    async fn finish_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
-        // The last state is a checkpoint of its own, whatever the phase ends with.
-        let last = RunEvent::Checkpoint { step: self.step(), reason: CheckpointReason::PhaseEnd };
-        let Work::Tuning(work) = std::mem::replace(&mut self.work, Work::Nothing) else {
-            unreachable!("only a phase under way finishes")
-        };
-        let (placed, mut phase) = *work;
-        if self.config.load_best_model_at_end
-            && let Some(best) = phase.best_values.take()
-        {
-            for (name, tensor) in best {
-                placed.parameters.write(crate::nn::parameters::ArenaPart::Value, &name, &tensor.data);
-            }
-        }
-        placed.read_into(&mut self.state).await?;
-        let seconds = phase.seconds();
-        let best = phase.progress.best.as_ref().map(|(_, figures)| figures.clone());
-        self.position.steps_before += phase.progress.step;
-        let pruned = self.config.prune != Pruning::None;
-        self.position.stage = match self.position.stage {
-            Stage::Tune if pruned => Stage::Prune,
-            _ => Stage::Evaluate,
-        };
-        let row = self.finish_row(phase.plan.phase, best.as_ref(), seconds);
-        drop(placed);
-        self.snapshot().await?;
-        Ok(vec![last, row])
-    }
-
     /// Copies the state to the host, so that it survives the device.
     async fn snapshot(&mut self) -> Result<(), EngineError> {
         let mut position = Position { seconds_before: self.seconds(), ..self.position.clone() };
@@ -433,8 +413,8 @@ impl Run {
     /// # Errors
     /// Errors of the device other than its loss.
     pub async fn checkpoint(&mut self) -> Result<RunCheckpoint, EngineError> {
-        if matches!(self.work, Work::Scoring(_)) {
-            // Pruning and evaluation are done again as a whole: what was saved before them is the better start.
+        if matches!(self.work, Work::Scoring(_)) || self.is_leaving_tuning() {
+            // These evaluations are done again as a whole, as is pruning: what was saved before them is the better start.
             return Ok(self.safe.clone());
         }
         match self.snapshot().await {

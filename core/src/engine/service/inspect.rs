@@ -56,9 +56,7 @@ fn view(
 ) -> (MatrixView, Option<Vec<f32>>) {
     let (d_out, d_in) = (site.d_out, site.d_in);
     let spectrum = |data: Vec<f64>| singular_values(&Matrix { rows: d_out, cols: d_in, data });
-    let low_rank = delta
-        .filter(|delta| delta.rank > 0)
-        .map(|delta| SiteDelta { s_indices: Vec::new(), s_values: Vec::new(), ..delta.clone() }.dense());
+    let low_rank = delta.filter(|delta| delta.rank > 0).map(|delta| delta.low_rank_part().dense());
     let view = MatrixView {
         request,
         path: site.path.clone(),

@@ -99,7 +99,7 @@ impl CurrentRun {
             Phase::Tune => Variant::Tuned,
             Phase::Prune => Variant::Pruned,
             Phase::Retune => Variant::Retuned,
-            Phase::SelectOmega | Phase::Evaluate => return,
+            Phase::SelectOmega | Phase::LowRankOnly | Phase::Evaluate => return,
         };
         self.states.insert(variant, self.run.outcome().1.clone());
     }

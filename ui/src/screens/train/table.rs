@@ -85,6 +85,7 @@ fn plain_name(phase: &str, run: &RunView) -> String {
     let sparse = run.config.as_ref().map_or(!run.report.omega.is_empty(), |config| config.nnz > 0);
     match phase {
         "select Ω" => "Ω chosen, nothing trained".to_owned(),
+        "UV only" => "After tuning, UV only".to_owned(),
         "tune" if sparse => "After tuning (UV + S)".to_owned(),
         "tune" => "After tuning".to_owned(),
         "prune" => "After pruning, before retuning".to_owned(),
