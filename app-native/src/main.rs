@@ -26,18 +26,19 @@ mod training;
 mod window;
 
 use clap::Parser as _;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use args::{Cli, Verb};
 use commands::window::WindowArgs;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    let process_start = Instant::now();
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
     let cli = Cli::parse();
     let done = match &cli.verb {
-        None => commands::window::run(&WindowArgs::default()),
-        Some(verb) => carry_out(verb, cli.json),
+        None => commands::window::run(&WindowArgs::default(), cli.json, process_start),
+        Some(verb) => carry_out(verb, cli.json, process_start),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,9 +46,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn carry_out(verb: &Verb, json: bool) -> Result<(), Failure> {
+fn carry_out(verb: &Verb, json: bool, process_start: Instant) -> Result<(), Failure> {
     match verb {
-        Verb::Window(args) => commands::window::run(args),
+        Verb::Window(args) => commands::window::run(args, json, process_start),
         Verb::Train(args) => commands::train::run(args, json),
         Verb::Eval(args) => commands::eval::run(args, json),
         Verb::Predict(args) => commands::predict::run(args, json),

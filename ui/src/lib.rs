@@ -7,6 +7,7 @@
 pub mod link;
 pub mod screens;
 pub mod shell;
+pub mod spoken;
 pub mod state;
 pub mod theme;
 pub mod widgets;
@@ -15,7 +16,10 @@ mod window;
 pub use shell::{Action, FileInput, FileRef, Notice, Purpose};
 pub use state::AppState;
 
-use dsee_core::{protocol::Event, source::NamedBytes};
+use dsee_core::{
+    protocol::{Event, RunEvent},
+    source::NamedBytes,
+};
 
 /// The window: its state, and what each screen remembers for itself.
 #[derive(Default)]
@@ -46,6 +50,10 @@ impl Studio {
                 self.pending.push(self.state.sources.load_data(&self.state.settings));
             }
             Event::Rejected { .. } | Event::Failed(_) => drop(self.state.sources.take_resuming()),
+            // The app has saved it, or removed it: the list of saved runs is another one now.
+            Event::Run { event: RunEvent::Finished(_), .. } | Event::Stopped { .. } => {
+                self.pending.push(Action::ListRuns);
+            }
             _ => {}
         }
     }

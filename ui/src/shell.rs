@@ -126,6 +126,8 @@ pub enum Notice {
     Storage(Storage),
     /// Saved runs, the newest first.
     Runs(Vec<SavedRun>),
+    /// This run of the list was opened by the user: it is to be seen.
+    ShowRun(String),
     /// A run that can be gone on with was found at the start.
     LastRun(Option<Box<SavedRun>>),
     /// The address says this, at the start: settings, screen, lesson, hidden controls.
@@ -136,6 +138,11 @@ pub enum Notice {
     EngineGone(FailureReport),
     /// Another window holds this run: it is only looked at here.
     ReadOnly(String),
+    /// Drawing the last frame took this long, from its first widget until it was handed to the screen.
+    Frame {
+        /// Seconds, without waiting for the screen.
+        seconds: f32,
+    },
 }
 
 /// How a download stands.

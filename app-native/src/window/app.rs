@@ -1,7 +1,7 @@
 //! The window itself: draws the studio, and carries between it and the shell.
 
 use dsee_core::protocol::{Event, RunId};
-use dsee_ui::{Studio, state::Screen};
+use dsee_ui::{Notice, Studio};
 use egui::{Context, ScreenshotCallback, Ui, ViewportCommand};
 use std::{
     path::PathBuf,
@@ -13,6 +13,8 @@ use std::{
 };
 
 use super::{
+    Errands,
+    measure::Measure,
     picture,
     shell::{Shell, Told},
 };
@@ -28,6 +30,7 @@ pub struct DseeWindow {
     shell: Shell,
     farewell: Option<(RunId, Instant)>,
     picture: Option<Picture>,
+    measure: Option<Measure>,
     title: String,
     /// Size of the content, in points, to open with it again.
     pub size: Arc<std::sync::Mutex<egui::Vec2>>,
@@ -43,15 +46,11 @@ struct Picture {
 
 impl DseeWindow {
     /// A window over a shell that was started.
-    pub fn new(shell: Shell, picture: Option<PathBuf>, size: Arc<std::sync::Mutex<egui::Vec2>>) -> Self {
+    pub fn new(shell: Shell, errands: Errands, size: Arc<std::sync::Mutex<egui::Vec2>>) -> Self {
+        let Errands { picture, measure } = errands;
         let picture = picture.map(|path| Picture { path, n_frames: None, done: Arc::default() });
-        Self { studio: Studio::default(), shell, farewell: None, picture, title: String::new(), size }
-    }
-
-    /// Begins with the saved runs, where a run was named that is to be shown.
-    pub fn at_the_runs(mut self) -> Self {
-        self.studio.state.screen = Screen::Runs;
-        self
+        let studio = Studio::default();
+        Self { studio, shell, farewell: None, picture, measure, title: String::new(), size }
     }
 
     fn listen(&mut self) {
@@ -102,6 +101,25 @@ impl DseeWindow {
         }
     }
 
+    /// Takes note of the frame before this one. Where frames are measured, does what comes next.
+    fn watch_frames(&mut self, ctx: &Context, frame: &eframe::Frame) {
+        let drawn = frame.info().cpu_usage;
+        if let Some(seconds) = drawn {
+            self.studio.notice(Notice::Frame { seconds });
+        }
+        let Some(measure) = &mut self.measure else { return };
+        match drawn {
+            Some(_) => measure.note_drawn(),
+            // That this frame was drawn is known at the next one.
+            None => ctx.request_repaint(),
+        }
+        let mut actions = Vec::new();
+        if measure.advance(&mut self.studio, &mut actions) {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        actions.into_iter().for_each(|action| self.shell.carry_out(action));
+    }
+
     fn take_picture(&mut self, ctx: &Context) {
         let Some(Picture { path, n_frames, done }) = &mut self.picture else { return };
         if done.load(Ordering::Acquire) {
@@ -132,7 +150,8 @@ impl eframe::App for DseeWindow {
         self.take_leave(ctx);
     }
 
-    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
+        self.watch_frames(&ui.ctx().clone(), frame);
         let dropped = ui.ctx().input(|input| input.raw.dropped_files.clone());
         if !dropped.is_empty() {
             let paths: Vec<PathBuf> = dropped.iter().map(|file| file.path().to_path_buf()).collect();

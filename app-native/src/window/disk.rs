@@ -105,8 +105,8 @@ impl Disk {
                 vec![FromDisk::Notice(Notice::LastRun(self.runs.last_unfinished().map(Box::new)))]
             }
             Job::Open(path) => match self.runs.open(&path) {
-                Ok(()) => vec![self.list()],
-                Err(error) => vec![problem(format!("{error:#}"))],
+                Ok(key) => vec![self.list(), FromDisk::Notice(Notice::ShowRun(key))],
+                Err(error) => vec![problem(format!("{error:#}")), self.list()],
             },
             Job::Delete(key) => {
                 let deleted = self.runs.delete(&key).err();
@@ -226,7 +226,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut disk = Disk::new(place.path(), None);
         let told = disk.carry_out(Job::Open(place.path().to_path_buf()));
-        assert!(matches!(&told[..], [FromDisk::Notice(Notice::Problem(text))] if text.contains("run.toml")));
+        assert!(matches!(&told[0], FromDisk::Notice(Notice::Problem(text)) if text.contains("run.toml")));
         let told = disk.carry_out(Job::FindLast);
         assert!(matches!(&told[..], [FromDisk::Notice(Notice::LastRun(None))]));
     }

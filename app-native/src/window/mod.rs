@@ -7,6 +7,7 @@ mod disk;
 mod engine_thread;
 mod held_files;
 mod icon;
+mod measure;
 mod model_store;
 mod picture;
 mod run_records;
@@ -26,6 +27,8 @@ use crate::{atomic, failure::Failure, hub::Cache, run_folder::RUNS_FOLDER};
 use app::DseeWindow;
 use shell::{Places, Shell};
 
+pub use measure::Measure;
+
 const TITLE: &str = "DSEE Studio";
 /// Size of the first window, in points.
 const FIRST_SIZE: Vec2 = Vec2::new(1280.0, 800.0);
@@ -34,12 +37,20 @@ const LEAST_SIZE: Vec2 = Vec2::new(390.0, 480.0);
 /// Where the window's size is kept.
 const SIZE_FILE: &str = "window.json";
 
-/// Opens the window, showing the run in the folder `run`, and waits until it is closed. With `picture`, a picture of
-/// it is saved there when the engine is ready, and it closes by itself.
+/// What the window does besides being there.
+pub struct Errands {
+    /// Save a picture of the window there when the engine is ready, and close it.
+    pub picture: Option<PathBuf>,
+    /// Measure frames during a run, and close it.
+    pub measure: Option<Measure>,
+}
+
+/// Opens the window, showing the run in the folder `run`, and waits until it is closed, by the user or when its
+/// errands are done.
 ///
 /// # Errors
 /// [`Failure::NoDisplay`] if there is nowhere to open it.
-pub fn open(run: Option<&Path>, picture: Option<&Path>) -> Result<(), Failure> {
+pub fn open(run: Option<&Path>, errands: Errands) -> Result<(), Failure> {
     if let Some(reason) =
         missing_display(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
     {
@@ -58,16 +69,13 @@ pub fn open(run: Option<&Path>, picture: Option<&Path>) -> Result<(), Failure> {
         .with_drag_and_drop(true);
     let options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let places = Places { runs: PathBuf::from(RUNS_FOLDER), cache };
-    let (run, picture, shared) =
-        (run.map(Path::to_path_buf), picture.map(Path::to_path_buf), Arc::clone(&size));
+    let (run, shared) = (run.map(Path::to_path_buf), Arc::clone(&size));
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
         dsee_ui::Studio::install(&creation.egui_ctx);
         let ctx = creation.egui_ctx.clone();
         let shell = Shell::start(places, Arc::new(move || ctx.request_repaint()))?;
-        let is_run_named = run.is_some();
         shell.look_around(run);
-        let window = DseeWindow::new(shell, picture, shared);
-        Ok(Box::new(if is_run_named { window.at_the_runs() } else { window }))
+        Ok(Box::new(DseeWindow::new(shell, errands, shared)))
     });
     eframe::run_native(TITLE, options, create).map_err(|error| match error {
         eframe::Error::AppCreation(error) => Failure::Failed(anyhow!("{error}")),

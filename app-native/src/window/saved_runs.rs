@@ -45,17 +45,18 @@ impl SavedRuns {
         Self { place, opened: Vec::new() }
     }
 
-    /// Adds a run folder from elsewhere.
+    /// Adds a run folder from elsewhere and gives its name in the list.
     ///
     /// # Errors
     /// If it is none.
-    pub fn open(&mut self, path: &Path) -> anyhow::Result<()> {
+    pub fn open(&mut self, path: &Path) -> anyhow::Result<String> {
         RunFolder::open(path)?;
         let path = std::path::absolute(path)?;
+        let key = path.display().to_string();
         if !self.opened.contains(&path) {
             self.opened.push(path);
         }
-        Ok(())
+        Ok(key)
     }
 
     /// All of them, the newest first. Folders that cannot be read are passed over.
@@ -269,8 +270,8 @@ mod tests {
         assert!(runs.open(place.path()).is_err());
         assert!(runs.delete(&place.path().display().to_string()).is_err());
         run_at(&place.path().join("elsewhere"));
-        runs.open(&place.path().join("elsewhere")).unwrap();
-        assert_eq!(runs.list().len(), 1);
+        let key = runs.open(&place.path().join("elsewhere")).unwrap();
+        assert_eq!(runs.list()[0].key, key);
     }
 
     #[test]

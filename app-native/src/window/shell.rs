@@ -128,9 +128,9 @@ impl Shell {
         }
     }
 
-    /// Opens a run folder and looks for a run to go on with.
+    /// Lists the saved runs, opens a run folder, and looks for a run to go on with.
     pub fn look_around(&self, run: Option<PathBuf>) {
-        run.into_iter().for_each(|path| self.job(Job::Open(path)));
+        self.job(run.map_or(Job::List, Job::Open));
         self.job(Job::FindLast);
     }
 

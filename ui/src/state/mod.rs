@@ -1,6 +1,7 @@
 //! What the window knows. It changes only by [`AppState::apply`] and [`AppState::notice`], and by the user's own settings.
 
 mod control;
+mod frames;
 mod log;
 pub mod presets;
 mod progress;
@@ -8,6 +9,7 @@ mod run_view;
 mod sources;
 
 pub use control::Remedy;
+pub use frames::{FrameFigures, FrameTimes};
 pub use log::Log;
 pub use progress::{Progress, doing};
 pub use run_view::{Activity, RunView};
@@ -143,6 +145,10 @@ pub struct AppState {
     pub hidden: BTreeSet<String>,
     /// What happened lately.
     pub log: Log,
+    /// A saved run that was asked for by name and is to be shown.
+    pub shown_run: Option<String>,
+    /// How long drawing takes during a run.
+    pub frames: FrameTimes,
     /// Where the loaded model and data came from.
     pub sources: Sources,
     next_number: u64,
@@ -205,6 +211,14 @@ impl AppState {
             Notice::Download(download) => self.download = Some(*download),
             Notice::Storage(storage) => self.storage = storage,
             Notice::Runs(runs) => self.saved_runs = runs,
+            Notice::ShowRun(key) => {
+                self.shown_run = Some(key);
+                self.screen = Screen::Runs;
+            }
+            Notice::Frame { seconds } => {
+                let run = self.current.filter(|_| self.activity() == Some(Activity::Running));
+                self.frames.note(run, seconds);
+            }
             Notice::LastRun(run) => self.last_run = run.map(|run| *run),
             Notice::Link(link) => {
                 crate::link::apply(self, &link);

@@ -3,6 +3,7 @@
 use egui::{Grid, Id, Modal, RichText, Ui};
 
 use crate::{
+    state::AppState,
     theme::{SPACE, colours},
     widgets::primary,
 };
@@ -18,7 +19,7 @@ const KEYS: [(&str, &str); 6] = [
 ];
 
 /// Draws the page over the window while it is open.
-pub fn show(ui: &mut Ui, open: &mut bool) {
+pub fn show(ui: &mut Ui, state: &AppState, open: &mut bool) {
     if !*open {
         return;
     }
@@ -52,10 +53,23 @@ pub fn show(ui: &mut Ui, open: &mut bool) {
                 crate::widgets::chip(ui, text, colour);
             }
         });
+        if let Some(line) = drawing(state) {
+            ui.add_space(SPACE[1]);
+            ui.label(RichText::new(line).small().weak());
+        }
         ui.add_space(SPACE[2]);
         primary(ui, "Close").clicked()
     });
     if response.inner || response.should_close() {
         *open = false;
     }
+}
+
+/// How long drawing took during the run, for whom the window stutters.
+fn drawing(state: &AppState) -> Option<String> {
+    let figures = state.frames.figures()?;
+    Some(format!(
+        "Drawing during the run: half of {} frames within {:.1} ms, 95 % within {:.1} ms.",
+        figures.n_frames, figures.median_ms, figures.p95_ms
+    ))
 }

@@ -59,7 +59,7 @@ impl Window {
             banners::show(ui, state, actions);
             screens.show(ui, state, actions);
         });
-        help::show(ui, &mut self.help);
+        help::show(ui, state, &mut self.help);
         transport::confirm_discard(ui, &mut self.confirm_discard, state, actions);
         self.tell_changes(state, actions);
     }

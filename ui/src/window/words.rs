@@ -93,10 +93,11 @@ pub fn screen_state(state: &AppState, screen: Screen) -> String {
         }),
         Screen::Inspect => "weights, update, masks".to_owned(),
         Screen::TryIt => "type a sentence".to_owned(),
-        Screen::Runs => match state.runs.len() {
-            0 => "none yet".to_owned(),
-            1 => "1 in this session".to_owned(),
-            n => format!("{n} in this session"),
+        Screen::Runs => match (state.runs.len(), state.saved_runs.len()) {
+            (0, 0) => "none yet".to_owned(),
+            (n, 0) => format!("{n} in this session"),
+            (0, n) => format!("{n} saved"),
+            (n, saved) => format!("{n} in this session, {saved} saved"),
         },
         Screen::Export => match state.activity() {
             Some(Activity::Finished | Activity::Stopped) => "ready".to_owned(),

@@ -57,6 +57,7 @@ impl RunsScreen {
         }
         let lead = "Every run with its settings and curves. Tick several to compare them.";
         form::page(ui, "Runs", lead, |ui| {
+            self.chosen.extend(state.shown_run.take().map(Key::Saved));
             let all = entries::all(state);
             self.chosen.retain(|key| all.iter().any(|(other, _)| other == key));
             let pressed = self.all(ui, &all);
