@@ -147,7 +147,11 @@ impl ModelConfig {
     /// What a batch for this model looks like.
     #[must_use]
     pub fn inputs(&self) -> InputLayout {
-        InputLayout { max_length: self.longest(), first_position: self.first_position as u32, is_causal: self.family.is_causal() }
+        InputLayout {
+            max_length: self.longest(),
+            first_position: self.first_position as u32,
+            is_causal: self.family.is_causal(),
+        }
     }
 
     /// D, the size of one head.

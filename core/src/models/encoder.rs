@@ -15,6 +15,7 @@ use crate::nn::site::{Role, Site};
 use crate::ops::attention::{Heads, Pairing, attention};
 use crate::ops::dropout::dropout;
 use crate::ops::gather::{gather_rows, gather_sum};
+use crate::ops::linear_cross_entropy::LmHead;
 use crate::ops::matmul::activation;
 use crate::tape::{Tape, Tensor};
 
@@ -303,8 +304,9 @@ impl Model for MaskedLm {
         let after = After { activation: self.activation, ..After::default() };
         let transformed = self.transform.forward(tape, &picked, after);
         let hidden = self.norm.forward(tape, &transformed);
-        let decoder = self.encoder.embeddings.word.clone();
-        Output::Words(Words { hidden, decoder, bias: Some(self.decoder_bias.clone()) })
+        let (weight, max_rows) = (self.encoder.embeddings.word.clone(), batch.capacity().targets);
+        let head = LmHead { weight, bias: Some(self.decoder_bias.clone()), max_rows };
+        Output::Words(Words { hidden, head })
     }
 
     fn linears(&self) -> Vec<&Linear> {

@@ -15,6 +15,7 @@ use crate::nn::site::{Role, Site};
 use crate::ops::attention::{Heads, Pairing, attention};
 use crate::ops::dropout::dropout;
 use crate::ops::gather::{gather_rows, gather_sum};
+use crate::ops::linear_cross_entropy::LmHead;
 use crate::tape::{Tape, Tensor};
 
 const PREFIX: &str = "transformer";
@@ -333,7 +334,8 @@ impl Model for CausalLm {
         let x = self.decoder.decode(tape, batch);
         let picked = gather_rows(tape, &x, &batch.targets());
         let hidden = self.decoder.last_norm.forward(tape, &picked);
-        Output::Words(Words { hidden, decoder: self.decoder.words.clone(), bias: None })
+        let (weight, max_rows) = (self.decoder.words.clone(), batch.capacity().targets);
+        Output::Words(Words { hidden, head: LmHead { weight, bias: None, max_rows } })
     }
 
     fn linears(&self) -> Vec<&Linear> {

@@ -17,6 +17,7 @@ use crate::nn::linear::{After, Linear};
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::ops::layer_norm::layer_norm;
+use crate::ops::linear_cross_entropy::LmHead;
 use crate::ops::matmul::activation;
 use crate::tape::{Tape, Tensor};
 use config::{HiddenAct, ModelConfig};
@@ -44,10 +45,8 @@ pub enum Output {
 pub struct Words {
     /// One row per predicted position, (P, C).
     pub hidden: Tensor,
-    /// The word embedding, (V, C), in parts of consecutive rows.
-    pub decoder: Vec<Tensor>,
-    /// (1, V)
-    pub bias: Option<Tensor>,
+    /// From there to logits.
+    pub head: LmHead,
 }
 
 impl Output {
@@ -59,11 +58,11 @@ impl Output {
     pub fn logits(self, tape: &mut Tape) -> Tensor {
         match self {
             Self::Logits(logits) => logits,
-            Self::Words(Words { hidden, decoder, bias }) => {
-                let [decoder] = decoder.as_slice() else {
+            Self::Words(Words { hidden, head }) => {
+                let [decoder] = head.weight.as_slice() else {
                     unreachable!("the caller asks for small vocabularies")
                 };
-                Linear::tied("decoder", decoder, bias.as_ref()).forward(tape, &hidden, After::default())
+                Linear::tied("decoder", decoder, head.bias.as_ref()).forward(tape, &hidden, After::default())
             }
         }
     }

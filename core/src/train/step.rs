@@ -1,13 +1,14 @@
 //! One optimizer step: batch, forward, loss, backward, clip, update. Recorded once, replayed for every batch.
 
 use crate::gpu::{Device, Dim, GpuError, Plan, Resident, Sizes, StepScalars};
-use crate::models::Model;
+use crate::models::{Model, Output, Words};
 use crate::nn::inputs::BatchInputs;
 use crate::nn::parameters::Parameters;
 use crate::ops::adamw::{AdamW, adamw, record_metrics};
 use crate::ops::add::add_in_place;
 use crate::ops::cross_entropy::cross_entropy;
 use crate::ops::gradient_norm::gradient_norm;
+use crate::ops::linear_cross_entropy::linear_cross_entropy;
 use crate::ops::mean_squared_error::mean_squared_error;
 use crate::tape::{Mode, Tape};
 
@@ -149,19 +150,23 @@ pub(crate) fn record_pass(
     settings: &StepSettings,
     loss: &Resident,
 ) {
-    let logits = model.output(tape, inputs).logits(tape);
+    let output = model.output(tape, inputs);
     tape.set_scope("loss");
     let scale = 1.0 / settings.accumulation as f32;
     let batch_loss = tape.scratch(1, 1);
-    match settings.objective {
-        Objective::Classification { label_smoothing } => {
+    match (settings.objective, output) {
+        (Objective::Classification { label_smoothing }, Output::Logits(logits)) => {
             let labels = inputs.labels(Dim::Sequences);
             cross_entropy(tape, &logits, &labels, label_smoothing, scale, &batch_loss);
         }
-        Objective::Regression => mean_squared_error(tape, &logits, &inputs.scores(), scale, &batch_loss),
-        Objective::Words { label_smoothing } => {
-            cross_entropy(tape, &logits, &inputs.labels(Dim::Targets), label_smoothing, scale, &batch_loss);
+        (Objective::Regression, Output::Logits(logits)) => {
+            mean_squared_error(tape, &logits, &inputs.scores(), scale, &batch_loss);
         }
+        (Objective::Words { label_smoothing }, Output::Words(Words { hidden, head })) => {
+            let labels = inputs.labels(Dim::Targets);
+            linear_cross_entropy(tape, &hidden, &head, &labels, label_smoothing, scale, &batch_loss);
+        }
+        (objective, _) => unreachable!("{objective:?} asks for another head than the model has"),
     }
     let total = loss.slice(0, 1);
     add_in_place(tape, &batch_loss, &total, 1.into(), scale);
