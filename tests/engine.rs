@@ -314,6 +314,23 @@ fn a_waiting_run_evaluates_and_waits_again_and_pruning_can_come_early() {
     assert!(matches!(events.last(), Some(RunEvent::Finished(summary)) if summary.n_steps == 1));
 }
 
+#[test]
+fn shorter_gpu_work_gives_the_same_bits() {
+    let mut first = load();
+    first.push(start(&[]));
+    let usual = play(first, |_| Vec::new());
+    let mut first = load();
+    first.insert(0, request(Command::SetGpuTarget { target_ms: 0.5 }));
+    first.push(start(&[]));
+    let paced = play(first, |_| Vec::new());
+    assert!(paced.iter().any(|reply| reply.event == Event::GpuTargetSet { target_ms: 0.5 }));
+    assert_eq!(losses(run_events(&paced)), losses(run_events(&usual)));
+    for target_ms in [0.0, -1.0, f64::NAN, 1e9] {
+        let replies = play(vec![request(Command::SetGpuTarget { target_ms })], |_| Vec::new());
+        assert!(texts(rejected(&replies)).contains("ms at a stretch"));
+    }
+}
+
 fn saved_state(reply: &Reply) -> Vec<NamedBytes> {
     assert!(matches!(reply.event, Event::CheckpointSaved { .. }), "{:?}", reply.event);
     reply.attachments.clone()

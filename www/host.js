@@ -187,7 +187,10 @@ export class PageHost {
   // What happens.
 
   #event({ event, checkpoint, heap, attachments }) {
-    this.#autosave(this.#facts.note(event, heap));
+    const told = this.#facts.note(event, heap);
+    this.#autosave(told);
+    // The last good state came before.
+    if (told.type === 'failed' && told.last_good_step !== null) this.#told(this.#findLastRun());
     if (checkpoint) this.#runs.saveCheckpoint(...checkpoint, attachments);
     // The state of a run goes to the disk, not through the window's memory.
     this.#page.engineEvent(event, checkpoint ? [] : attachments);

@@ -8,6 +8,7 @@ mod commands;
 mod exports;
 mod failure;
 mod file_source;
+mod gpu_args;
 mod hub;
 mod interrupt;
 mod model_folder;

@@ -5,12 +5,13 @@ use anyhow::Context as _;
 use dsee_core::{
     config::RunConfig,
     engine::{EngineError, Origin, Run, RunCheckpoint},
-    gpu::Device,
+    gpu::GpuError,
     protocol::{CheckpointReason, RunEvent},
 };
 
 use crate::{
     failure::Failure,
+    gpu_args::GpuArgs,
     interrupt, outcome,
     recorder::RunRecorder,
     resume::ResumePoint,
@@ -28,39 +29,45 @@ pub fn begin(
     mut config: RunConfig,
     inputs: Inputs,
     from: Option<RunCheckpoint>,
+    gpu: GpuArgs,
     json: bool,
 ) -> Result<(), Failure> {
-    let (run, origin) = open(&config, inputs, from)?;
+    let (run, origin) = open(&config, inputs, from, gpu)?;
     // Only now: settings that do not fit the model should leave no folder behind that blocks the next try.
     let folder = RunFolder::create(&mut config)?;
     let _lock = RunLock::take_or_fail(folder.path())?;
-    drive_to_end(run, RunRecorder::new(folder, &config), &origin, json)
+    drive_to_end(run, RunRecorder::new(folder, &config), &origin, gpu, json)
 }
 
 /// Goes on with an interrupted run.
 ///
 /// # Errors
 /// If the checkpoint, the model or the data cannot be used any more, and whatever stops the run.
-pub fn go_on(point: ResumePoint, json: bool) -> Result<(), Failure> {
+pub fn go_on(point: ResumePoint, gpu: GpuArgs, json: bool) -> Result<(), Failure> {
     let ResumePoint { folder, config, step, files } = point;
     let _lock = RunLock::take_or_fail(folder.path())?;
     let checkpoint = RunCheckpoint::from_files(&files)
         .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))?;
     let inputs = run_inputs::read(&config)?;
-    let (run, origin) = open(&config, inputs, Some(checkpoint))?;
+    let (run, origin) = open(&config, inputs, Some(checkpoint), gpu)?;
     let mut recorder = RunRecorder::new(folder, &config);
     recorder.restore(step, &files)?;
     recorder.progress.line(&format!("resumed   at step {step}"));
-    drive_to_end(run, recorder, &origin, json)
+    drive_to_end(run, recorder, &origin, gpu, json)
 }
 
 /// Places settings, model and data on the adapter.
-fn open(config: &RunConfig, inputs: Inputs, from: Option<RunCheckpoint>) -> Result<(Run, Origin), Failure> {
+fn open(
+    config: &RunConfig,
+    inputs: Inputs,
+    from: Option<RunCheckpoint>,
+    gpu: GpuArgs,
+) -> Result<(Run, Origin), Failure> {
     let Inputs { model, data } = inputs;
     eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
     data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
     let origin = outcome::origin(config, &model)?;
-    let device = pollster::block_on(Device::open())?;
+    let device = gpu.open_device()?;
     let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
         .map_err(settings_or_failed)?;
     Ok((run, origin))
@@ -73,9 +80,15 @@ fn settings_or_failed(error: EngineError) -> Failure {
     }
 }
 
-fn drive_to_end(mut run: Run, mut recorder: RunRecorder, origin: &Origin, json: bool) -> Result<(), Failure> {
+fn drive_to_end(
+    mut run: Run,
+    mut recorder: RunRecorder,
+    origin: &Origin,
+    gpu: GpuArgs,
+    json: bool,
+) -> Result<(), Failure> {
     interrupt::listen()?;
-    let driven = drive(&mut run, &mut recorder);
+    let driven = drive(&mut run, &mut recorder, gpu);
     recorder.progress.clear();
     driven?;
     outcome::write(&run, &mut recorder, origin, json).map_err(|failure| match failure {
@@ -87,7 +100,7 @@ fn drive_to_end(mut run: Run, mut recorder: RunRecorder, origin: &Origin, json: 
     })
 }
 
-fn drive(run: &mut Run, recorder: &mut RunRecorder) -> Result<(), Failure> {
+fn drive(run: &mut Run, recorder: &mut RunRecorder, gpu: GpuArgs) -> Result<(), Failure> {
     while !run.is_finished() {
         if interrupt::requested() {
             let resume_command = save_now(run, recorder)?;
@@ -95,7 +108,7 @@ fn drive(run: &mut Run, recorder: &mut RunRecorder) -> Result<(), Failure> {
         }
         let events = match pollster::block_on(run.advance()) {
             Ok(events) => events,
-            Err(error) => return Err(stopped(error, run, recorder)),
+            Err(error) => return Err(stopped(error, run, recorder, gpu)),
         };
         if let Err(cause) = record(&events, run, recorder) {
             // The disk may be full: nothing more is written, what was saved earlier is still good.
@@ -126,7 +139,7 @@ fn save_now(run: &mut Run, recorder: &mut RunRecorder) -> anyhow::Result<String>
 }
 
 /// Saves the last good state after an error, so that nothing is lost but the steps after it.
-fn stopped(error: EngineError, run: &mut Run, recorder: &mut RunRecorder) -> Failure {
+fn stopped(error: EngineError, run: &mut Run, recorder: &mut RunRecorder, gpu: GpuArgs) -> Failure {
     let saved = if let EngineError::NotFinite { .. } = error {
         // The present state has been through the bad step; the last copy has not.
         let checkpoint = run.last_checkpoint();
@@ -137,6 +150,10 @@ fn stopped(error: EngineError, run: &mut Run, recorder: &mut RunRecorder) -> Fai
         save_now(run, recorder)
     };
     // The first error is the one to report; a second one while saving leaves the earlier checkpoints.
-    let resume_command = saved.ok().or_else(|| recorder.folder().newest_resume_command());
+    let mut resume_command = saved.ok().or_else(|| recorder.folder().newest_resume_command());
+    if let (EngineError::Gpu(GpuError::DeviceLost { .. }), Some(command)) = (&error, &mut resume_command) {
+        // The same work would probably end the same way.
+        *command = format!("{command} {}", gpu.shorter_flag());
+    }
     Failure::Stopped { cause: error.into(), resume_command }
 }

@@ -45,7 +45,10 @@ impl Studio {
         self.screens.event(event, attachments);
         // A new engine knows nothing yet, and data are read with the tokenizer of their model.
         match event {
-            Event::Ready { .. } => self.pending.push(self.state.sources.load_model()),
+            Event::Ready { .. } => {
+                self.pending.extend(self.state.gpu_target());
+                self.pending.push(self.state.sources.load_model());
+            }
             Event::ModelLoaded(_) if !self.state.sources.take_resuming() => {
                 self.pending.push(self.state.sources.load_data(&self.state.settings));
             }

@@ -209,9 +209,12 @@ fn a_lost_engine_can_be_replaced_and_the_run_gone_on_with() {
     harness.run_ok();
     assert_eq!(harness.state().studio.state.activity(), Some(Activity::Failed));
     assert!(harness.get_by_label("▶ Start").accesskit_node().is_disabled());
-    click(&mut harness, "Start a new engine");
+    harness.get_by_label("Start a new engine");
+    click(&mut harness, "Start a new engine with shorter GPU work");
     assert!(harness.state().actions.contains(&Action::RestartEngine));
     harness.state_mut().studio.event(&ready(), &[]);
+    harness.run_ok();
+    assert!(harness.state().commands().contains(&&Command::SetGpuTarget { target_ms: 12.5 }));
     let saved = SavedRun { key: "k".into(), step: 7, minutes_ago: 2, ..SavedRun::default() };
     harness.state_mut().studio.notice(Notice::LastRun(Some(Box::new(saved))));
     harness.run_ok();
@@ -224,6 +227,28 @@ fn a_lost_engine_can_be_replaced_and_the_run_gone_on_with() {
     harness.get_by_label("Resume last run (step 7, 2 min ago)?");
     click(&mut harness, "Resume");
     assert!(harness.state().actions.contains(&Action::ResumeRun { key: "k".into(), run: 2 }));
+}
+
+#[test]
+fn a_lost_device_offers_shorter_gpu_work() {
+    let mut harness = wide(Window::running(40));
+    let lose = |harness: &mut Harness<'_, Window>, run| {
+        harness.state_mut().studio.event(&Event::Failed(failure(FailureKind::DeviceLost, Some(run))), &[]);
+        harness.run_ok();
+    };
+    lose(&mut harness, 1);
+    click(&mut harness, "Try again with shorter GPU work");
+    let commands = harness.state().commands();
+    assert!(
+        matches!(commands[..], [Command::SetGpuTarget { target_ms: 12.5 }, Command::Start { run: 2, .. }]),
+        "{commands:?}"
+    );
+    let saved = SavedRun { key: "k".into(), step: 7, ..SavedRun::default() };
+    harness.state_mut().studio.notice(Notice::LastRun(Some(Box::new(saved))));
+    lose(&mut harness, 2);
+    click(&mut harness, "Go on with shorter GPU work");
+    assert!(harness.state().commands().contains(&&Command::SetGpuTarget { target_ms: 3.125 }));
+    assert!(harness.state().actions.contains(&Action::ResumeRun { key: "k".into(), run: 3 }));
 }
 
 #[test]

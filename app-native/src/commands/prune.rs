@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::{
     failure::Failure,
+    gpu_args::GpuArgs,
     run_folder::SETTINGS_FILE,
     run_inputs,
     saved_run::SavedRun,
@@ -26,6 +27,8 @@ pub struct PruneArgs {
     run: PathBuf,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    gpu: GpuArgs,
 }
 
 /// Prunes the tuned state in a new run folder, retunes it, and evaluates it.
@@ -51,7 +54,7 @@ pub fn run(args: &PruneArgs, json: bool) -> Result<(), Failure> {
         )
         .into());
     }
-    training::begin(config, inputs, Some(RunCheckpoint::tuned(saved.state)), json)
+    training::begin(config, inputs, Some(RunCheckpoint::tuned(saved.state)), args.gpu, json)
 }
 
 /// The settings of the tuned run with those of the command line over them.

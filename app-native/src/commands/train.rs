@@ -1,6 +1,9 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
-use crate::{failure::Failure, resume::ResumePoint, run_inputs, settings_args::SettingsArgs, training};
+use crate::{
+    failure::Failure, gpu_args::GpuArgs, resume::ResumePoint, run_inputs, settings_args::SettingsArgs,
+    training,
+};
 
 /// Flags of `dsee train`.
 #[derive(Debug, clap::Args)]
@@ -13,12 +16,14 @@ pub struct TrainArgs {
     /// Go on with an interrupted run: a checkpoint folder, a run folder, or `latest` with --output-dir.
     #[arg(long, alias = "resume_from_checkpoint", value_name = "latest|FOLDER")]
     resume_from_checkpoint: Option<String>,
+    #[command(flatten)]
+    gpu: GpuArgs,
 }
 
 /// Runs it.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     if let Some(from) = &args.resume_from_checkpoint {
-        return training::go_on(ResumePoint::find(from, &args.settings)?, json);
+        return training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu, json);
     }
     let config = args.settings.resolve()?;
     if args.print_config {
@@ -27,5 +32,5 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let inputs = run_inputs::read(&config)?;
-    training::begin(config, inputs, None, json)
+    training::begin(config, inputs, None, args.gpu, json)
 }

@@ -102,6 +102,8 @@ impl Disk {
             },
             Job::List => vec![self.list()],
             Job::FindLast => {
+                // The engine has no run any more, so that none of them is being written.
+                self.records.close();
                 vec![FromDisk::Notice(Notice::LastRun(self.runs.last_unfinished().map(Box::new)))]
             }
             Job::Open(path) => match self.runs.open(&path) {

@@ -89,6 +89,15 @@ impl RunRecords {
         written
     }
 
+    /// Ends the records of runs that broke off: others may go on with them, and so may this window.
+    pub fn close(&mut self) {
+        for (run, Open { recorder, .. }) in std::mem::take(&mut self.open) {
+            if let Err(error) = recorder.write_record() {
+                log::warn!("the record of run {run} is not complete: {error:#}");
+            }
+        }
+    }
+
     /// Ends the record of a run. A run that was begun here and is not to be kept leaves nothing.
     fn stop(&mut self, run: RunId, kept: bool) -> anyhow::Result<()> {
         let Some(Open { recorder, is_new, .. }) = self.open.remove(&run) else { return Ok(()) };

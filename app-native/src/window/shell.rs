@@ -228,6 +228,9 @@ impl Shell {
         if is_about_a_run {
             self.job(Job::Note(reply.clone()));
         }
+        if matches!(&reply.event, Event::Failed(report) if report.last_good_step.is_some()) {
+            self.job(Job::FindLast);
+        }
         reply
     }
 

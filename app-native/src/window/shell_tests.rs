@@ -118,6 +118,23 @@ fn a_crashed_engine_is_told_and_a_new_one_works() {
 }
 
 #[test]
+fn the_run_that_broke_off_can_be_gone_on_with() {
+    let place = tempfile::tempdir().unwrap();
+    let mut shell = shell(&place);
+    shell.carry_out(send(Command::Start { run: 1, settings: Settings::new(), paused: false }));
+    shell.carry_out(send(Command::SaveCheckpoint { run: 1 }));
+    wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::CheckpointSaved { .. })));
+    shell.carry_out(send(Command::Judge { run: 1 }));
+    wait(&mut shell, |told| matches!(told, Told::Notice(Notice::EngineGone(_))).then_some(()));
+    shell.carry_out(Action::RestartEngine);
+    let last = |told| if let Told::Notice(Notice::LastRun(run)) = told { run } else { None };
+    let run = wait(&mut shell, last);
+    assert_eq!(run.step, 3);
+    shell.carry_out(Action::ResumeRun { key: run.key, run: 2 });
+    wait(&mut shell, |told| event(told).filter(|event| matches!(event, Event::ModelLoaded(_))));
+}
+
+#[test]
 fn kept_models_are_listed_opened_and_deleted() {
     let place = tempfile::tempdir().unwrap();
     let cache = Cache::new(place.path().join("cache"));

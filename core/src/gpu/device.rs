@@ -330,6 +330,15 @@ impl Device {
         }
     }
 
+    /// How many milliseconds of work are aimed at; `None` where nothing is paced.
+    #[must_use]
+    pub fn target_ms(&self) -> Option<f64> {
+        match &self.inner.backing {
+            Backing::Wgpu(device) => Some(device.target_ms()),
+            Backing::Reference => None,
+        }
+    }
+
     /// Submits one run of a plan.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ pub mod device;
 pub mod error;
 pub mod kernel;
 mod layout;
-mod pacing;
+pub mod pacing;
 pub mod recording;
 mod reference;
 mod wgpu_device;

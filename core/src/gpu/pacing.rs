@@ -10,6 +10,15 @@ use super::recording::{Dispatch, Grid, Sizes};
 /// Milliseconds a dispatch or a submission should take at most, unless the app says otherwise.
 pub const TARGET_MS: f64 = 50.0;
 
+/// What apps may ask for: less would be all overhead, more would freeze the screen.
+pub const TARGETS_MS: std::ops::RangeInclusive<f64> = 0.5..=1000.0;
+
+/// The target to try after the driver has taken the device away from work of `target_ms`.
+#[must_use]
+pub fn shorter(target_ms: f64) -> f64 {
+    (target_ms / 4.0).max(*TARGETS_MS.start())
+}
+
 /// Operations that one invocation of a kernel other than a product is taken for. Generous: such kernels are limited by
 /// memory.
 const FLOP_PER_INVOCATION: f64 = 128.0;
@@ -17,7 +26,7 @@ const FLOP_PER_INVOCATION: f64 = 128.0;
 const INVOCATIONS: f64 = 64.0;
 
 /// Operations that fit into `target_ms`, from a rate that slow machines of the kind reach: an integrated GPU, two cores.
-pub fn budget(kind: AdapterKind, target_ms: f64) -> f64 {
+pub(super) fn budget(kind: AdapterKind, target_ms: f64) -> f64 {
     let flop_per_second = match kind {
         AdapterKind::Hardware => 2e11,
         AdapterKind::Software | AdapterKind::SoftwareOctets | AdapterKind::Reference => 1e10,
@@ -26,7 +35,7 @@ pub fn budget(kind: AdapterKind, target_ms: f64) -> f64 {
 }
 
 /// Predicted operations of a dispatch: 2 M N K of a product, a flat figure for each invocation of anything else.
-pub fn flop(dispatch: &Dispatch, sizes: &Sizes) -> f64 {
+pub(super) fn flop(dispatch: &Dispatch, sizes: &Sizes) -> f64 {
     let size = |name: &str| {
         let position = dispatch.kernel.params.iter().position(|field| field.name == name)?;
         Some(f64::from(dispatch.params[position].bits(sizes, &Default::default())))
@@ -42,7 +51,7 @@ pub fn flop(dispatch: &Dispatch, sizes: &Sizes) -> f64 {
 
 /// Some of the rows of tiles of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk {
+pub(super) struct Chunk {
     /// First row of tiles.
     pub first: u32,
     /// Number of rows of tiles; the last chunk takes all that is left.
@@ -64,7 +73,7 @@ impl Chunk {
 
 /// Splits a dispatch so that each part of it is predicted to take at most `budget` operations at the sizes of `capacity`.
 /// Only kernels with a `row_start` can be split; parts are at least one row of tiles.
-pub fn chunks(dispatch: &Dispatch, capacity: &Sizes, budget: f64) -> Vec<Chunk> {
+pub(super) fn chunks(dispatch: &Dispatch, capacity: &Sizes, budget: f64) -> Vec<Chunk> {
     let Grid::Tiles { tile_rows, .. } = dispatch.grid else { return vec![Chunk::WHOLE] };
     let [_, n_rows] = dispatch.grid.workgroups(capacity);
     let n_wanted = (flop(dispatch, capacity) / budget).ceil().clamp(1.0, f64::from(n_rows.max(1))) as u32;
@@ -77,7 +86,7 @@ pub fn chunks(dispatch: &Dispatch, capacity: &Sizes, budget: f64) -> Vec<Chunk> 
 }
 
 /// The params field that holds the first row of a part.
-pub const ROW_START: &str = "row_start";
+pub(super) const ROW_START: &str = "row_start";
 
 #[cfg(test)]
 mod tests {
@@ -131,6 +140,14 @@ mod tests {
             assert!(n_split > 10, "{n_split} dispatches");
             assert_eq!(split, whole, "{tokens} tokens");
         }
+    }
+
+    #[test]
+    fn shorter_targets_stay_in_range() {
+        let targets: Vec<f64> =
+            std::iter::successors(Some(TARGET_MS), |&ms| Some(shorter(ms))).take(6).collect();
+        assert_eq!(targets[..3], [50.0, 12.5, 3.125]);
+        assert!(targets.iter().all(|ms| TARGETS_MS.contains(ms)) && targets[4] == targets[5]);
     }
 
     #[test]

@@ -391,6 +391,10 @@ impl WgpuDevice {
         self.target_ms.set(target_ms);
     }
 
+    pub fn target_ms(&self) -> f64 {
+        self.target_ms.get()
+    }
+
     fn budget(&self) -> f64 {
         pacing::budget(self.kind, self.target_ms.get())
     }

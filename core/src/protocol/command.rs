@@ -104,6 +104,12 @@ pub enum Command {
         /// In which form.
         format: ExportFormat,
     },
+    /// Sets how long the GPU works at a stretch, for this device and the next ones. Where a driver has taken the device
+    /// away, shorter work may get through. Changes no bit of a result. → `GpuTargetSet`.
+    SetGpuTarget {
+        /// Milliseconds, one of [`crate::gpu::pacing::TARGETS_MS`].
+        target_ms: f64,
+    },
     /// Shows one matrix as it is now. → `Inspected`.
     Inspect {
         /// Comes back with the answer.

@@ -76,6 +76,11 @@ pub enum Event {
     /// A matrix as it is now. Attached, f32 little-endian, row-major: `weight` (d_out, d_in), `low_rank` B A times the
     /// scale (d_out, d_in) if adapted, `mask` (d_out, d_in) with 0 for removed entries if something was removed.
     Inspected(MatrixView),
+    /// The GPU works that long at a stretch from now on.
+    GpuTargetSet {
+        /// Milliseconds.
+        target_ms: f64,
+    },
     /// Something takes longer: reading a model, for example.
     Working {
         /// What, in a few words.

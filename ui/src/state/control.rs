@@ -2,6 +2,7 @@
 
 use dsee_core::{
     config::{FieldError, RunConfig, RunConfigDraft},
+    gpu::pacing,
     protocol::{Command, FailureKind, Problem, RunId, Settings},
 };
 
@@ -13,8 +14,10 @@ use crate::shell::{Action, SavedRun};
 pub enum Remedy {
     /// A third of the learning rate.
     SmallerRate,
-    /// Half the examples per pass: less memory, shorter work for the GPU at a time.
+    /// Half the examples per pass, which need less memory.
     SmallerBatch,
+    /// Work for the GPU in pieces a quarter as long, from the last saved state on if there is one.
+    ShorterWork,
 }
 
 impl AppState {
@@ -103,6 +106,13 @@ impl AppState {
                     self.settings.insert(name.to_owned(), format!("{:.1e}", rate / 3.0));
                 }
             }
+            Remedy::ShorterWork => {
+                self.ask_shorter_work();
+                actions.extend(self.gpu_target());
+                if let Some(saved) = self.last_run.clone() {
+                    return self.resume_saved(&saved, actions);
+                }
+            }
             Remedy::SmallerBatch => {
                 let n = (config.per_device_train_batch_size / 2).max(1);
                 self.settings.insert("per_device_train_batch_size".to_owned(), n.to_string());
@@ -111,12 +121,24 @@ impl AppState {
         self.start(actions);
     }
 
+    /// From now on the GPU is to work a quarter as long at a stretch as before.
+    pub fn ask_shorter_work(&mut self) {
+        self.gpu_target_ms = Some(pacing::shorter(self.gpu_target_ms.unwrap_or(pacing::TARGET_MS)));
+    }
+
+    /// Tells the engine how long the GPU may work at a stretch, if that is not the usual time.
+    #[must_use]
+    pub fn gpu_target(&self) -> Option<Action> {
+        self.gpu_target_ms.map(|target_ms| send(Command::SetGpuTarget { target_ms }))
+    }
+
     /// The change that is likely to help against a failure of this kind.
     #[must_use]
     pub fn remedy(kind: FailureKind) -> Option<Remedy> {
         match kind {
             FailureKind::NotFinite => Some(Remedy::SmallerRate),
-            FailureKind::OutOfMemory | FailureKind::DeviceLost => Some(Remedy::SmallerBatch),
+            FailureKind::OutOfMemory => Some(Remedy::SmallerBatch),
+            FailureKind::DeviceLost => Some(Remedy::ShorterWork),
             FailureKind::NoDevice | FailureKind::Crashed | FailureKind::Other => None,
         }
     }

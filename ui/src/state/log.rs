@@ -44,6 +44,7 @@ impl Log {
             Event::CheckpointSaved { run, step } => format!("run {run}: checkpoint of step {step}"),
             // The sentences may quote the user's data; their number does not.
             Event::Rejected { problems, .. } => format!("rejected: {} problems", problems.len()),
+            Event::GpuTargetSet { target_ms } => format!("the GPU works {target_ms} ms at a stretch"),
             Event::Failed(report) => format!("failed ({:?}): {}", report.kind, report.text),
             Event::Predicted(_)
             | Event::Judged { .. }

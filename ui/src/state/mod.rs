@@ -117,6 +117,8 @@ pub struct AppState {
     pub rejected: Option<(Command, Vec<Problem>)>,
     /// What broke.
     pub failure: Option<FailureReport>,
+    /// Milliseconds the GPU is to work at a stretch, where the usual time was too long for it.
+    pub gpu_target_ms: Option<f64>,
     /// Whether the engine has ended and must be started anew.
     pub engine_gone: bool,
     /// The newest answer to a sentence.

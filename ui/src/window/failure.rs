@@ -20,6 +20,8 @@ const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"
 struct Pressed {
     remedy: Option<Remedy>,
     restart: bool,
+    /// Whether the new engine is to let the GPU work in shorter pieces.
+    shorter: bool,
     resume: bool,
     close: bool,
 }
@@ -46,18 +48,23 @@ pub fn show(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
 }
 
 fn buttons(ui: &mut Ui, state: &AppState, report: &FailureReport, pressed: &mut Pressed) {
+    let plain = |ui: &mut Ui, text: &str| ui.add(Button::new(text).min_size(vec2(TARGET, TARGET))).clicked();
     if state.engine_gone {
         let button = primary_button(ui, "Start a new engine");
         pressed.restart = ui.add(button).clicked();
+        if report.kind == FailureKind::DeviceLost {
+            pressed.shorter = plain(ui, "Start a new engine with shorter GPU work");
+        }
     } else if let Some(remedy) = AppState::remedy(report.kind).filter(|_| state.can_start()) {
         let text = match remedy {
             Remedy::SmallerRate => "Try again with a third of the learning rate",
-            Remedy::SmallerBatch => "Try again with shorter GPU work",
+            Remedy::SmallerBatch => "Try again with half the batch",
+            Remedy::ShorterWork if state.last_run.is_some() => "Go on with shorter GPU work",
+            Remedy::ShorterWork => "Try again with shorter GPU work",
         };
         let button = primary_button(ui, text);
         pressed.remedy = ui.add(button).clicked().then_some(remedy);
     }
-    let plain = |ui: &mut Ui, text: &str| ui.add(Button::new(text).min_size(vec2(TARGET, TARGET))).clicked();
     if let Some(saved) = state.last_run.as_ref().filter(|_| !state.engine_gone) {
         pressed.resume = plain(ui, &format!("Resume from step {}", saved.step));
     }
@@ -70,7 +77,10 @@ fn buttons(ui: &mut Ui, state: &AppState, report: &FailureReport, pressed: &mut 
 }
 
 fn act(pressed: Pressed, state: &mut AppState, actions: &mut Vec<Action>) {
-    if pressed.restart {
+    if pressed.shorter {
+        state.ask_shorter_work();
+    }
+    if pressed.restart || pressed.shorter {
         // Until the new engine says that it is ready, nothing can be started.
         (state.failure, state.adapter, state.engine_gone) = (None, None, false);
         actions.push(Action::RestartEngine);

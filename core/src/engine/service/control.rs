@@ -7,6 +7,7 @@ use super::running::{CurrentRun, Goal, Mode};
 use super::{Engine, Host, Refusal, say};
 use crate::config::{RunConfig, RunConfigDraft};
 use crate::engine::{Run, RunCheckpoint};
+use crate::gpu::pacing::TARGETS_MS;
 use crate::protocol::{Event, RunId, Settings, Variant};
 
 impl Engine {
@@ -151,6 +152,21 @@ impl Engine {
             ));
         }
         current.go_until(Goal::Pruned);
+        Ok(())
+    }
+
+    pub(super) fn set_gpu_target(&mut self, target_ms: f64, host: &mut impl Host) -> Result<(), Refusal> {
+        if !TARGETS_MS.contains(&target_ms) {
+            let (shortest, longest) = (TARGETS_MS.start(), TARGETS_MS.end());
+            return Err(Refusal::because(format!(
+                "the GPU cannot work {target_ms} ms at a stretch: choose from {shortest} to {longest} ms"
+            )));
+        }
+        self.gpu_target_ms = Some(target_ms);
+        if let Some(device) = &self.device {
+            device.set_target_ms(target_ms);
+        }
+        say(host, Event::GpuTargetSet { target_ms });
         Ok(())
     }
 

@@ -32,6 +32,8 @@ use std::rc::Rc;
 #[derive(Default)]
 struct Engine {
     device: Option<Device>,
+    /// Milliseconds of GPU work at a stretch, if the app has asked for something else than usual.
+    gpu_target_ms: Option<f64>,
     model: Option<Rc<LoadedModel>>,
     data: Option<Rc<LoadedData>>,
     /// The newest run: under way, waiting, or over and kept for predictions and exports.
@@ -68,6 +70,9 @@ impl Engine {
             return Ok(device.clone());
         }
         let device = Device::open().await?;
+        if let Some(target_ms) = self.gpu_target_ms {
+            device.set_target_ms(target_ms);
+        }
         say(host, Event::Ready { adapter: device.report().clone() });
         self.device = Some(device.clone());
         Ok(device)
@@ -111,6 +116,7 @@ impl Engine {
             }
             Command::Judge { run } => self.judge(*run, host).await,
             Command::Export { run, format } => self.export(*run, *format, host).await,
+            Command::SetGpuTarget { target_ms } => self.set_gpu_target(*target_ms, host),
             Command::Inspect { request, path } => self.inspect(*request, path, host).await,
         }
     }

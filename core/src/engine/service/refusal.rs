@@ -92,8 +92,8 @@ pub fn failure(error: &EngineError, run: Option<RunId>, last_good_step: Option<u
         ),
         EngineError::Gpu(GpuError::DeviceLost { .. }) => (
             FailureKind::DeviceLost,
-            "Go on from the last saved state; if it happens again, choose a smaller batch or shorter texts, so that \
-             the GPU works in shorter pieces."
+            "Go on from the last saved state and let the GPU work in shorter pieces; a smaller batch or shorter texts \
+             help as well."
                 .to_owned(),
         ),
         EngineError::Gpu(GpuError::OutOfMemory { .. } | GpuError::TooLarge { .. }) => (

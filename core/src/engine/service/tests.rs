@@ -57,10 +57,18 @@ fn a_lost_device_leaves_a_checkpoint_and_is_replaced() {
         };
         assert_eq!((report.kind, report.run), (FailureKind::DeviceLost, Some(1)));
         assert_eq!(report.last_good_step, Some(*step));
+        let command = Command::SetGpuTarget { target_ms: 12.5 };
+        engine.answer(Request { command, attachments: Vec::new() }, &mut host).await;
+        assert_eq!(host.0.last(), Some(&Event::GpuTargetSet { target_ms: 12.5 }));
         let command = Command::Start { run: 2, settings: settings(), paused: true };
         engine.answer(Request { command, attachments: Vec::new() }, &mut host).await;
         let [.., Event::Ready { .. }, Event::Paused { run: 2, step: 0 }] = host.0.as_slice() else {
             panic!("{:?}", host.0.last());
         };
+        assert_eq!(
+            engine.device.as_ref().unwrap().target_ms(),
+            Some(12.5),
+            "the new device works in shorter pieces"
+        );
     });
 }
