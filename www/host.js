@@ -254,6 +254,7 @@ export class PageHost {
   }
 
   #problem(text) {
+    this.announce(text);
     this.#notice({ notice: 'problem', text });
   }
 
