@@ -17,6 +17,8 @@ export class Facts {
   /** Resolves when what was told until now is on the disk. */
   settled = () => Promise.resolve();
   pageHeap = () => 0;
+  /** How long drawing took during the newest run: `{ n_frames, median_ms, p95_ms, longest_ms }`, or `null`. */
+  frames = () => null;
 
   /** Takes note of an event (JSON text) and gives it back read. */
   note(text, heap) {

@@ -54,10 +54,11 @@ export class PageHost {
   /** The app is there: start the engine, and tell what was found. */
   async begin(page, canvas) {
     this.#page = page;
+    this.#facts.frames = () => JSON.parse(page.frameFigures());
     this.#early.splice(0).forEach((notice) => this.#notice(notice));
     this.#engine.start();
     this.#link();
-    files.listenToDrops(canvas, (name, list) => this.#files('dropped', name, list), (text) => this.#problem(text));
+    files.listenToDrops(canvas, (name, list) => this.#dropped(name, list), (text) => this.#problem(text));
     await this.#runs.openStore();
     await this.#findLastRun();
   }
@@ -127,13 +128,24 @@ export class PageHost {
   /** Opens the folder of a run made by the command line, to look at. */
   async pickRunFolder() {
     const list = await files.pick({ folder: true, accept: '' });
-    const report = list.find(({ name }) => name.endsWith('report.json'));
     if (list.length === 0) return;
-    if (!report) {
-      this.#problem('This folder has no report.json: choose the folder of a run, with run.toml and report.json in it.');
-      return;
-    }
-    await this.#told(this.#runs.adopt(list[0].name.split('/')[0], await report.blob.text()).then(() => this.#listRuns()));
+    const report = reportOf(list);
+    if (report) await this.#lookAt(list, report);
+    else this.#problem('This folder has no report.json: choose the folder of a run, with run.toml and report.json in it.');
+  }
+
+  /** Adds a run made elsewhere to the list, and shows it. */
+  #lookAt(list, report) {
+    return this.#told(report.blob.text().then((text) => this.#runs.adopt(list[0].name.split('/')[0], text)), async (key) => {
+      await this.#listRuns();
+      this.#notice({ notice: 'show_run', key });
+    });
+  }
+
+  /** What is dropped is for the window to sort, but for the folder of a run: that is kept with the others. */
+  #dropped(name, list) {
+    const report = reportOf(list);
+    return report ? this.#lookAt(list, report) : this.#files('dropped', name, list);
   }
 
   /** The user wants nothing of this run to stay. */
@@ -245,6 +257,7 @@ export class PageHost {
   }
 
   #problem(text) {
+    this.announce(text);
     this.#notice({ notice: 'problem', text });
   }
 
@@ -253,4 +266,10 @@ export class PageHost {
     if (this.#page) this.#page.notice(JSON.stringify(notice));
     else this.#early.push(notice);
   }
+}
+
+/** The report among the files of a run folder; a file of its own in a checkpoint's folder is another one. */
+function reportOf(list) {
+  const settings = list.find(({ name }) => /^([^/]+\/)?run\.toml$/.test(name));
+  return settings && list.find(({ name }) => name === settings.name.replace('run.toml', 'report.json'));
 }

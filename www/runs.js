@@ -34,6 +34,7 @@ export class Runs {
 
   /** All saved runs, the newest first. */
   async list() {
+    await this.settled();
     const runs = [];
     for (const key of await this.#keys()) {
       const folder = await this.#folder([RUNS, key]);
@@ -243,14 +244,24 @@ export class Runs {
     }
   }
 
-  /** Takes over a run made elsewhere, to look at: its report as JSON text. */
+  /**
+   * Takes over a run made elsewhere, to look at: its report as JSON text. Gives its key.
+   * @throws sentences for the user
+   */
   async adopt(name, report) {
+    if (!this.#root) throw new Error('This browser window keeps nothing, so it cannot keep this run to look at.');
+    try {
+      if (typeof JSON.parse(report).title !== 'string') throw new Error('it has no title');
+    } catch (error) {
+      throw new Error(`report.json of ${name} is not the report of a run: ${error.message}`);
+    }
     const startedAt = Date.now();
     const key = new Date(startedAt).toISOString().replaceAll(':', '-');
     const record = { key, settings: {}, startedAt, savedAt: startedAt, checkpoint: null, finished: true, name };
     const folder = await this.#folder([RUNS, key], true);
     await writeFile(folder, 'report.json', report);
     await writeFile(folder, 'run.json', JSON.stringify(record));
+    return key;
   }
 
   async #folder(path, create = false) {

@@ -15,8 +15,9 @@ pub enum PageNotice {
     Files { purpose: PagePurpose, name: String, files: Vec<PageFile> },
     Saved { place: String },
     Storage(PageStorage),
-    Runs { runs: Vec<PageRun> },
+    Runs { runs: Vec<serde_json::Value> },
     LastRun { run: Option<PageRun> },
+    ShowRun { key: String },
     Link { text: String },
     Problem { text: String },
     ReadOnly { why: String },
@@ -109,11 +110,23 @@ impl From<PageNotice> for Notice {
             PageNotice::Storage(PageStorage { models, n_used, n_available }) => {
                 Self::Storage(Storage { models, n_used, n_available })
             }
-            PageNotice::Runs { runs } => Self::Runs(runs.into_iter().map(SavedRun::from).collect()),
+            PageNotice::Runs { runs } => Self::Runs(runs.into_iter().filter_map(readable).collect()),
             PageNotice::LastRun { run } => Self::LastRun(run.map(|run| Box::new(run.into()))),
+            PageNotice::ShowRun { key } => Self::ShowRun(key),
             PageNotice::Link { text } => Self::Link(text),
             PageNotice::Problem { text } => Self::Problem(text),
             PageNotice::ReadOnly { why } => Self::ReadOnly(why),
+        }
+    }
+}
+
+/// A run of the list. One that another version of the app has written must not hide the others.
+fn readable(run: serde_json::Value) -> Option<SavedRun> {
+    match serde_json::from_value::<PageRun>(run) {
+        Ok(run) => Some(run.into()),
+        Err(error) => {
+            log::warn!("a saved run cannot be read: {error}");
+            None
         }
     }
 }

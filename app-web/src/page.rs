@@ -6,7 +6,7 @@ use std::{
 };
 
 use dsee_core::protocol::{Event, FailureKind, FailureReport, RunEvent, RunId};
-use dsee_ui::{Action, Notice, Studio, shell::Download};
+use dsee_ui::{Action, Notice, Studio, shell::Download, spoken::Spoken};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
@@ -37,6 +37,8 @@ pub async fn start_page(
     let runner = eframe::WebRunner::new();
     let create = move |creation: &eframe::CreationContext<'_>| {
         Studio::install(&creation.egui_ctx);
+        creation.egui_ctx.add_plugin(Spoken::default());
+        creation.egui_ctx.enable_accesskit();
         window.shared.borrow_mut().context = Some(creation.egui_ctx.clone());
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
@@ -101,6 +103,13 @@ impl Page {
         // The window gives model and data to every new engine: from now on, these.
         self.tell(|studio| actions.iter().for_each(|action| studio.state.sources.note(action)));
         actions.iter().for_each(|action| send(&self.host, action));
+    }
+
+    /// How long drawing takes during the newest run, as JSON; `null` while nothing was drawn during one.
+    #[wasm_bindgen(js_name = frameFigures)]
+    pub fn frame_figures(&self) -> String {
+        let figures = self.shared.borrow().studio.state.frames.figures();
+        serde_json::to_string(&figures).unwrap_or_default()
     }
 
     /// Something happened around the window, as JSON.
@@ -178,24 +187,19 @@ impl eframe::App for Window {
         visuals.panel_fill.to_normalized_gamma_f32()
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        let actions = self.shared.borrow_mut().studio.show(ui);
-        if let Some(widget) = newly_focused(ui) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let actions = {
+            let studio = &mut self.shared.borrow_mut().studio;
+            if let Some(seconds) = frame.info().cpu_usage {
+                studio.notice(Notice::Frame { seconds });
+            }
+            studio.show(ui)
+        };
+        if let Some(widget) = ui.ctx().with_plugin(Spoken::take).flatten() {
             self.host.set_focus(&widget);
         }
         actions.into_iter().for_each(|action| self.carry_out(action));
     }
-}
-
-/// The widget that has just got the keyboard's focus, in words. The canvas hides it from screen readers, so the page
-/// says it.
-fn newly_focused(ui: &egui::Ui) -> Option<String> {
-    ui.output(|output| {
-        output.events.iter().rev().find_map(|event| match event {
-            egui::output::OutputEvent::FocusGained(info) => Some(info.description()),
-            _ => None,
-        })
-    })
 }
 
 impl Window {

@@ -1,7 +1,7 @@
 //! The screen Data: sources, preview, guessed columns and their override, classes, lengths, what is said about bad data.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod setup_support;
+mod support;
 
 use dsee_core::{
     protocol::{Command, Problem, Settings},
@@ -9,7 +9,7 @@ use dsee_core::{
 };
 use dsee_ui::{Action, AppState, FileInput, Notice, Purpose, screens::data::DataScreen};
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, app_state, data, file, model, press, sees, shoot, stage};
+use support::stage::{Stage, app_state, data, file, model, press, sees, shoot, stage};
 
 fn loaded() -> AppState {
     app_state(Some(model()), Some(data()))

@@ -1,7 +1,7 @@
 //! The screen Export: three forms, what is verified, what is saved, the reports.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod setup_support;
+mod support;
 
 use dsee_core::{
     config::RunConfigDraft,
@@ -15,7 +15,7 @@ use dsee_ui::{
     state::{Activity, RunView, Screen},
 };
 use egui_kittest::Harness;
-use setup_support::{Stage, app_state, model, press, sees, shoot, stage};
+use support::stage::{Stage, app_state, model, press, sees, shoot, stage};
 
 fn trained(pruned: bool) -> AppState {
     let mut state = app_state(Some(model()), None);

@@ -1,13 +1,12 @@
 //! The screen that looks into matrices: what it asks for and when, and what it shows.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-mod looking;
 mod support;
 
 use dsee_core::protocol::{Command, Event, Problem};
 use dsee_ui::state::Screen;
 use egui::Theme;
 use egui_kittest::kittest::Queryable;
-use looking::{answer_inspect, at, head_scores};
+use support::answers::{answer_inspect, at, head_scores};
 use support::{Window, harness};
 
 fn n_inspects(window: &Window) -> usize {

@@ -1,6 +1,5 @@
 //! The lessons: what is dragged changes the numbers, Reset brings them back, a link opens the same state.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-mod looking;
 mod support;
 
 use dsee_core::protocol::Command;
@@ -11,7 +10,7 @@ use dsee_ui::{
 };
 use egui::Theme;
 use egui_kittest::{Harness, kittest::Queryable};
-use looking::{answer_predict, at, newest};
+use support::answers::{answer_predict, at, newest};
 use support::{Window, after_tuning, harness, ready, tuning_until};
 
 const SIZE: [f32; 2] = [1280.0, 1400.0];

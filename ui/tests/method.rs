@@ -1,7 +1,7 @@
 //! The screen Method: presets, changed marks, errors beside their fields, the command, the settings file.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod setup_support;
+mod support;
 
 use dsee_core::config::{FIELDS, RunConfigDraft};
 use dsee_ui::{
@@ -10,7 +10,7 @@ use dsee_ui::{
     state::{Activity, RunView},
 };
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, app_state, data, model, press, sees, shoot, stage};
+use support::stage::{Stage, app_state, data, model, press, sees, shoot, stage};
 
 fn loaded() -> AppState {
     app_state(Some(model()), Some(data()))

@@ -1,7 +1,7 @@
 //! The screen Model: what it shows, what its buttons ask for, what it says about files that are no model.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod setup_support;
+mod support;
 
 use dsee_core::protocol::{Command, HeadOrigin, Problem};
 use dsee_ui::{
@@ -10,7 +10,7 @@ use dsee_ui::{
     shell::{Download, Storage},
 };
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, app_state, file, model, press, sees, shoot, stage};
+use support::stage::{Stage, app_state, file, model, press, sees, shoot, stage};
 
 fn full_state() -> AppState {
     let mut state = app_state(Some(model()), None);

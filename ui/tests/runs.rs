@@ -1,7 +1,7 @@
 //! The screen Runs: the table, comparing, resuming, deleting, opening a folder.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod setup_support;
+mod support;
 
 use dsee_core::{
     config::RunConfigDraft,
@@ -14,7 +14,7 @@ use dsee_ui::{
     state::{Activity, RunView, Screen},
 };
 use egui_kittest::{Harness, kittest::Queryable as _};
-use setup_support::{Stage, app_state, model, press, sees, shoot, stage};
+use support::stage::{Stage, app_state, model, press, sees, shoot, stage};
 
 fn report(title: &str, settings: &[(&str, &str)], shift: f64) -> RunReport {
     let draft =

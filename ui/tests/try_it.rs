@@ -1,13 +1,12 @@
 //! The screen for own sentences: what it asks for, what it shows, what a press does.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-mod looking;
 mod support;
 
 use dsee_core::protocol::{ClassScores, Command, Event, Predicted, Prediction, Variant};
 use dsee_ui::state::Screen;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
-use looking::{answer_predict, at, newest, quality};
+use support::answers::{answer_predict, at, newest, quality};
 use support::{Window, data_card, harness, model_card, ready};
 
 const SIZE: [f32; 2] = [1100.0, 1600.0];

@@ -21,7 +21,7 @@ use super::{
     model_store::{ModelStore, Tell},
     sources::SourceTracker,
 };
-use crate::hub::Cache;
+use crate::{hub::Cache, run_folder::SETTINGS_FILE};
 
 /// What the window is told.
 pub enum Told {
@@ -134,8 +134,13 @@ impl Shell {
         self.job(Job::FindLast);
     }
 
-    /// Hands dropped files to the window.
+    /// Hands dropped files to the window; the folder of a run goes to the others of its kind.
     pub fn dropped(&self, paths: &[PathBuf]) {
+        if let [path] = paths
+            && path.join(SETTINGS_FILE).is_file()
+        {
+            return self.job(Job::Open(path.clone()));
+        }
         let (name, files) = self.held.hold_dropped(paths);
         (self.tell)(Notice::Files { purpose: Purpose::Dropped, name, files });
     }

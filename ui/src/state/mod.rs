@@ -149,6 +149,8 @@ pub struct AppState {
     pub log: Log,
     /// A saved run that was asked for by name and is to be shown.
     pub shown_run: Option<String>,
+    /// Whether the screen of the device is to stay awake while a run goes on.
+    pub keep_awake: bool,
     /// How long drawing takes during a run.
     pub frames: FrameTimes,
     /// Where the loaded model and data came from.

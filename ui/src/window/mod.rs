@@ -14,7 +14,7 @@ use egui::{CentralPanel, Frame, Panel, Stroke, Ui};
 use crate::{
     screens::Screens,
     shell::Action,
-    state::AppState,
+    state::{Activity, AppState},
     theme::{NARROW, SPACE, colours, set_density},
 };
 
@@ -30,6 +30,7 @@ pub struct Window {
     pub confirm_discard: bool,
     told_link: String,
     told_unsaved: bool,
+    told_awake: bool,
 }
 
 impl Window {
@@ -81,7 +82,7 @@ impl Window {
         });
     }
 
-    /// The app keeps the link, and asks before closing.
+    /// The app keeps the link, asks before closing, and lets the screen sleep again when the run has ended.
     fn tell_changes(&mut self, state: &AppState, actions: &mut Vec<Action>) {
         let link = crate::link::write(state);
         if link != self.told_link {
@@ -92,6 +93,11 @@ impl Window {
         if unsaved != self.told_unsaved {
             self.told_unsaved = unsaved;
             actions.push(Action::SetUnsaved(unsaved));
+        }
+        let awake = state.keep_awake && state.activity().is_some_and(Activity::is_under_way);
+        if awake != self.told_awake {
+            self.told_awake = awake;
+            actions.push(Action::KeepAwake(awake));
         }
     }
 }

@@ -25,8 +25,6 @@ const WIDEST: f32 = 1400.0;
 pub struct TrainScreen {
     /// The curves of the shown run, fit for drawing.
     series: Series,
-    /// Whether the screen of the device is kept awake during the run.
-    keep_awake: bool,
 }
 
 impl TrainScreen {
@@ -44,13 +42,13 @@ impl TrainScreen {
                 if state.run().is_none() {
                     before::show(ui, state, narrow, actions);
                 } else {
-                    self.run(ui, state, narrow, actions);
+                    self.run(ui, state, narrow);
                 }
             });
         });
     }
 
-    fn run(&mut self, ui: &mut Ui, state: &mut AppState, narrow: bool, actions: &mut Vec<Action>) {
+    fn run(&mut self, ui: &mut Ui, state: &mut AppState, narrow: bool) {
         let (Some(id), Some(run)) = (state.current, state.run()) else { return };
         self.series.update(id, run);
         figures::show(ui, run, narrow);
@@ -60,16 +58,10 @@ impl TrainScreen {
             ui.label(RichText::new(format!("⚠ {warning}")).weak());
         }
         if run.activity.is_under_way() {
-            self.awake(ui, actions);
+            // Offered, not imposed: it costs the battery.
+            ui.checkbox(&mut state.keep_awake, "Keep the screen awake during the run");
         } else {
             after(ui, state);
-        }
-    }
-
-    /// Offered, not imposed: it costs the battery.
-    fn awake(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
-        if ui.checkbox(&mut self.keep_awake, "Keep the screen awake during the run").changed() {
-            actions.push(Action::KeepAwake(self.keep_awake));
         }
     }
 }

@@ -11,7 +11,7 @@ use dsee_core::{
 };
 use dsee_ui::state::Screen;
 
-use crate::support::Window;
+use super::Window;
 
 /// Rows and columns of the example matrix.
 pub const SIDE: usize = 128;
