@@ -12,7 +12,7 @@
 
 use super::{
     corpus::Corpus,
-    ngrams::{Segment, Vocabulary, counts, largest_counts},
+    ngrams::{Segment, counts, largest_counts, numbered},
     registry::Undefined,
     tokenize::mteval_13a,
 };
@@ -68,7 +68,7 @@ pub fn sacrebleu(corpus: &Corpus) -> Result<f64, Undefined> {
 }
 
 /// Lower-case mteval-13a tokens as numbers; BLEU and NIST of the E2E challenge share them.
-pub fn e2e_segments(corpus: &Corpus) -> Vec<Segment> {
+pub fn e2e_segments(corpus: &Corpus) -> Vec<Segment<u32>> {
     segments(corpus, |text| {
         let mut words = mteval_13a(text);
         words.iter_mut().for_each(|word| *word = word.to_lowercase());
@@ -76,19 +76,16 @@ pub fn e2e_segments(corpus: &Corpus) -> Vec<Segment> {
     })
 }
 
-fn cased_segments(corpus: &Corpus) -> Vec<Segment> {
+fn cased_segments(corpus: &Corpus) -> Vec<Segment<u32>> {
     segments(corpus, mteval_13a)
 }
 
-fn segments(corpus: &Corpus, tokenize: impl Fn(&str) -> Vec<String>) -> Vec<Segment> {
-    let mut vocabulary = Vocabulary::default();
-    let pairs = corpus.segments();
-    pairs
-        .map(|(hypothesis, references)| Segment {
-            hypothesis: vocabulary.ids(&tokenize(hypothesis)),
-            references: references.iter().map(|reference| vocabulary.ids(&tokenize(reference))).collect(),
-        })
-        .collect()
+fn segments(corpus: &Corpus, tokenize: impl Fn(&str) -> Vec<String>) -> Vec<Segment<u32>> {
+    let cut = |(hypothesis, references): (&str, &[String])| Segment {
+        hypothesis: tokenize(hypothesis),
+        references: references.iter().map(|reference| tokenize(reference)).collect(),
+    };
+    numbered(&corpus.segments().map(cut).collect::<Vec<_>>())
 }
 
 /// What BLEU counts over the whole set.
@@ -104,7 +101,7 @@ struct Statistics {
 }
 
 impl Statistics {
-    fn of(segments: &[Segment]) -> Self {
+    fn of(segments: &[Segment<u32>]) -> Self {
         let mut sum = Self { matches: [0; ORDER], totals: [0; ORDER], length: 0, reference_length: 0 };
         for Segment { hypothesis, references } in segments {
             for n in 0..ORDER {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     corpus::Corpus,
-    ngrams::{Segment, counts},
+    ngrams::{Segment, counts, numbered},
     registry::Undefined,
 };
 
@@ -21,10 +21,10 @@ const SIGMA: f64 = 6.0;
 
 /// CIDEr-D, 0 to 10.
 pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
-    let segments = corpus.ptb();
-    let frequencies = document_frequencies(segments);
+    let segments = numbered(corpus.ptb());
+    let frequencies = document_frequencies(&segments);
     let weigh = Weigh { frequencies: &frequencies, log_segments: (segments.len() as f64).ln() };
-    let figure = |segment: &Segment| {
+    let figure = |segment: &Segment<u32>| {
         let hypothesis = weigh.vector(&segment.hypothesis);
         let sum: f64 =
             segment.references.iter().map(|reference| similarity(&hypothesis, &weigh.vector(reference))).sum();
@@ -34,7 +34,7 @@ pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
 }
 
 /// In how many segments an n-gram stands in at least one reference.
-fn document_frequencies(segments: &[Segment]) -> HashMap<&[u32], usize> {
+fn document_frequencies(segments: &[Segment<u32>]) -> HashMap<&[u32], usize> {
     let mut frequencies = HashMap::new();
     for segment in segments {
         let ngrams: HashSet<&[u32]> = (1..=ORDER)

@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, fmt};
 
 use super::{
-    ngrams::{Segment, Vocabulary},
+    ngrams::Segment,
     ptb,
 };
 use crate::data::DataFile;
@@ -14,8 +14,8 @@ use crate::data::DataFile;
 pub struct Corpus {
     hypotheses: Vec<String>,
     references: Vec<Vec<String>>,
-    /// PTB tokens as numbers; several metrics need them.
-    ptb: OnceCell<Vec<Segment>>,
+    /// Several metrics need them.
+    ptb: OnceCell<Vec<Segment<String>>>,
 }
 
 impl Corpus {
@@ -105,17 +105,19 @@ impl Corpus {
         self.hypotheses.iter().map(String::as_str).zip(self.references.iter().map(Vec::as_slice))
     }
 
-    /// PTB tokens without punctuation, as numbers.
-    pub(super) fn ptb(&self) -> &[Segment] {
+    /// PTB tokens without punctuation, cut as if all hypotheses were one file, and all references.
+    pub(super) fn ptb(&self) -> &[Segment<String>] {
         self.ptb.get_or_init(|| {
-            let mut vocabulary = Vocabulary::default();
-            let mut ids = |text: &str| vocabulary.ids(&ptb::words_without_punctuation(text));
-            self.segments()
-                .map(|(hypothesis, references)| Segment {
-                    hypothesis: ids(hypothesis),
-                    references: references.iter().map(|reference| ids(reference)).collect(),
-                })
-                .collect()
+            let lines = |texts: &[String]| {
+                let lines: Vec<&str> = texts.iter().map(String::as_str).collect();
+                ptb::words_of_lines(&lines).into_iter()
+            };
+            let mut references = lines(&self.references.concat());
+            let segment = |(hypothesis, own): (Vec<String>, &Vec<String>)| Segment {
+                hypothesis,
+                references: references.by_ref().take(own.len()).collect(),
+            };
+            lines(&self.hypotheses).zip(&self.references).map(segment).collect()
         })
     }
 

@@ -24,13 +24,23 @@ impl Vocabulary {
     }
 }
 
-/// A sentence and its references, as numbers.
+/// A sentence and its references, cut into words.
 #[derive(Debug)]
-pub struct Segment {
+pub struct Segment<T> {
     /// The words of the hypothesis.
-    pub hypothesis: Vec<u32>,
+    pub hypothesis: Vec<T>,
     /// The words of each reference.
-    pub references: Vec<Vec<u32>>,
+    pub references: Vec<Vec<T>>,
+}
+
+/// The same segments with numbers for words.
+pub fn numbered(segments: &[Segment<String>]) -> Vec<Segment<u32>> {
+    let mut vocabulary = Vocabulary::default();
+    let number = |segment: &Segment<String>| Segment {
+        hypothesis: vocabulary.ids(&segment.hypothesis),
+        references: segment.references.iter().map(|words| vocabulary.ids(words)).collect(),
+    };
+    segments.iter().map(number).collect()
 }
 
 /// How often every n-gram stands in a sentence, in the order of the numbers.

@@ -34,9 +34,9 @@ pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
 }
 
 /// exp(-β ln²(ratio)) for hypotheses shorter than their references are on average; β makes it 1/2 at two thirds.
-fn length_factor(segments: &[Segment]) -> f64 {
+fn length_factor(segments: &[Segment<u32>]) -> f64 {
     let length: usize = segments.iter().map(|segment| segment.hypothesis.len()).sum();
-    let mean_length = |segment: &Segment| {
+    let mean_length = |segment: &Segment<u32>| {
         let sum: usize = segment.references.iter().map(Vec::len).sum();
         sum as f64 / segment.references.len() as f64
     };
@@ -52,7 +52,7 @@ struct Information<'a> {
 }
 
 impl<'a> Information<'a> {
-    fn of(segments: &'a [Segment]) -> Self {
+    fn of(segments: &'a [Segment<u32>]) -> Self {
         let references = || segments.iter().flat_map(|segment| &segment.references);
         let mut counts = HashMap::new();
         for reference in references() {
@@ -64,7 +64,7 @@ impl<'a> Information<'a> {
     }
 
     /// The information of a segment's n-grams that stand in its references, in bits.
-    fn matched(&self, segment: &Segment, n: usize) -> f64 {
+    fn matched(&self, segment: &Segment<u32>, n: usize) -> f64 {
         let largest = largest_counts(&segment.references, n);
         let clipped = counts(&segment.hypothesis, n).into_iter().filter_map(|(ngram, count)| {
             largest.get(ngram).map(|&in_references| count.min(in_references) as f64 * self.bits(ngram))

@@ -5,13 +5,13 @@
 //! R the largest share of a reference's words (each over all references, not necessarily the same one),
 //! F = (1 + β²) P R / (R + β² P) with β = 1.2; the mean over segments.
 
-use super::{corpus::Corpus, registry::Undefined};
+use super::{corpus::Corpus, ngrams::numbered, registry::Undefined};
 
 const BETA: f64 = 1.2;
 
 /// ROUGE-L, 0 to 1.
 pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
-    let segments = corpus.ptb();
+    let segments = numbered(corpus.ptb());
     let sum = segments.iter().map(|segment| f_measure(&segment.hypothesis, &segment.references)).sum::<f64>();
     Ok(sum / segments.len() as f64)
 }

@@ -18,7 +18,7 @@ pub use tables::{MeteorTables, TableError};
 
 use std::collections::HashSet;
 
-use super::{Corpus, Undefined, ptb};
+use super::{Corpus, Undefined};
 use align::{Alignment, Matcher, Word, align};
 use normalize::normalized_words;
 
@@ -47,25 +47,22 @@ impl Corpus {
     /// All words METEOR meets in this text: those whose entries of the paraphrase table have to be kept.
     #[must_use]
     pub fn meteor_vocabulary(&self) -> HashSet<String> {
-        let texts = self.segments().flat_map(|(hypothesis, references)| {
-            std::iter::once(hypothesis).chain(references.iter().map(String::as_str))
-        });
-        texts.flat_map(words).collect()
+        let texts = self.ptb().iter().flat_map(|segment| segment.references.iter().chain([&segment.hypothesis]));
+        texts.flat_map(|words| normalized_words(&words.join(" "))).collect()
     }
 }
 
-fn words(text: &str) -> Vec<String> {
-    normalized_words(&ptb::words_without_punctuation(text).join(" "))
-}
-
 fn score(corpus: &Corpus, tables: Option<&MeteorTables>) -> f64 {
-    let look_up = |text: &str| words(text).iter().map(|word| Word::new(word, tables)).collect::<Vec<_>>();
+    let look_up = |words: &[String]| {
+        let words = normalized_words(&words.join(" "));
+        words.iter().map(|word| Word::new(word, tables)).collect::<Vec<_>>()
+    };
     let function_words: HashSet<&str> = FUNCTION_WORDS.split_whitespace().collect();
     let mut sum = Counts::default();
-    for (hypothesis, references) in corpus.segments() {
-        let hypothesis = look_up(hypothesis);
+    for segment in corpus.ptb() {
+        let hypothesis = look_up(&segment.hypothesis);
         let mut best: Option<Counts> = None;
-        for reference in references {
+        for reference in &segment.references {
             let reference = look_up(reference);
             let alignment = align(&hypothesis, &reference, tables);
             let counts = Counts::of(&hypothesis, &reference, &alignment, &function_words);
