@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use dsee_core::gpu::kernel::{FieldKind, constant_of};
 use dsee_core::gpu::recording::Command;
 use dsee_core::gpu::{AdapterKind, Constant, Device, Dim, Kernel, Recording};
+use dsee_core::ops::attention::{Heads, Pairing, attention};
 use dsee_core::ops::cross_entropy::cross_entropy;
-use dsee_core::ops::{KERNELS, cholesky, omega_exchange, select};
-use dsee_core::tape::{Mode, Tape};
+use dsee_core::ops::linear_cross_entropy::{LmHead, linear_cross_entropy};
+use dsee_core::ops::{KERNELS, cache, cholesky, omega_exchange, prepend, scale_columns, select};
+use dsee_core::tape::{Mode, Tape, Tensor};
 use dsee_tests::repository::{files_under, text};
 use dsee_tests::tiny_bert::TinyBert;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -228,7 +230,7 @@ fn params_are_those_of_the_kernel() {
     });
 }
 
-/// Everything the product records, on every kind of adapter: a training step and the search for Ω.
+/// Everything the product records, on every kind of adapter: training steps, the search for Ω, a step of generation.
 fn recordings() -> Vec<Recording> {
     let kinds =
         [AdapterKind::Hardware, AdapterKind::Software, AdapterKind::SoftwareOctets, AdapterKind::Reference];
@@ -246,10 +248,57 @@ fn recordings() -> Vec<Recording> {
             tape.backward();
             run.model.linears().iter().for_each(|linear| linear.record_refresh(&mut tape));
             record_search(&mut tape);
+            record_generation(&mut tape);
             recordings.push(tape.finish());
         }
     }
+    recordings.extend(kinds.map(language_model_step));
     recordings
+}
+
+/// Memory for a trained parameter.
+fn parameter(tape: &mut Tape, rows: usize, cols: usize) -> Tensor {
+    Tensor::parameter(tape.scratch(rows, cols), tape.scratch(rows, cols), rows, cols)
+}
+
+/// Attention with a prefix, heads with coefficients, and the loss over a vocabulary in chunks.
+fn language_model_step(kind: AdapterKind) -> Recording {
+    let mut tape = Tape::new(kind, 1 << 25, Mode::Training { accumulate: false });
+    let prefix = parameter(&mut tape, 8, 64);
+    let coefficients = parameter(&mut tape, 1, 4);
+    let weight = parameter(&mut tape, 1001, 64);
+    let bias = parameter(&mut tape, 1, 1001);
+    let x = tape.output(Dim::Tokens, 64, true);
+    let keys = prepend::prepend(&mut tape, &prefix, &x);
+    let values = prepend::prepend(&mut tape, &prefix, &x);
+    let pairing = Pairing {
+        ranges: tape.scratch(Dim::Tokens, 2),
+        key_ranges: tape.scratch(Dim::Tokens, 4),
+        key_stride: 64,
+    };
+    let heads = Heads { n_heads: 4, head_size: 16, dropout: 0.1 };
+    let hidden = attention(&mut tape, &x, &keys, &values, &pairing, heads);
+    let hidden = scale_columns::scale_columns(&mut tape, &hidden, &coefficients);
+    scale_columns::l1_penalty(&mut tape, &coefficients, 1e-4);
+    let (labels, loss) = (tape.scratch(Dim::Tokens, 1), tape.scratch(1, 1));
+    let head = LmHead { weight: vec![weight], bias: Some(bias), max_rows: 1 << 16 };
+    linear_cross_entropy(&mut tape, &hidden, &head, &labels, 0.1, 1.0, &loss);
+    tape.backward();
+    tape.finish()
+}
+
+/// New rows of keys and values, and the queries that meet them.
+fn record_generation(tape: &mut Tape) {
+    let x = tape.output(Dim::Tokens, 64, false);
+    let (pool, ids) = (tape.scratch(100, 64), tape.scratch(Dim::Tokens, 1));
+    cache::store_rows(tape, &x, &ids, &pool);
+    let pairing = cache::CachedPairing {
+        key_rows: tape.scratch(4, 25),
+        max_keys: 25,
+        places: tape.scratch(Dim::Tokens, 2),
+    };
+    let heads = Heads { n_heads: 4, head_size: 16, dropout: 0.0 };
+    cache::attention_cached(tape, &x, [&pool, &pool], &pairing, heads);
 }
 
 /// The ops of the search for trained positions, on a matrix of 1024 by 1024 at rank 16.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod data;
 pub mod engine;
 pub mod export;
+pub mod generate;
 pub mod gpu;
 pub mod hub;
 pub mod lessons;

@@ -4,6 +4,7 @@ pub mod activation;
 pub mod adamw;
 pub mod add;
 pub mod attention;
+pub mod cache;
 pub mod cholesky;
 pub mod column_sum;
 pub mod cross_entropy;
@@ -34,6 +35,7 @@ pub const KERNELS: &[&[&Kernel]] = &[
     adamw::KERNELS,
     add::KERNELS,
     attention::KERNELS,
+    cache::KERNELS,
     cholesky::KERNELS,
     column_sum::KERNELS,
     cross_entropy::KERNELS,
