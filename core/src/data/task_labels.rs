@@ -30,7 +30,7 @@ fn ordered(labels: &[&str], model_labels: Option<&[String]>) -> Vec<String> {
     let own = || labels.iter().map(ToString::to_string).collect();
     let Some(model) = model_labels.filter(|model| model.len() == labels.len()) else { return own() };
     let is_known = |name: &&str| model.iter().any(|other| other.eq_ignore_ascii_case(name));
-    if labels.iter().all(|name| is_known(name)) { model.to_vec() } else { own() }
+    if labels.iter().all(is_known) { model.to_vec() } else { own() }
 }
 
 /// One problem if scores stand where classes should.
