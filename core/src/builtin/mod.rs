@@ -1,4 +1,5 @@
-//! What is inside the program: the sentence set of the first run, made by a seeded generator, and a tiny encoder.
+//! What is inside the program: the sentence set of the first run and the meaning-to-text set ([`meaning_files`]), both
+//! made by seeded generators, and a tiny encoder.
 //!
 //! Short reviews in plain English, two classes. Word counts do not decide them: negation, contrast, concession,
 //! comparison and word order do (`docs/builtin-data.md`). The same grammar makes the unlabeled text on which the
@@ -7,7 +8,9 @@
 mod construction;
 mod embedded;
 mod grammar;
+mod hash;
 mod lexicon;
+mod meaning;
 mod pretraining;
 #[cfg(test)]
 mod reader;
@@ -17,6 +20,9 @@ mod sentences;
 pub use embedded::provide_model_files;
 pub use embedded::{MODEL_NAME, model_files};
 pub use grammar::LABEL_NAMES;
+pub use meaning::{
+    N_TRAIN_MEANINGS, N_VALIDATION_MEANINGS, descriptions, meaning_files, train_meanings, validation_meanings,
+};
 pub use pretraining::{SentencePair, pretraining_pairs, pretraining_sentences, telling_words};
 pub use sentences::{N_TRAIN, N_VALIDATION, train_examples, validation_examples};
 

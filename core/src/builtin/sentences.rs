@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::construction::{Construction, draw_construction};
 use super::grammar::{Sentence, draw_domain, spell_review, write};
-use crate::random::{Random, mix};
+use super::hash::hash;
+use crate::random::Random;
 
 /// Sentences in the train set.
 pub const N_TRAIN: usize = 2400;
@@ -72,11 +73,6 @@ fn examples(seed: u64, stream: u64, n: usize, is_wanted: impl Fn(usize, Side) ->
     }
     random.shuffle(&mut examples);
     examples
-}
-
-/// A hash that never changes between versions of Rust, as a split must not.
-fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x9e37_79b9, |state, byte| mix(state ^ u32::from(byte)))
 }
 
 #[cfg(test)]

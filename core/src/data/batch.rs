@@ -67,6 +67,18 @@ impl PackedBatch {
     }
 }
 
+/// A batch in which tokens are to be guessed: hidden ones by an encoder, the next one by a decoder. It has neither
+/// classes nor targets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenBatch {
+    /// What the model sees.
+    pub batch: PackedBatch,
+    /// (P) Where something is to be guessed, as indices into the T tokens of the batch, ascending.
+    pub positions: Vec<u32>,
+    /// (P) Ids of the tokens to guess there.
+    pub target_ids: Vec<u32>,
+}
+
 /// The order of a whole run: a new shuffle each epoch, every example once in each, the last batch possibly
 /// smaller. Batch `k` of epoch `e` depends on nothing but these numbers, so a run resumes anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +108,18 @@ impl BatchOrder {
     /// T of the largest batch of a run of `n_epochs`, exactly: what its buffers must hold.
     #[must_use]
     pub fn max_tokens(&self, dataset: &EncodedDataset, n_epochs: u32) -> usize {
-        (0..n_epochs)
-            .flat_map(|epoch| {
-                let order = self.epoch(epoch);
-                (0..order.n_batches()).map(|k| n_tokens(dataset, order.batch(k))).max()
-            })
-            .max()
-            .unwrap_or(0)
+        self.max_sum(|example| dataset.length(example), n_epochs)
+    }
+
+    /// The largest sum of `length` over the examples of one batch, exactly.
+    #[must_use]
+    pub fn max_sum(&self, length: impl Fn(usize) -> usize, n_epochs: u32) -> usize {
+        let sum = |batch: &[u32]| batch.iter().map(|&example| length(example as usize)).sum();
+        let of_epoch = |epoch| {
+            let order = self.epoch(epoch);
+            (0..order.n_batches()).map(|k| sum(order.batch(k))).max()
+        };
+        (0..n_epochs).filter_map(of_epoch).max().unwrap_or(0)
     }
 }
 
@@ -136,36 +153,45 @@ impl EncodedDataset {
     /// T that no batch of `batch_size` examples exceeds, in whatever order: the sum of the longest.
     #[must_use]
     pub fn max_tokens_bound(&self, batch_size: usize) -> usize {
-        let mut lengths: Vec<usize> = (0..self.len()).map(|i| self.length(i)).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.iter().take(batch_size).sum()
+        sum_of_longest((0..self.len()).map(|i| self.length(i)), batch_size)
     }
 
     /// Batches for evaluation: file order, as many examples as fit in `token_budget` tokens and in
     /// `max_sequences`, at least one.
     #[must_use]
     pub fn evaluation_batches(&self, token_budget: usize, max_sequences: usize) -> Vec<Vec<u32>> {
-        let mut batches: Vec<Vec<u32>> = Vec::new();
-        let mut tokens_in_last = 0;
-        for i in 0..self.len() {
-            let length = self.length(i);
-            match batches.last_mut() {
-                Some(last) if tokens_in_last + length <= token_budget && last.len() < max_sequences => {
-                    last.push(i as u32);
-                    tokens_in_last += length;
-                }
-                _ => {
-                    batches.push(vec![i as u32]);
-                    tokens_in_last = length;
-                }
-            }
-        }
-        batches
+        batches_in_order((0..self.len()).map(|i| self.length(i)), token_budget, max_sequences)
     }
 }
 
-fn n_tokens(dataset: &EncodedDataset, examples: &[u32]) -> usize {
-    examples.iter().map(|&example| dataset.length(example as usize)).sum()
+/// The sum of the `n` largest lengths.
+pub(super) fn sum_of_longest(lengths: impl Iterator<Item = usize>, n: usize) -> usize {
+    let mut lengths: Vec<usize> = lengths.collect();
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    lengths.iter().take(n).sum()
+}
+
+/// Numbers sequences in order and begins a new batch where the next one would exceed the budget or the count.
+pub(super) fn batches_in_order(
+    lengths: impl Iterator<Item = usize>,
+    token_budget: usize,
+    max_sequences: usize,
+) -> Vec<Vec<u32>> {
+    let mut batches: Vec<Vec<u32>> = Vec::new();
+    let mut tokens_in_last = 0;
+    for (i, length) in (0u32..).zip(lengths) {
+        match batches.last_mut() {
+            Some(last) if tokens_in_last + length <= token_budget && last.len() < max_sequences => {
+                last.push(i);
+                tokens_in_last += length;
+            }
+            _ => {
+                batches.push(vec![i]);
+                tokens_in_last = length;
+            }
+        }
+    }
+    batches
 }
 
 #[cfg(test)]
@@ -175,6 +201,10 @@ mod tests {
     use super::super::labels::Label;
     use super::*;
     use crate::tokenizer::Encoding;
+
+    fn n_tokens(dataset: &EncodedDataset, examples: &[u32]) -> usize {
+        examples.iter().map(|&example| dataset.length(example as usize)).sum()
+    }
 
     /// Example i has the ids i*100, i*100+1, … and the class i.
     fn encoded(lengths: &[usize]) -> EncodedDataset {

@@ -52,6 +52,13 @@ pub enum DataWarning {
         /// Validation examples in all.
         n_validation: usize,
     },
+    /// Meanings without a text that their annotators found good; they are left out.
+    NoGoodText {
+        /// The file.
+        file: String,
+        /// How many.
+        n_meanings: usize,
+    },
     /// A validation set of a single example, whose metric says nothing.
     OneValidationExample,
 }
@@ -81,6 +88,9 @@ impl fmt::Display for DataWarning {
                 "{n_shared} of {n_validation} validation examples are also training examples, so the metric \
                  is too good"
             ),
+            Self::NoGoodText { file, n_meanings } => {
+                write!(f, "{n_meanings} meanings without a good text are left out of {file}")
+            }
             Self::OneValidationExample => {
                 f.write_str("the validation set has one example, so its metric says nothing")
             }

@@ -5,8 +5,22 @@ use serde_json::{Map, Value};
 use super::error::{DataProblem, Problems, quoted};
 use super::table::{Cell, Row, Table};
 
+/// Objects with the line on which each starts.
+pub(crate) type Objects = Vec<(usize, Map<String, Value>)>;
+
 /// Reads one JSON object a line; blank lines are counted and left out.
 pub(crate) fn read_json_lines(text: &str, problems: &mut Problems) -> Table {
+    let (objects, n_blank_lines) = json_lines(text, problems);
+    to_table(objects, n_blank_lines)
+}
+
+/// Reads an array of objects.
+pub(crate) fn read_json_array(text: &str, problems: &mut Problems) -> Table {
+    to_table(json_array(text, problems), 0)
+}
+
+/// The objects of a file with one a line, and the number of blank lines.
+pub(crate) fn json_lines(text: &str, problems: &mut Problems) -> (Objects, usize) {
     let mut objects = Vec::new();
     let mut n_blank_lines = 0;
     for (index, line) in text.lines().enumerate() {
@@ -21,11 +35,11 @@ pub(crate) fn read_json_lines(text: &str, problems: &mut Problems) -> Table {
             ),
         }
     }
-    to_table(objects, n_blank_lines)
+    (objects, n_blank_lines)
 }
 
-/// Reads an array of objects.
-pub(crate) fn read_json_array(text: &str, problems: &mut Problems) -> Table {
+/// The objects of an array.
+pub(crate) fn json_array(text: &str, problems: &mut Problems) -> Objects {
     let mut objects = Vec::new();
     match serde_json::from_str::<Vec<Value>>(text) {
         Ok(values) => {
@@ -41,7 +55,7 @@ pub(crate) fn read_json_array(text: &str, problems: &mut Problems) -> Table {
                 .at_line(error.line()),
         ),
     }
-    to_table(objects, 0)
+    objects
 }
 
 /// The line on which each element of a valid JSON array starts: the parser forgets them.
@@ -72,12 +86,7 @@ fn element_lines(text: &str) -> Vec<usize> {
     lines
 }
 
-fn take_object(
-    value: Value,
-    line: usize,
-    objects: &mut Vec<(usize, Map<String, Value>)>,
-    problems: &mut Problems,
-) {
+fn take_object(value: Value, line: usize, objects: &mut Objects, problems: &mut Problems) {
     match value {
         Value::Object(object) => objects.push((line, object)),
         other => problems.push(
@@ -92,7 +101,7 @@ fn take_object(
 }
 
 /// Columns are all the fields that occur, in the order of their first occurrence.
-fn to_table(objects: Vec<(usize, Map<String, Value>)>, n_blank_lines: usize) -> Table {
+fn to_table(objects: Objects, n_blank_lines: usize) -> Table {
     let mut columns: Vec<String> = Vec::new();
     for (_, object) in &objects {
         for name in object.keys() {

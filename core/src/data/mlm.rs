@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Chance;
-use super::batch::PackedBatch;
+use super::batch::{TokenBatch, sum_of_longest};
 use crate::random::Random;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -39,17 +39,6 @@ pub struct MlmCorpus {
     special: BTreeSet<u32>,
     /// Tokens that are hidden alone, and in what share of their sequences.
     favoured: (BTreeSet<u32>, f32),
-}
-
-/// A packed batch with hidden tokens. The batch has neither classes nor targets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MlmBatch {
-    /// What the model sees.
-    pub batch: PackedBatch,
-    /// (M) Where the tokens to guess stand, as indices into the T tokens of the batch, ascending.
-    pub masked_positions: Vec<u32>,
-    /// (M) Ids of the tokens to guess.
-    pub masked_labels: Vec<u32>,
 }
 
 impl MlmCorpus {
@@ -127,29 +116,23 @@ impl MlmCorpus {
     /// T that no batch of `batch_size` sequences exceeds: the sum of the longest.
     #[must_use]
     pub fn max_tokens_bound(&self, batch_size: usize) -> usize {
-        let mut lengths: Vec<usize> = self.sequences.iter().map(Vec::len).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.iter().take(batch_size).sum()
+        sum_of_longest(self.sequences.iter().map(Vec::len), batch_size)
     }
 
     /// Joins sequences into a batch and hides tokens. What is hidden in a sequence depends on `seed`, `epoch`
     /// and its number alone, not on the batch it is in.
     #[must_use]
-    pub fn pack(&self, sequences: &[u32], seed: u64, epoch: u32) -> MlmBatch {
+    pub fn pack(&self, sequences: &[u32], seed: u64, epoch: u32) -> TokenBatch {
         let epoch_seed = Random::new(seed, Chance::TokenMasks.stream(epoch)).next_u32();
-        let mut packed = MlmBatch {
-            batch: PackedBatch::default(),
-            masked_positions: Vec::new(),
-            masked_labels: Vec::new(),
-        };
+        let mut packed = TokenBatch::default();
         for &sequence in sequences {
             let start = packed.batch.n_tokens() as u32;
             let original = &self.sequences[sequence as usize];
             let mut random = Random::new(u64::from(epoch_seed), Chance::TokenMasks.stream(sequence));
             let mut shown = original.clone();
             for position in self.choose(original, &mut random) {
-                packed.masked_positions.push(start + position as u32);
-                packed.masked_labels.push(original[position]);
+                packed.positions.push(start + position as u32);
+                packed.target_ids.push(original[position]);
                 shown[position] = self.replacement(original[position], &mut random);
             }
             packed.batch.push_sequence(&shown, &vec![0; shown.len()], sequence);
@@ -185,7 +168,7 @@ impl MlmCorpus {
 }
 
 /// Cuts `ids` into the fewest pieces of at most `max` tokens, whose lengths differ by at most one.
-fn even_pieces(ids: &[u32], max: usize) -> impl Iterator<Item = &[u32]> {
+pub(super) fn even_pieces(ids: &[u32], max: usize) -> impl Iterator<Item = &[u32]> {
     let n_pieces = ids.len().div_ceil(max);
     (0..n_pieces).map(move |k| &ids[ids.len() * k / n_pieces..ids.len() * (k + 1) / n_pieces])
 }
@@ -226,19 +209,19 @@ mod tests {
         let (mut n_chosen, mut n_mask, mut n_same) = (0, 0, 0);
         for epoch in 0..40 {
             let masked = corpus.pack(&all, 9, epoch);
-            assert!(masked.masked_positions.is_sorted());
+            assert!(masked.positions.is_sorted());
             let shown = &masked.batch.input_ids;
-            for (&position, &label) in masked.masked_positions.iter().zip(&masked.masked_labels) {
+            for (&position, &label) in masked.positions.iter().zip(&masked.target_ids) {
                 assert_eq!(original[position as usize], label);
                 assert!(label >= 5, "a special token was chosen");
                 n_mask += usize::from(shown[position as usize] == corpus.mask);
                 n_same += usize::from(shown[position as usize] == label);
             }
-            n_chosen += masked.masked_positions.len();
+            n_chosen += masked.positions.len();
             let n_changed = shown.iter().zip(&original).filter(|(a, b)| a != b).count();
-            assert!(n_changed <= masked.masked_positions.len());
+            assert!(n_changed <= masked.positions.len());
             for sequence in masked.batch.offsets.windows(2) {
-                assert!(masked.masked_positions.iter().any(|p| (sequence[0]..sequence[1]).contains(p)));
+                assert!(masked.positions.iter().any(|p| (sequence[0]..sequence[1]).contains(p)));
             }
         }
         let share = n_chosen as f64 / (40.0 * 2001.0);
@@ -256,9 +239,9 @@ mod tests {
         let start = together.batch.offsets[1];
         assert_eq!(together.batch.input_ids[start as usize..], alone.batch.input_ids);
         assert!(
-            together.masked_positions.ends_with(
-                &alone.masked_positions.iter().map(|position| position + start).collect::<Vec<_>>()
-            )
+            together
+                .positions
+                .ends_with(&alone.positions.iter().map(|position| position + start).collect::<Vec<_>>())
         );
         assert_eq!(together.batch.example_indices, [3, 5]);
         let all: Vec<u32> = (0..corpus.len() as u32).collect();
@@ -272,7 +255,7 @@ mod tests {
         let n_alone = (0..40).flat_map(|epoch| (0..10).map(move |sequence| (sequence, epoch))).filter(
             |&(sequence, epoch)| {
                 assert!(corpus.sequences[sequence as usize].contains(&8));
-                corpus.pack(&[sequence], 9, epoch).masked_labels.iter().all(|&id| corpus.favours(id))
+                corpus.pack(&[sequence], 9, epoch).target_ids.iter().all(|&id| corpus.favours(id))
             },
         );
         let share = n_alone.count() as f64 / 400.0;

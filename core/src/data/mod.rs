@@ -2,27 +2,33 @@
 //!
 //! [`load_splits`] reads TSV, CSV or JSON into examples with labels and says everything that is wrong with
 //! them at once; [`EncodedDataset`] holds their tokens; [`BatchOrder`] says which examples come when, and
-//! [`EncodedDataset::pack`] joins them without padding. [`mlm`] makes the batches of pretraining.
+//! [`EncodedDataset::pack`] joins them without padding.
+//!
+//! For text, [`generation`] reads contexts with their completions and [`plain`] texts; [`causal`] makes batches of them
+//! in which a decoder guesses the next token, [`mlm`] those in which an encoder guesses hidden ones.
 
 mod batch;
+pub mod causal;
 mod check;
 mod columns;
 mod dataset;
 mod delimited;
 mod encode;
 mod error;
+pub mod generation;
 mod guess;
 mod header;
 mod histogram;
 mod json;
 mod labels;
 pub mod mlm;
+pub mod plain;
 mod split;
 mod table;
 mod task_columns;
 mod task_labels;
 
-pub use batch::{BatchOrder, EpochOrder, PackedBatch};
+pub use batch::{BatchOrder, EpochOrder, PackedBatch, TokenBatch};
 pub use check::{DataWarning, class_counts};
 pub use columns::{ColumnChoice, Columns};
 pub use dataset::{

@@ -11,27 +11,37 @@ use crate::random::Random;
 /// If there are fewer than two examples: the reader has refused such files.
 #[must_use]
 pub fn validation_split(train: &mut Dataset, share: f64, seed: u64) -> Dataset {
-    let n = train.examples.len();
-    assert!(n >= 2, "a split needs at least two examples, there are {n}");
-    let n_validation = ((n as f64 * share).round() as usize).clamp(1, n - 1);
-    let chosen = choose(n, n_validation, Random::new(seed, Chance::ValidationSplit.stream(0)));
-    let mut validation = Vec::with_capacity(n_validation);
-    let mut rest = Vec::with_capacity(n - n_validation);
-    for (example, is_chosen) in train.examples.drain(..).zip(chosen) {
-        if is_chosen { validation.push(example) } else { rest.push(example) }
-    }
-    train.examples = rest;
-    Dataset { examples: validation, labels: train.labels.clone() }
+    Dataset { examples: take_share(&mut train.examples, share, seed), labels: train.labels.clone() }
 }
 
 /// Keeps the first `n` examples of a seeded shuffle, in the file's order.
 pub fn sample(dataset: &mut Dataset, n: usize, seed: u64) {
-    if n >= dataset.examples.len() {
+    keep_some(&mut dataset.examples, n, seed);
+}
+
+/// [`validation_split`] of examples of any kind.
+pub(super) fn take_share<T>(examples: &mut Vec<T>, share: f64, seed: u64) -> Vec<T> {
+    let n = examples.len();
+    assert!(n >= 2, "a split needs at least two examples, there are {n}");
+    let n_taken = ((n as f64 * share).round() as usize).clamp(1, n - 1);
+    let chosen = choose(n, n_taken, Random::new(seed, Chance::ValidationSplit.stream(0)));
+    let mut taken = Vec::with_capacity(n_taken);
+    let mut rest = Vec::with_capacity(n - n_taken);
+    for (example, is_chosen) in examples.drain(..).zip(chosen) {
+        if is_chosen { taken.push(example) } else { rest.push(example) }
+    }
+    *examples = rest;
+    taken
+}
+
+/// [`sample`] of examples of any kind.
+pub(super) fn keep_some<T>(examples: &mut Vec<T>, n: usize, seed: u64) {
+    if n >= examples.len() {
         return;
     }
-    let chosen = choose(dataset.examples.len(), n, Random::new(seed, Chance::TrainSample.stream(0)));
+    let chosen = choose(examples.len(), n, Random::new(seed, Chance::TrainSample.stream(0)));
     let mut is_chosen = chosen.into_iter();
-    dataset.examples.retain(|_| is_chosen.next().unwrap_or(false));
+    examples.retain(|_| is_chosen.next().unwrap_or(false));
 }
 
 /// For each of `n` whether it is one of the `n_chosen` drawn.

@@ -121,7 +121,7 @@ pub(crate) fn read_table(file: &str, bytes: &[u8], header_names: &[&str]) -> Res
 }
 
 /// The bytes as text, without byte order mark. Reports the first bad byte of every bad line.
-fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, DataError> {
+pub(crate) fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, DataError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut problems = Problems::new(file);
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {

@@ -3,6 +3,7 @@
 //! The work is done by Hugging Face's own `tokenizers` package; this module builds it from the files of a
 //! model folder, takes padding and truncation out of its hands and names what can go wrong.
 
+mod bpe;
 mod train;
 mod vocab;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 use tokenizers::{PostProcessor as _, TruncationDirection, TruncationParams, TruncationStrategy};
 
-pub use train::train_word_pieces;
+pub use train::{train_byte_level, train_word_pieces};
 pub use vocab::CaseRule;
 
 /// What can go wrong between a tokenizer file and token ids.
@@ -37,6 +38,29 @@ pub enum TokenizerError {
         file: String,
         /// The tokens.
         missing: Vec<String>,
+    },
+    /// A byte-level BPE vocabulary is neither RoBERTa's nor GPT-2's.
+    #[error(
+        "the vocabulary lacks {}; expected RoBERTa's special tokens or GPT-2's <|endoftext|>: {file}",
+        .missing.join(", ")
+    )]
+    MissingBpeTokens {
+        /// Name of the file.
+        file: String,
+        /// The tokens of either family that are not there.
+        missing: Vec<String>,
+    },
+    /// A byte-level BPE vocabulary or its merges cannot be used.
+    #[error(
+        "the byte-level BPE tokenizer cannot be read: {}; expected tokens with their ids in vocab.json and a pair of \
+         tokens a line in merges.txt: {file}",
+        .problems.join("; ")
+    )]
+    BadBpe {
+        /// Name of the file.
+        file: String,
+        /// What is wrong.
+        problems: Vec<String>,
     },
     /// No room for text beside the special tokens.
     #[error(
@@ -121,6 +145,21 @@ impl Tokenizer {
         Self::from_bytes(file, vocab::tokenizer_json(file, bytes, case)?.to_string().as_bytes())
     }
 
+    /// Builds the byte-level BPE tokenizer of RoBERTa or GPT-2 from `vocab.json` and `merges.txt`, each with its name.
+    /// RoBERTa's special tokens in the vocabulary make it RoBERTa's: `<s> a </s></s> b </s>`. `settings` are the bytes
+    /// of `tokenizer_config.json`; with `add_prefix_space` there, a text begins as if after a space.
+    ///
+    /// # Errors
+    /// If a file is not what it should be, or lacks the special tokens of both.
+    pub fn from_bpe(
+        vocab: (&str, &[u8]),
+        merges: (&str, &[u8]),
+        settings: Option<&[u8]>,
+    ) -> Result<Self, TokenizerError> {
+        let json = bpe::tokenizer_json(vocab, merges, settings)?;
+        Self::from_bytes(vocab.0, json.to_string().as_bytes())
+    }
+
     /// Encodes a text or a pair with special tokens, cut to `max_length` tokens in all by taking tokens from
     /// the end of the longer text first (transformers' `truncation="longest_first"`).
     ///
@@ -201,6 +240,22 @@ impl Tokenizer {
     #[must_use]
     pub fn tokens(&self, ids: &[u32]) -> Vec<String> {
         ids.iter().map(|&id| self.id_to_token(id).unwrap_or_else(|| format!("<{id}>"))).collect()
+    }
+
+    /// The text of some ids, special tokens left out. Bytes that are no UTF-8, as of a character whose tokens are not all
+    /// there yet, show as U+FFFD.
+    ///
+    /// # Errors
+    /// If the package refuses the ids.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        self.inner.decode(ids, true).map_err(|error| refused(&format!("{ids:?}"), &error))
+    }
+
+    /// The id of the token that ends a text and stands between context and completion: `<|endoftext|>`, or `</s>` where
+    /// there is none.
+    #[must_use]
+    pub fn end_of_text(&self) -> Option<u32> {
+        [bpe::END_OF_TEXT, "</s>"].into_iter().find_map(|token| self.token_to_id(token))
     }
 
     /// The special tokens by their usual names.

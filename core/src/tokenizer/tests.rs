@@ -108,3 +108,72 @@ fn bad_files_are_named() {
     let error = Tokenizer::from_vocab("vocab.txt", b"[PAD]\n\xff", CaseRule::Lower).unwrap_err();
     assert!(error.to_string().contains("after byte 6"), "{error}");
 }
+
+/// A small byte-level vocabulary: letters, their merges, and the special tokens `extra`, which come first.
+fn bpe_files(extra: &[&str]) -> (String, String) {
+    let pieces = ["h", "e", "l", "o", "Ġ", "!", "Ã", "©", "he", "ll", "hell", "hello", "Ġhello", "Ã©"];
+    let ids: Vec<String> =
+        extra.iter().chain(&pieces).enumerate().map(|(id, piece)| format!("{piece:?}:{id}")).collect();
+    let merges = "#version: 0.2\nh e\nl l\nhe ll\nhell o\nĠ hello\nÃ ©\n";
+    (format!("{{{}}}", ids.join(",")), merges.to_owned())
+}
+
+fn bpe(extra: &[&str], settings: Option<&[u8]>) -> Result<Tokenizer, TokenizerError> {
+    let (vocab, merges) = bpe_files(extra);
+    Tokenizer::from_bpe(("vocab.json", vocab.as_bytes()), ("merges.txt", merges.as_bytes()), settings)
+}
+
+const ROBERTA: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+
+#[test]
+fn gpt2_has_no_frame_and_splits_by_bytes() {
+    let tokenizer = bpe(&["<|endoftext|>"], None).unwrap();
+    let tokens = |text| tokenizer.tokens(&tokenizer.encode(text, None, 16).unwrap().input_ids);
+    assert_eq!(tokens("hello hello!"), ["hello", "Ġhello", "!"]);
+    assert_eq!(tokens("  helloé"), ["Ġ", "Ġhello", "Ã©"]);
+    assert_eq!(tokens("hello<|endoftext|> he"), ["hello", "<|endoftext|>", "Ġ", "he"]);
+    assert_eq!((tokenizer.end_of_text(), tokenizer.n_special(true)), (Some(0), 0));
+    let ids = tokenizer.encode_plain(" hello é").unwrap();
+    assert_eq!(tokenizer.decode(&ids).unwrap(), " hello é");
+    assert_eq!(tokenizer.decode(&ids[..ids.len() - 1]).unwrap(), " hello ");
+}
+
+#[test]
+fn roberta_frames_texts_and_pairs_and_knows_no_segments() {
+    let tokenizer = bpe(&ROBERTA, None).unwrap();
+    let (a, b, space) = (16, 17, 9);
+    assert_eq!(tokenizer.encode("hello", None, 16).unwrap().input_ids, [0, a, 2]);
+    let pair = tokenizer.encode("hello hello", Some("hello"), 16).unwrap();
+    assert_eq!(pair.input_ids, [0, a, b, 2, 2, a, 2]);
+    assert_eq!((pair.token_type_ids, pair.length_before), (vec![0; 7], 7));
+    assert_eq!(tokenizer.encode("hello hello", Some("hello"), 6).unwrap().input_ids, [0, a, 2, 2, a, 2]);
+    // The mask takes the space before it along.
+    assert_eq!(tokenizer.encode_plain("hello <mask> hello").unwrap(), [a, 4, b]);
+    let special = tokenizer.special_tokens();
+    assert_eq!((special.cls, special.sep, special.mask), (Some(0), Some(2), Some(4)));
+    let prefixed = bpe(&ROBERTA, Some(b"{\"add_prefix_space\": true}")).unwrap();
+    assert_eq!(prefixed.encode("hello", None, 16).unwrap().input_ids, [0, b, 2]);
+    assert_eq!(prefixed.encode("!", None, 16).unwrap().input_ids, [0, space, 10, 2]);
+}
+
+#[test]
+fn bad_byte_level_files_are_named() {
+    let error = bpe(&["<s>"], None).unwrap_err();
+    assert!(error.to_string().contains("lacks </s>, <pad>, <unk>, <mask>, <|endoftext|>"), "{error}");
+    let (vocab, _) = bpe_files(&["<|endoftext|>"]);
+    let with = |vocab: &str, merges: &str| {
+        let read =
+            Tokenizer::from_bpe(("vocab.json", vocab.as_bytes()), ("merges.txt", merges.as_bytes()), None);
+        read.unwrap_err().to_string()
+    };
+    let message = with(&vocab, "h e\nx y\nh\nh e l\n");
+    for part in ["line 2: \"x\" is not in the vocabulary", "line 3: \"h\" is no pair", "line 4", "merges.txt"]
+    {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert!(with("[1]", "").contains("no JSON object"));
+    assert!(
+        with("{\"a\":0,\"b\":0,\"c\":-1}", "")
+            .contains("\"b\" shares the id 0; the token \"c\" has the id -1")
+    );
+}

@@ -183,7 +183,7 @@ impl Pretrainer {
             Task::Pairs => inputs.write(&pairs.pack(examples), None),
             Task::Words => {
                 let hidden = words.pack(examples, seed, epoch);
-                inputs.write(&hidden.batch, Some((&hidden.masked_positions, &hidden.masked_labels)))
+                inputs.write(&hidden.batch, Some((&hidden.positions, &hidden.target_ids)))
             }
         };
         let power = |beta: f32| 1.0 - f64::from(beta).powi(self.n_done as i32 + 1);

@@ -69,9 +69,8 @@ async fn score_words(
     let all: Vec<u32> = (0..words.len() as u32).collect();
     for batch in all.chunks(BATCH) {
         let hidden = words.pack(batch, seed, 0);
-        let labels = &hidden.masked_labels;
-        let logits =
-            evaluator.run(inputs.write(&hidden.batch, Some((&hidden.masked_positions, labels)))).await?;
+        let labels = &hidden.target_ids;
+        let logits = evaluator.run(inputs.write(&hidden.batch, Some((&hidden.positions, labels)))).await?;
         for (logits, &label) in logits.chunks(config.vocab_size).zip(labels) {
             let right = f64::from(u8::from(largest(logits) == label as usize));
             score.word_loss += loss(logits, label as usize);
