@@ -70,7 +70,8 @@ fn logits(base: &BaseModel, state: &HostState) -> Vec<f32> {
 fn states(prune: &str) -> (BaseModel, Vec<(Phase, HostState)>) {
     let config = config(prune);
     let mut run =
-        pollster::block_on(Run::new(&device(), config.clone(), model(), &data(&config), None)).unwrap();
+        pollster::block_on(Run::new(&device(), config.clone(), model(), &data(&config).into(), None))
+            .unwrap();
     let mut states = Vec::new();
     while !run.is_finished() {
         for event in pollster::block_on(run.advance()).unwrap() {

@@ -74,7 +74,7 @@ fn direct_run(changes: &[(&str, &str)]) -> Vec<RunEvent> {
     let data = load_splits(train, Some(validation), &options).unwrap();
     pollster::block_on(async {
         let device = Device::open().await.unwrap();
-        let mut run = Run::new(&device, config, model, &data, None).await.unwrap();
+        let mut run = Run::new(&device, config, model, &data.into(), None).await.unwrap();
         let mut events = Vec::new();
         while !run.is_finished() {
             events.extend(run.advance().await.unwrap());

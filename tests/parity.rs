@@ -185,7 +185,7 @@ impl Case {
         refresh_weights(device, model.as_ref()).await.unwrap();
         let sizes = self.write(&inputs);
         if self.golden.has("logits") {
-            let evaluator = Evaluator::new(device, model.as_ref(), &inputs).await.unwrap();
+            let evaluator = Evaluator::of_logits(device, model.as_ref(), &inputs).await.unwrap();
             let logits = evaluator.run(sizes).await.unwrap();
             assert_close("logits", &logits, &self.golden.floats("logits"), 1e-5, 1e-5);
         }

@@ -81,7 +81,7 @@ impl Told {
 }
 
 fn start(device: &Device, config: &RunConfig, resume: Option<RunCheckpoint>) -> Run {
-    pollster::block_on(Run::new(device, config.clone(), model(), &data(config), resume)).unwrap()
+    pollster::block_on(Run::new(device, config.clone(), model(), &data(config).into(), resume)).unwrap()
 }
 
 /// Runs to the end; at each of the steps in `stops`, right after that many pieces of work, everything is thrown away

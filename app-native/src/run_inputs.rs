@@ -5,8 +5,8 @@ use dsee_core::{
     builtin,
     config::RunConfig,
     data::{
-        ColumnChoice, DataFile, DataSplits, Dataset, EncodedDataset, LengthHistogram, class_counts,
-        load_splits,
+        ColumnChoice, DataFile, Dataset, EncodedDataset, LengthHistogram, RunData, class_counts,
+        generation::GenerationExample,
     },
     models::files::PretrainedModel,
     tokenizer::Tokenizer,
@@ -20,7 +20,7 @@ pub struct Inputs {
     /// The pretrained encoder.
     pub model: PretrainedModel,
     /// Training and validation data.
-    pub data: DataSplits,
+    pub data: RunData,
 }
 
 /// The columns of a data file beside those of the run. Flags of verbs that read one.
@@ -87,7 +87,7 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
 ///
 /// # Errors
 /// If a file cannot be read, or for everything that is wrong with both.
-pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<DataSplits> {
+pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<RunData> {
     let embedded = config.train_file.is_none();
     if let Some(task) = config.task.filter(|_| embedded) {
         bail!("the task {task} needs its data: name them by --train-file and --validation-file");
@@ -104,18 +104,32 @@ pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyho
     let file = |(name, bytes)| DataFile { name, bytes };
     let validation = validation.as_ref().map(|(name, bytes)| file((name.as_str(), bytes.as_slice())));
     let options = config.data_options(model_labels);
-    let mut splits = load_splits(file((&train.0, &train.1)), validation, &options)?;
-    if let Some(path) = &config.validation_mismatched_file {
+    let mut data = RunData::load(file((&train.0, &train.1)), validation, &options)?;
+    if let (Some(path), RunData::Labelled(splits)) = (&config.validation_mismatched_file, &mut data) {
         splits.read_mismatched(file((path, &read_file(path)?)), &options)?;
     }
-    Ok(splits)
+    Ok(data)
 }
 
 /// What was read, in lines for people: columns, classes, lengths.
 ///
 /// # Errors
 /// If the tokenizer refuses a text.
-pub fn describe(splits: &DataSplits, tokenizer: &Tokenizer, max_length: usize) -> anyhow::Result<String> {
+pub fn describe(data: &RunData, tokenizer: &Tokenizer, max_length: usize) -> anyhow::Result<String> {
+    let splits = match data {
+        RunData::Labelled(splits) => splits,
+        RunData::Generation(splits) => {
+            let line = |examples: &[GenerationExample]| {
+                let n_texts: usize = examples.iter().map(|example| example.completions.len()).sum();
+                format!("{} contexts with {n_texts} texts", examples.len())
+            };
+            return Ok(format!("train     {}\nvalidation {}", line(&splits.train), line(&splits.validation)));
+        }
+        RunData::Plain(splits) => {
+            let (train, validation) = (splits.train.len(), splits.validation.len());
+            return Ok(format!("train     {train} texts\nvalidation {validation} texts"));
+        }
+    };
     let encoded = EncodedDataset::new(&splits.train, tokenizer, max_length)?;
     let histogram = LengthHistogram::new(&encoded, max_length);
     let counts: Vec<String> = [("train", &splits.train), ("validation", &splits.validation)]
@@ -146,7 +160,8 @@ mod tests {
     #[test]
     fn without_files_the_embedded_sentences_are_read() {
         let config = RunConfigDraft::default().with("max_eval_samples", "10").check().unwrap();
-        let splits = load_data(&config, None).unwrap();
+        let data = load_data(&config, None).unwrap();
+        let splits = data.labelled().unwrap();
         assert_eq!(splits.train.examples.len(), builtin::N_TRAIN);
         assert_eq!(splits.validation.examples.len(), 10);
         assert_eq!(splits.train.labels.names(), builtin::LABEL_NAMES);

@@ -4,13 +4,12 @@ use anyhow::{Context as _, bail};
 use dsee_core::{
     checkpoint::{NamedTensors, weights::StoredTensor},
     config::RunConfig,
-    data::LabelSet,
-    engine::BaseModel,
+    data::{LabelSet, TaskKind},
+    engine::{BaseModel, corpus::head_for},
     export::{
         ExportInput,
         dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeConfig, DseeState, read_dsee_state},
     },
-    models::family::Head,
     tokenizer::Tokenizer,
     train::place::HostState,
 };
@@ -91,11 +90,10 @@ impl SavedRun {
             .into());
         }
         let (tokenizer, tokenizer_files) = (model.tokenizer.clone(), model.tokenizer_files.clone());
-        let mut base = pollster::block_on(BaseModel::new(
-            model,
-            Head::classes(description.labels.len().max(1)),
-            config.seed,
-        ))?;
+        let labels = labels_of(&config, &description.labels);
+        let kind = config.task_type.kind().unwrap_or(labels.task());
+        let head = head_for(kind, &labels, &model.config);
+        let mut base = pollster::block_on(BaseModel::new(model, head, config.seed))?;
         // What the file lacks was random when the run began. The values kept with the state are the ones that count.
         for name in &base.fresh {
             let kept = trained.get(name);
@@ -109,10 +107,7 @@ impl SavedRun {
 
     /// The labels it was trained with.
     pub fn labels(&self) -> LabelSet {
-        match self.description.labels.as_slice() {
-            [] => LabelSet::Scores,
-            names => LabelSet::Classes(names.to_vec()),
-        }
+        labels_of(&self.config, &self.description.labels)
     }
 
     /// All weights of the base model.
@@ -137,6 +132,15 @@ impl SavedRun {
             tokenizer_files: &self.tokenizer_files,
             facts: &self.description.facts,
         }
+    }
+}
+
+/// The labels of a run from its settings and the names it kept.
+fn labels_of(config: &RunConfig, names: &[String]) -> LabelSet {
+    match (config.task_type.kind(), names) {
+        (Some(TaskKind::Generation | TaskKind::LanguageModeling), _) => LabelSet::Words,
+        (_, []) => LabelSet::Scores,
+        (_, names) => LabelSet::Classes(names.to_vec()),
     }
 }
 

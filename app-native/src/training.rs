@@ -65,7 +65,7 @@ fn open(
 ) -> Result<(Run, Origin), Failure> {
     let Inputs { model, data } = inputs;
     eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
-    data.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
+    data.warnings().iter().for_each(|warning| eprintln!("warning   {warning}"));
     let origin = outcome::origin(config, &model)?;
     let device = gpu.open_device()?;
     let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))

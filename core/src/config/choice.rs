@@ -196,6 +196,7 @@ impl Choice for Metric {
         "matthews_correlation",
         "pearson",
         "spearmanr",
+        "perplexity",
         "loss",
     ];
 

@@ -53,6 +53,8 @@ pub enum LabelSet {
     Classes(Vec<String>),
     /// Numbers.
     Scores,
+    /// None: the words of the text itself are predicted.
+    Words,
 }
 
 impl LabelSet {
@@ -62,10 +64,11 @@ impl LabelSet {
         match self {
             Self::Classes(_) => TaskKind::Classification,
             Self::Scores => TaskKind::Regression,
+            Self::Words => TaskKind::LanguageModeling,
         }
     }
 
-    /// Names of the classes; none for scores.
+    /// Names of the classes; none for scores and words.
     #[must_use]
     pub fn names(&self) -> &[String] {
         if let Self::Classes(names) = self { names } else { &[] }
@@ -81,6 +84,7 @@ impl LabelSet {
     /// number from 0 also means the class of that number, as in files made for `id2label`.
     pub(crate) fn find(&self, cell: &str) -> Option<Label> {
         let names = match self {
+            Self::Words => return None,
             Self::Scores => return parse_number(cell).map(|score| Label::Score(score as f32)),
             Self::Classes(names) => names,
         };

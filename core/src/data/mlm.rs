@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::Chance;
-use super::batch::{TokenBatch, sum_of_longest};
+use super::batch::{TokenBatch, batches_in_order, sum_of_longest};
+use crate::checkpoint::hash::sha256_hex;
 use crate::random::Random;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -111,6 +112,22 @@ impl MlmCorpus {
     #[must_use]
     pub fn n_tokens(&self) -> usize {
         self.sequences.iter().map(Vec::len).sum()
+    }
+
+    /// SHA-256 of the sequences.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let bytes = self.sequences.iter().flat_map(|sequence| {
+            [&[sequence.len() as u32], sequence.as_slice()].concat().into_iter().flat_map(u32::to_le_bytes)
+        });
+        sha256_hex(&bytes.collect::<Vec<u8>>())
+    }
+
+    /// Batches for evaluation: in order, as many sequences as fit in `token_budget` tokens and in `max_sequences`, at
+    /// least one.
+    #[must_use]
+    pub fn evaluation_batches(&self, token_budget: usize, max_sequences: usize) -> Vec<Vec<u32>> {
+        batches_in_order(self.sequences.iter().map(Vec::len), token_budget, max_sequences)
     }
 
     /// T that no batch of `batch_size` sequences exceeds: the sum of the longest.

@@ -23,6 +23,7 @@ mod json;
 mod labels;
 pub mod mlm;
 pub mod plain;
+mod run_data;
 mod split;
 mod table;
 mod task_columns;
@@ -39,6 +40,7 @@ pub use encode::EncodedDataset;
 pub use error::{DataError, DataErrors, DataProblem, MAX_LISTED_PROBLEMS};
 pub use histogram::LengthHistogram;
 pub use labels::{Label, LabelSet, TaskKind};
+pub use run_data::RunData;
 pub use split::{sample, validation_split};
 pub use table::DataFormat;
 

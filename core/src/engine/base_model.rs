@@ -46,9 +46,7 @@ impl BaseModel {
     /// A head that the family does not have, and everything in which configuration and weights disagree.
     pub async fn new(model: PretrainedModel, head: Head, seed: u64) -> Result<Self, EngineError> {
         let PretrainedModel { config, checkpoint, .. } = model;
-        if config.family.class(head).is_none() {
-            return Err(EngineError::NoSuchHead { family: config.family.model_type() });
-        }
+        Self::check_head(&config, head)?;
         let loaded = match_model(&config, CONFIG_FILE, checkpoint, head)?;
         let sites = config.family.sites(&config, head);
         let mut parameters = loaded.matched.params;
@@ -76,6 +74,17 @@ impl BaseModel {
             notes: loaded.matched.notes,
             removed_heads: loaded.removed_heads,
         })
+    }
+
+    /// Refuses a task that the family has no head for.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchHead`].
+    pub fn check_head(config: &ModelConfig, head: Head) -> Result<(), EngineError> {
+        match config.family.class(head) {
+            Some(_) => Ok(()),
+            None => Err(EngineError::NoSuchHead { family: config.family.model_type() }),
+        }
     }
 
     /// Nothing trained, and nothing removed but what the file lacks.

@@ -4,6 +4,8 @@ use thiserror::Error;
 
 use crate::checkpoint::error::CheckpointError;
 use crate::config::FieldError;
+use crate::data::causal::CausalError;
+use crate::data::mlm::MlmError;
 use crate::gpu::GpuError;
 use crate::models::load::LoadError;
 use crate::omega::OmegaError;
@@ -33,6 +35,12 @@ pub enum EngineError {
     /// A text the tokenizer refuses.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// Texts that a decoder cannot learn from.
+    #[error(transparent)]
+    Causal(#[from] CausalError),
+    /// Texts that an encoder cannot learn from.
+    #[error(transparent)]
+    Masked(#[from] MlmError),
     /// The model's file, while it was read.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -6,6 +6,7 @@
 
 pub mod base_model;
 pub mod checkpoint;
+pub mod corpus;
 pub mod error;
 pub mod origin;
 mod phase_row;
@@ -18,6 +19,7 @@ mod tuning_phase;
 
 pub use base_model::BaseModel;
 pub use checkpoint::{RunCheckpoint, Stage};
+pub use corpus::Corpus;
 pub use error::EngineError;
 pub use origin::{ExportParts, Origin};
 pub use run::Run;

@@ -1,8 +1,9 @@
 //! Evaluates a data set in batches without padding, one batch per call.
 
+use super::corpus::Corpus;
 use super::error::EngineError;
 use super::placed::Placed;
-use crate::data::{EncodedDataset, Label, LabelSet};
+use crate::data::{Label, LabelSet};
 use crate::metrics::MetricSet;
 use crate::train::evaluate::Evaluator;
 
@@ -18,16 +19,16 @@ pub struct Scorer {
 /// An evaluation under way.
 #[derive(Clone, Debug, Default)]
 pub struct Scoring {
-    logits: Vec<f32>,
+    outputs: Vec<f32>,
     next_batch: usize,
 }
 
 impl Scorer {
     /// Records the forward pass of a placed model.
-    pub async fn new(placed: &Placed, dataset: &EncodedDataset) -> Result<Self, EngineError> {
+    pub async fn new(placed: &Placed, dataset: &Corpus) -> Result<Self, EngineError> {
         let capacity = placed.inputs.capacity();
         let evaluator = Evaluator::new(&placed.device, placed.model.as_ref(), &placed.inputs).await?;
-        let batches = dataset.evaluation_batches(capacity.tokens.min(EVALUATION_TOKENS), capacity.sequences);
+        let batches = dataset.evaluation_batches(&capacity, EVALUATION_TOKENS);
         Ok(Self { evaluator, batches })
     }
 
@@ -35,12 +36,12 @@ impl Scorer {
     pub async fn advance(
         &self,
         placed: &Placed,
-        dataset: &EncodedDataset,
+        dataset: &Corpus,
         scoring: &mut Scoring,
     ) -> Result<bool, EngineError> {
         if let Some(examples) = self.batches.get(scoring.next_batch) {
-            let batch = dataset.pack(examples);
-            scoring.logits.extend(self.evaluator.logits(&placed.inputs, &batch).await?);
+            let sizes = dataset.write(&placed.inputs, examples, 0);
+            scoring.outputs.extend(self.evaluator.run(sizes).await?);
             scoring.next_batch += 1;
         }
         Ok(scoring.next_batch >= self.batches.len())
@@ -48,25 +49,27 @@ impl Scorer {
 }
 
 impl Scoring {
-    /// Logits so far, (B, N).
-    pub fn logits(&self) -> &[f32] {
-        &self.logits
+    /// Logits so far, (B, N), or losses of the words so far, (P).
+    pub fn outputs(&self) -> &[f32] {
+        &self.outputs
     }
 
     /// The figures over a data set whose examples are all done.
-    pub fn metrics(&self, dataset: &EncodedDataset, labels: &LabelSet) -> MetricSet {
+    pub fn metrics(&self, dataset: &Corpus, labels: &LabelSet) -> MetricSet {
+        let Corpus::Labelled(dataset) = dataset else { return MetricSet::from_word_losses(&self.outputs) };
         let known = (0..dataset.len()).map(|i| dataset.label(i));
         match labels {
             LabelSet::Classes(names) => {
                 let classes: Vec<u32> =
                     known.map(|label| if let Label::Class(class) = label { class } else { 0 }).collect();
-                MetricSet::from_logits(&self.logits, &classes, names.len())
+                MetricSet::from_logits(&self.outputs, &classes, names.len())
             }
             LabelSet::Scores => {
                 let scores: Vec<f32> =
                     known.map(|label| if let Label::Score(score) = label { score } else { 0.0 }).collect();
-                MetricSet::from_predictions(&self.logits, &scores)
+                MetricSet::from_predictions(&self.outputs, &scores)
             }
+            LabelSet::Words => unreachable!("words have no labels beside them"),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A tuned model at rest: evaluation and prediction without a run.
 
 use super::base_model::BaseModel;
+use super::corpus::Corpus;
 use super::error::EngineError;
 use super::placed::Placed;
 use super::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
-use crate::data::{EncodedDataset, LabelSet};
-use crate::gpu::{Device, Sizes};
+use crate::data::LabelSet;
+use crate::gpu::Device;
 use crate::metrics::MetricSet;
 use crate::nn::plan::{DeltaPlan, TuningPlan};
 use crate::train::place::HostState;
@@ -15,7 +16,7 @@ pub struct Session {
     placed: Placed,
     scorer: Scorer,
     scoring: Scoring,
-    dataset: EncodedDataset,
+    dataset: Corpus,
 }
 
 impl Session {
@@ -27,11 +28,11 @@ impl Session {
         device: &Device,
         base: &BaseModel,
         state: &HostState,
-        dataset: EncodedDataset,
+        dataset: impl Into<Corpus>,
         max_sequences: usize,
     ) -> Result<Self, EngineError> {
-        let longest = (0..dataset.len()).map(|i| dataset.length(i)).max().unwrap_or(1);
-        let capacity = Sizes { tokens: longest.max(EVALUATION_TOKENS), sequences: max_sequences, targets: 0 };
+        let dataset = dataset.into();
+        let capacity = dataset.evaluation_sizes(EVALUATION_TOKENS, max_sequences);
         let deltas = state.deltas.iter().map(|delta| {
             let shape = DeltaPlan { rank: delta.rank, n_nonzero: delta.s_indices.len(), scale: delta.scale };
             (delta.path.clone(), shape)
@@ -50,10 +51,10 @@ impl Session {
         self.scorer.advance(&self.placed, &self.dataset, &mut self.scoring).await
     }
 
-    /// Logits so far, (B, N), in the order of the data set.
+    /// Logits so far, (B, N), in the order of the data set; of words their losses, (P).
     #[must_use]
     pub fn logits(&self) -> &[f32] {
-        self.scoring.logits()
+        self.scoring.outputs()
     }
 
     /// The figures, once all examples are done.

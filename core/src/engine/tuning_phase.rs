@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::corpus::Corpus;
 use super::error::EngineError;
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use crate::checkpoint::NamedTensors;
 use crate::config::{RunConfig, Strategy};
-use crate::data::{BatchOrder, EncodedDataset, EpochOrder};
+use crate::data::{BatchOrder, EpochOrder};
 use crate::gpu::StepScalars;
 use crate::metrics::{Metric, MetricSet};
 use crate::nn::parameters::ArenaPart;
@@ -110,7 +111,7 @@ impl TuningPhase {
         plan: PhasePlan,
         config: &RunConfig,
         objective: Objective,
-        validation: &EncodedDataset,
+        validation: &Corpus,
     ) -> Result<Self, EngineError> {
         let settings = StepSettings {
             objective,
@@ -146,7 +147,7 @@ impl TuningPhase {
         &mut self,
         placed: &Placed,
         config: &RunConfig,
-        train: &EncodedDataset,
+        train: &Corpus,
     ) -> Result<(), EngineError> {
         let step = self.progress.step;
         let accumulation = config.gradient_accumulation_steps;
@@ -159,9 +160,9 @@ impl TuningPhase {
                 *epoch = Some((number, plan.order.epoch(number)));
             }
             let examples = epoch.as_ref().map_or(&[][..], |(_, order)| order.batch(batch));
-            let batch = train.pack(examples);
-            *tokens += batch.n_tokens();
-            placed.inputs.write(&batch, None)
+            let sizes = train.write(&placed.inputs, examples, number);
+            *tokens += sizes.tokens;
+            sizes
         };
         trainer.step(scalars, &mut write_batch).await?;
         self.progress.step += 1;
@@ -259,7 +260,7 @@ impl TuningPhase {
     }
 
     /// Runs one batch of the evaluation under way; true when it is complete.
-    pub async fn score(&mut self, placed: &Placed, validation: &EncodedDataset) -> Result<bool, EngineError> {
+    pub async fn score(&mut self, placed: &Placed, validation: &Corpus) -> Result<bool, EngineError> {
         let scoring = self.scoring.get_or_insert_default();
         self.scorer.advance(placed, validation, scoring).await
     }
@@ -277,7 +278,7 @@ impl TuningPhase {
     pub async fn score_low_rank(
         &mut self,
         placed: &Placed,
-        validation: &EncodedDataset,
+        validation: &Corpus,
     ) -> Result<bool, EngineError> {
         let Some(low_rank) = &mut self.low_rank else { unreachable!("S was left out") };
         self.scorer.advance(placed, validation, &mut low_rank.scoring).await

@@ -52,6 +52,16 @@ impl Sizes {
         }
     }
 
+    /// The larger of both sizes, one by one.
+    #[must_use]
+    pub fn max(&self, other: &Sizes) -> Sizes {
+        Sizes {
+            tokens: self.tokens.max(other.tokens),
+            sequences: self.sequences.max(other.sequences),
+            targets: self.targets.max(other.targets),
+        }
+    }
+
     /// Whether a plan compiled for `capacity` can run this step.
     #[must_use]
     pub fn fit(&self, capacity: &Sizes) -> bool {

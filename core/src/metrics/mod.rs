@@ -30,11 +30,13 @@ pub enum Metric {
     Pearson,
     /// Spearman's rank correlation.
     Spearmanr,
+    /// exp of the mean loss of predicted words.
+    Perplexity,
 }
 
 impl Metric {
     /// All figures, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Loss,
         Self::Accuracy,
         Self::AccuracyMm,
@@ -43,6 +45,7 @@ impl Metric {
         Self::MatthewsCorrelation,
         Self::Pearson,
         Self::Spearmanr,
+        Self::Perplexity,
     ];
 
     /// The name in logs, without the prefix `eval_`.
@@ -57,6 +60,7 @@ impl Metric {
             Self::MatthewsCorrelation => "matthews_correlation",
             Self::Pearson => "pearson",
             Self::Spearmanr => "spearmanr",
+            Self::Perplexity => "perplexity",
         }
     }
 
@@ -67,10 +71,10 @@ impl Metric {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
     }
 
-    /// Whether more is better; true of all but the loss.
+    /// Whether more is better; true of all but the loss and what is made from it.
     #[must_use]
     pub fn greater_is_better(self) -> bool {
-        self != Self::Loss
+        !matches!(self, Self::Loss | Self::Perplexity)
     }
 
     /// The figure a task is judged by unless the user says otherwise.
@@ -111,6 +115,9 @@ pub struct MetricSet {
     /// Spearman's rank correlation; None as above.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spearmanr: Option<f64>,
+    /// exp of the mean loss of predicted words, 1 to the size of the vocabulary and beyond.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
 }
 
 impl MetricSet {
@@ -151,6 +158,14 @@ impl MetricSet {
         }
     }
 
+    /// The figures of predicted words from the loss of each, in nats.
+    #[must_use]
+    pub fn from_word_losses(losses: &[f32]) -> Self {
+        let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
+        let loss = sum / losses.len().max(1) as f64;
+        Self { loss, perplexity: Some(loss.exp()), ..Self::default() }
+    }
+
     /// The same figures, with the accuracy of `mismatched` beside them.
     #[must_use]
     pub fn with_mismatched(self, mismatched: &Self) -> Self {
@@ -169,6 +184,7 @@ impl MetricSet {
             Metric::MatthewsCorrelation => self.matthews_correlation,
             Metric::Pearson => self.pearson,
             Metric::Spearmanr => self.spearmanr,
+            Metric::Perplexity => self.perplexity,
         }
     }
 
@@ -205,9 +221,10 @@ mod tests {
             matthews_correlation: Some(0.4),
             pearson: Some(0.6),
             spearmanr: Some(0.7),
+            perplexity: Some(0.8),
         };
         let json = serde_json::to_value(&set).unwrap();
-        assert_eq!(set.entries().len(), 8);
+        assert_eq!(set.entries().len(), 9);
         for (name, value) in set.entries() {
             assert_eq!(json[name].as_f64(), Some(value), "{name}");
             assert_eq!(Metric::from_name(&format!("eval_{name}")).map(Metric::name), Some(name));

@@ -64,7 +64,7 @@ async fn score_words(
     let tokens = words.max_tokens_bound(BATCH);
     let capacity = Sizes { tokens, sequences: BATCH, targets: tokens };
     let inputs = BatchInputs::new(device, capacity, config.inputs())?;
-    let evaluator = Evaluator::new(device, model.as_ref(), &inputs).await?;
+    let evaluator = Evaluator::of_logits(device, model.as_ref(), &inputs).await?;
     let (mut n_all, mut n_favoured) = (0, 0);
     let all: Vec<u32> = (0..words.len() as u32).collect();
     for batch in all.chunks(BATCH) {

@@ -6,6 +6,7 @@ mod tune_end;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
+use super::corpus::{Corpus, encode, head_of, labels_of};
 use super::error::EngineError;
 use super::phase_row::{n_trainable, phase_row};
 use super::placed::Placed;
@@ -13,18 +14,15 @@ use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
 use crate::checkpoint::weights::StoredTensor;
 use crate::config::{Method, Pruning, RunConfig};
-use crate::data::{DataSplits, EncodedDataset, LabelSet};
+use crate::data::{LabelSet, RunData};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
-use crate::models::family::Head;
 use crate::models::files::PretrainedModel;
 use crate::models::fit;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
 use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, PhaseRow, RunEvent};
-use crate::tokenizer::Tokenizer;
 use crate::train::place::HostState;
-use crate::train::step::Objective;
 use crate::tuning;
 
 /// Seconds after which the trained state is copied to the host, in case the device goes away.
@@ -37,8 +35,8 @@ pub struct Run {
     base: BaseModel,
     plan: TuningPlan,
     labels: LabelSet,
-    train: EncodedDataset,
-    validation: EncodedDataset,
+    train: Corpus,
+    validation: Corpus,
     state: HostState,
     position: Position,
     work: Work,
@@ -74,16 +72,14 @@ impl Run {
         device: &Device,
         config: RunConfig,
         model: PretrainedModel,
-        data: &DataSplits,
+        data: &RunData,
         resume: Option<RunCheckpoint>,
     ) -> Result<Self, EngineError> {
         fit::check(&model.config, device.report())?;
-        let labels = data.train.labels.clone();
-        let encode =
-            |dataset, tokenizer: &Tokenizer| EncodedDataset::new(dataset, tokenizer, config.max_length);
-        let (train, validation) =
-            (encode(&data.train, &model.tokenizer)?, encode(&data.validation, &model.tokenizer)?);
-        let base = BaseModel::new(model, Head::classes(labels.n_outputs()), config.seed).await?;
+        let (labels, head) = (labels_of(data), head_of(data, &model.config));
+        BaseModel::check_head(&model.config, head)?;
+        let [train, validation] = encode(data, head, &model.tokenizer, &config)?;
+        let base = BaseModel::new(model, head, config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
         let names: Vec<String> = base.parameters.0.keys().cloned().collect();
         let plan = tuning::plan(&config, &base.sites, &names);
@@ -159,7 +155,7 @@ impl Run {
 
     /// The validation data as it is evaluated.
     #[must_use]
-    pub fn validation(&self) -> &EncodedDataset {
+    pub fn validation(&self) -> &Corpus {
         &self.validation
     }
 
@@ -276,11 +272,10 @@ impl Run {
 
     fn capacity(&self, plan: &PhasePlan) -> Sizes {
         let n_epochs = plan.n_epochs(self.config.gradient_accumulation_steps);
-        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
-        let sequences = self.config.per_device_train_batch_size.max(self.config.per_device_eval_batch_size);
-        let tokens = plan.order.max_tokens(&self.train, n_epochs);
+        let training = self.train.training_sizes(&plan.order, n_epochs);
         // Evaluation fills the same memory: at least its longest text must fit.
-        Sizes { tokens: tokens.max(longest), sequences, targets: 0 }
+        let evaluation = self.validation.evaluation_sizes(1, self.config.per_device_eval_batch_size);
+        training.max(&evaluation)
     }
 
     async fn place(&self, capacity: Sizes) -> Result<Placed, EngineError> {
@@ -292,12 +287,7 @@ impl Run {
         let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
         let plan = PhasePlan::new(&self.config, phase, self.train.len());
         let placed = self.place(self.capacity(&plan)).await?;
-        let objective = match self.labels {
-            LabelSet::Classes(_) => {
-                Objective::Classification { label_smoothing: self.config.label_smoothing_factor as f32 }
-            }
-            LabelSet::Scores => Objective::Regression,
-        };
+        let objective = self.train.objective(&self.labels, self.config.label_smoothing_factor as f32);
         let mut tuning = TuningPhase::new(&placed, plan, &self.config, objective, &self.validation).await?;
         let mut events = Vec::new();
         match self.resumed_phase.take() {

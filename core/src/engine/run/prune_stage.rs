@@ -6,7 +6,6 @@ use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
-use crate::gpu::Sizes;
 use crate::metrics::MetricSet;
 use crate::nn::site::Site;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
@@ -81,12 +80,8 @@ impl Run {
     }
 
     pub(super) async fn start_scoring(&mut self) -> Result<(), EngineError> {
-        let longest = (0..self.validation.len()).map(|i| self.validation.length(i)).max().unwrap_or(1);
-        let capacity = Sizes {
-            tokens: longest.max(EVALUATION_TOKENS),
-            sequences: self.config.per_device_eval_batch_size,
-            targets: 0,
-        };
+        let sequences = self.config.per_device_eval_batch_size;
+        let capacity = self.validation.evaluation_sizes(EVALUATION_TOKENS, sequences);
         let placed = self.place(capacity).await?;
         let scorer = Scorer::new(&placed, &self.validation).await?;
         self.work = Work::Scoring(Box::new((placed, scorer, Scoring::default())));

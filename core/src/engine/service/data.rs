@@ -8,9 +8,10 @@ use super::{Engine, Host, Refusal, say};
 use crate::builtin;
 use crate::config::{FieldSpec, RunConfig, RunConfigDraft};
 use crate::data::{
-    DataFile, DataOptions, DataSplits, EncodedDataset, Label, LabelSet, LengthHistogram, class_counts,
-    load_splits,
+    DataFile, DataOptions, DataSplits, EncodedDataset, Label, LabelSet, LengthHistogram, RunData,
+    class_counts,
 };
+use crate::engine::corpus::labels_of;
 use crate::protocol::{DataCard, Event, LengthBin, PreviewRow, Settings};
 use crate::source::Attachment;
 use crate::tokenizer::Tokenizer;
@@ -29,22 +30,27 @@ pub struct LoadedData {
     /// How they were read.
     options: DataOptions,
     /// What was read.
-    splits: Rc<DataSplits>,
+    splits: Rc<RunData>,
 }
 
 impl LoadedData {
     fn read(files: Vec<(String, Vec<u8>)>, embedded: bool, options: DataOptions) -> Result<Self, Refusal> {
         let splits = Rc::new(splits(&files, &options)?);
+        if splits.labelled().is_none() {
+            return Err(Refusal::because(
+                "texts without labels are learned on the command line: `dsee train` with the same settings",
+            ));
+        }
         Ok(Self { files, embedded, options, splits })
     }
 
     /// The labels of the task.
-    pub fn labels(&self) -> &LabelSet {
-        &self.splits.train.labels
+    pub fn labels(&self) -> LabelSet {
+        labels_of(&self.splits)
     }
 
     /// The data as `options` ask for.
-    pub fn with(&self, options: &DataOptions) -> Result<Rc<DataSplits>, Refusal> {
+    pub fn with(&self, options: &DataOptions) -> Result<Rc<RunData>, Refusal> {
         if *options == self.options {
             Ok(self.splits.clone())
         } else {
@@ -53,10 +59,10 @@ impl LoadedData {
     }
 }
 
-fn splits(files: &[(String, Vec<u8>)], options: &DataOptions) -> Result<DataSplits, Refusal> {
+fn splits(files: &[(String, Vec<u8>)], options: &DataOptions) -> Result<RunData, Refusal> {
     let mut files = files.iter().map(|(name, bytes)| DataFile { name, bytes });
     let Some(train) = files.next() else { return Err(Refusal::because("there is no file to train on")) };
-    Ok(load_splits(train, files.next(), options)?)
+    Ok(RunData::load(train, files.next(), options)?)
 }
 
 impl Engine {
@@ -105,7 +111,10 @@ fn data_config(settings: &Settings) -> Result<RunConfig, Refusal> {
 }
 
 fn card(data: &LoadedData, tokenizer: &Tokenizer, max_length: usize) -> Result<DataCard, Refusal> {
-    let DataSplits { train, validation, columns, warnings, .. } = data.splits.as_ref();
+    let Some(splits) = data.splits.labelled() else {
+        unreachable!("others were refused when they were read")
+    };
+    let DataSplits { train, validation, columns, warnings, .. } = splits;
     let encoded = EncodedDataset::new(train, tokenizer, max_length)?;
     let histogram = LengthHistogram::new(&encoded, max_length);
     let preview = train.examples.iter().take(N_PREVIEW).map(|example| PreviewRow {

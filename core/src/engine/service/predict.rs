@@ -6,6 +6,7 @@ use super::data::label_text;
 use super::subject::Subject;
 use super::{Engine, Host, Refusal, say};
 use crate::data::{Dataset, EncodedDataset, Example, Label, LabelSet};
+use crate::engine::Corpus;
 use crate::metrics::{ConfusionMatrix, argmax, softmax};
 use crate::protocol::{
     ClassScores, Event, Mistake, Predicted, Prediction, Quality, RunId, TextInput, Variant,
@@ -59,9 +60,13 @@ impl Engine {
         if subject.labels == LabelSet::Scores {
             return Err(Refusal::because("the labels are numbers, which cannot be mistaken for one another"));
         }
+        let Corpus::Labelled(validation) = current.run.validation() else {
+            return Err(Refusal::because("words are judged by their loss, not by classes"));
+        };
         let what = Some("Judging the validation data");
-        let logits = subject.logits(&device, subject.newest(), current.run.validation(), what, host).await?;
-        let quality = quality(&current.data.validation, &logits);
+        let logits = subject.logits(&device, subject.newest(), validation, what, host).await?;
+        let Some(splits) = current.data.labelled() else { unreachable!("labelled as their tokens are") };
+        let quality = quality(&splits.validation, &logits);
         say(host, Event::Judged { run: id, quality });
         Ok(())
     }
@@ -75,7 +80,7 @@ fn example(input: &TextInput) -> Example {
 fn values(labels: &LabelSet, logits: &[f32]) -> Vec<f64> {
     match labels {
         LabelSet::Classes(_) => softmax(logits),
-        LabelSet::Scores => logits.iter().map(|&score| f64::from(score)).collect(),
+        LabelSet::Scores | LabelSet::Words => logits.iter().map(|&score| f64::from(score)).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::refusal::failure;
 use super::{Engine, Host, say, say_with};
 use crate::clock::Instant;
 use crate::config::RunConfig;
-use crate::data::DataSplits;
+use crate::data::RunData;
 use crate::engine::{EngineError, Run, RunCheckpoint, Stage};
 use crate::protocol::{Event, FailureKind, FailureReport, Phase, RunEvent, RunId, Variant};
 use crate::train::place::HostState;
@@ -32,7 +32,7 @@ pub struct CurrentRun {
     /// The files its data came from.
     pub files: Rc<LoadedData>,
     /// Its data.
-    pub data: Rc<DataSplits>,
+    pub data: Rc<RunData>,
     /// The state after each of its phases, and at its end if the user stopped it.
     pub states: BTreeMap<Variant, HostState>,
     /// When its state was last handed out.

@@ -40,7 +40,7 @@ impl Engine {
         let model = self.model.as_deref().ok_or_else(|| Refusal::because("load a model first"))?;
         let config =
             RunConfigDraft::default().check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
-        let labels = self.data.as_ref().map_or_else(|| named(model), |data| data.labels().clone());
+        let labels = self.data.as_ref().map_or_else(|| named(model), |data| data.labels());
         let base =
             BaseModel::new(model.pretrained.clone(), Head::classes(labels.n_outputs()), config.seed).await?;
         let states = [(Variant::Base, Cow::Owned(base.untouched()))].into();
