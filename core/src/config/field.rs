@@ -2,7 +2,8 @@
 
 use super::choice::{Choice, Method, SchedulerType, Strategy, TaskType};
 use crate::{
-    metrics::Metric, nn::site::Role, omega::OmegaMethod, tasks::Task, tuning::criterion::PruneCriterion,
+    generate::BeamRule, metrics::Metric, nn::site::Role, omega::OmegaMethod, tasks::Task,
+    tuning::criterion::PruneCriterion,
 };
 
 /// One setting.
@@ -117,6 +118,7 @@ pub const FIELDS: &[FieldSpec] = &{
         field(TRAIN, "dropout", Number, "", "Dropout probability everywhere [default: the model's own]"),
 
         field(GENERATION, "num_beams", Count, "1", "Hypotheses of beam search; 1 is greedy search or sampling"),
+        field(GENERATION, "beam_rule", OneOf(BeamRule::NAMES), "transformers", "How beam search ranks and ends: as transformers, or as the paper's decoder"),
         field(GENERATION, "max_new_tokens", Count, "64", "Most tokens to generate"),
         field(GENERATION, "length_penalty", Number, "1", "Log probabilities are divided by length to this power"),
         field(GENERATION, "no_repeat_ngram_size", Count, "0", "No sequence of this many generated tokens comes twice; 0 turns it off"),

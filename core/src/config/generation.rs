@@ -4,15 +4,18 @@
 use serde::Serialize;
 
 use super::{
-    FieldError,
-    reader::{POSITIVE, Reader, Rule},
+    choice::Choice,
+    reader::{Reader, Rule},
 };
+use crate::generate::{BeamRule, GenerationConfig};
 
-/// Settings of generation.
+/// Settings of generation that a run keeps; model and seed bring the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct GenerationSettings {
     /// Hypotheses kept beside each other; 1 is greedy search, or sampling.
     pub num_beams: usize,
+    /// How beam search ranks and ends.
+    pub beam_rule: BeamRule,
     /// Most tokens added to the context.
     pub max_new_tokens: usize,
     /// The sum of log probabilities is divided by length to this power.
@@ -35,6 +38,7 @@ impl Default for GenerationSettings {
     fn default() -> Self {
         Self {
             num_beams: 1,
+            beam_rule: BeamRule::Transformers,
             max_new_tokens: 64,
             length_penalty: 1.0,
             no_repeat_ngram_size: 0,
@@ -47,28 +51,69 @@ impl Default for GenerationSettings {
     }
 }
 
-const FINITE: Rule = (|x| x.is_finite(), "must be a finite number");
-const PROBABILITY: Rule = (|x| x > 0.0 && x <= 1.0, "must lie in (0, 1]");
+impl GenerationSettings {
+    /// The whole of it for one model and one seed. `eos_token_ids` end a text.
+    #[must_use]
+    pub fn with(&self, eos_token_ids: Vec<u32>, seed: u64) -> GenerationConfig {
+        GenerationConfig {
+            max_new_tokens: self.max_new_tokens,
+            num_beams: self.num_beams,
+            beam_rule: self.beam_rule,
+            do_sample: self.do_sample,
+            temperature: self.temperature as f32,
+            top_k: self.top_k,
+            top_p: self.top_p as f32,
+            length_penalty: self.length_penalty,
+            no_repeat_ngram_size: self.no_repeat_ngram_size,
+            repetition_penalty: self.repetition_penalty as f32,
+            eos_token_ids,
+            seed,
+            ..GenerationConfig::default()
+        }
+    }
+}
+
+impl Choice for BeamRule {
+    const NAMES: &'static [&'static str] = &["transformers", "paper"];
+
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "transformers" => Some(Self::Transformers),
+            "paper" => Some(Self::Paper),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Transformers => "transformers",
+            Self::Paper => "paper",
+        }
+    }
+}
+
+/// What a number may be is said by [`GenerationConfig::problems`].
+const ANY: Rule = (|_| true, "");
 
 impl Reader<'_> {
-    /// Reads them, and reports what cannot be together.
+    /// Reads them, and reports what cannot be.
     pub(super) fn generation(&mut self) -> GenerationSettings {
+        let n_errors = self.errors.len();
         let settings = GenerationSettings {
-            num_beams: self.count("num_beams", 1),
-            max_new_tokens: self.count("max_new_tokens", 1),
-            length_penalty: self.number("length_penalty", FINITE),
+            num_beams: self.count("num_beams", 0),
+            beam_rule: self.choice("beam_rule").unwrap_or_default(),
+            max_new_tokens: self.count("max_new_tokens", 0),
+            length_penalty: self.number("length_penalty", ANY),
             no_repeat_ngram_size: self.count("no_repeat_ngram_size", 0),
-            repetition_penalty: self.number("repetition_penalty", POSITIVE),
+            repetition_penalty: self.number("repetition_penalty", ANY),
             do_sample: self.switch("do_sample"),
-            temperature: self.number("temperature", POSITIVE),
+            temperature: self.number("temperature", ANY),
             top_k: self.count("top_k", 0),
-            top_p: self.number("top_p", PROBABILITY),
+            top_p: self.number("top_p", ANY),
         };
-        if settings.do_sample && settings.num_beams > 1 {
-            let reason = "tokens are drawn for one hypothesis only";
-            let error =
-                FieldError::new("num_beams", settings.num_beams, reason, "use 1, or set do_sample to false");
-            self.errors.push(error);
+        // A value that cannot be read is 0 by now, which is no problem of its own.
+        if self.errors.len() == n_errors {
+            self.errors.extend(settings.with(Vec::new(), 0).problems());
         }
         settings
     }
@@ -90,13 +135,16 @@ mod tests {
     #[test]
     fn what_cannot_be_generated_with_is_named() {
         let cases = [
-            ("num_beams", "0", "at least 1"),
-            ("max_new_tokens", "0", "at least 1"),
-            ("temperature", "0", "larger than 0"),
-            ("top_p", "0", "(0, 1]"),
-            ("top_p", "1.1", "(0, 1]"),
-            ("repetition_penalty", "-1", "larger than 0"),
-            ("length_penalty", "inf", "finite"),
+            ("num_beams", "0", "nothing is searched"),
+            ("num_beams", "-1", "at least 0"),
+            ("max_new_tokens", "0", "nothing is generated"),
+            ("temperature", "0", "divided by it"),
+            ("temperature", "warm", "must be a number"),
+            ("top_p", "0", "not a probability"),
+            ("top_p", "1.1", "not a probability"),
+            ("repetition_penalty", "-1", "divided by it"),
+            ("length_penalty", "inf", "not a number"),
+            ("beam_rule", "mine", "one of transformers, paper"),
         ];
         for (name, value, reason) in cases {
             // A beam that cannot be is wrong for whatever task.
@@ -108,6 +156,6 @@ mod tests {
             }
         }
         let draft = RunConfigDraft::default().with("do_sample", "true").with("num_beams", "4");
-        assert_eq!(draft.check().unwrap_err()[0].field, "num_beams");
+        assert_eq!(draft.check().unwrap_err()[0].field, "do_sample");
     }
 }

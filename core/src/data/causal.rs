@@ -57,6 +57,10 @@ impl CausalDataset {
         let mut dataset = Self::empty();
         for example in examples {
             let prompt = prompt(&example.context, tokenizer)?;
+            if prompt.len() >= max_length {
+                dataset.n_left_out += example.completions.len();
+                continue;
+            }
             for completion in &example.completions {
                 let mut sequence = prompt.clone();
                 sequence.extend(tokenizer.encode_plain(&format!(" {}", completion.trim()))?);
@@ -110,10 +114,6 @@ impl CausalDataset {
     }
 
     fn push(&mut self, sequence: &[u32], first_guessed: usize) {
-        if first_guessed >= sequence.len() {
-            self.n_left_out += 1;
-            return;
-        }
         self.input_ids.extend_from_slice(sequence);
         assert!(u32::try_from(self.input_ids.len()).is_ok(), "a data set holds at most 2^32 tokens");
         self.offsets.push(self.input_ids.len() as u32);

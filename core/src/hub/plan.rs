@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 
 use super::error::HubError;
 use crate::checkpoint::shards::{INDEX_FILE, ShardIndex, WEIGHTS_FILE};
-use crate::models::files::{CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, VOCAB_FILE};
+use crate::models::files::{
+    BPE_VOCAB_FILE, CONFIG_FILE, MERGES_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, VOCAB_FILE,
+};
 
 /// What a tokenizer may have beside itself.
 const TOKENIZER_EXTRAS: [&str; 3] = [TOKENIZER_CONFIG_FILE, "special_tokens_map.json", "added_tokens.json"];
@@ -77,7 +79,8 @@ impl Plan {
                 let index = ShardIndex::parse(INDEX_FILE, text)?;
                 index.shards().into_iter().for_each(|shard| self.append(shard, false, Part::Header));
             }
-            TOKENIZER_FILE | VOCAB_FILE => {
+            BPE_VOCAB_FILE => self.append(MERGES_FILE, false, Part::Whole),
+            TOKENIZER_FILE | VOCAB_FILE | MERGES_FILE => {
                 TOKENIZER_EXTRAS.into_iter().for_each(|extra| self.append(extra, true, Part::Whole));
             }
             _ => {}
@@ -93,15 +96,20 @@ impl Plan {
     pub fn absent(&mut self) -> Result<(), HubError> {
         let Some(task) = self.waiting.pop_front() else { return Ok(()) };
         match task.file.as_str() {
-            _ if !task.optional => {
-                return Err(HubError::MissingFile { id: self.id.clone(), file: task.file });
-            }
+            // The last of what can stand in for a tokenizer.json.
+            BPE_VOCAB_FILE => return Err(self.missing(TOKENIZER_FILE)),
+            _ if !task.optional => return Err(self.missing(&task.file)),
             WEIGHTS_FILE => self.append(INDEX_FILE, false, Part::Text),
-            TOKENIZER_FILE => self.append(VOCAB_FILE, false, Part::Whole),
+            TOKENIZER_FILE => self.append(VOCAB_FILE, true, Part::Whole),
+            VOCAB_FILE => self.append(BPE_VOCAB_FILE, false, Part::Whole),
             _ => {}
         }
         self.follow(task.part);
         Ok(())
+    }
+
+    fn missing(&self, file: &str) -> HubError {
+        HubError::MissingFile { id: self.id.clone(), file: file.to_owned() }
     }
 
     /// Bytes of all files that are known.
@@ -209,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn vocabulary_and_merges_come_together() {
+        let files: [(&str, &[u8]); 4] =
+            [("config.json", b"{}"), ("model.safetensors", b"1"), ("vocab.json", b"{}"), ("merges.txt", b"")];
+        let (asked, _) = walk(&files).unwrap();
+        let expected = ["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json"];
+        assert_eq!(asked[2..7], expected);
+        assert_eq!(asked.last().map(String::as_str), Some("model.safetensors"));
+    }
+
+    #[test]
     fn what_a_model_cannot_be_without_is_named() {
         let missing = |files: &[(&str, &[u8])]| match walk(files).unwrap_err() {
             HubError::MissingFile { file, .. } => file,
@@ -217,7 +235,9 @@ mod tests {
         assert_eq!(missing(&[]), "config.json");
         assert_eq!(missing(&[("config.json", b"{}")]), "model.safetensors.index.json");
         let no_tokenizer: [(&str, &[u8]); 2] = [("config.json", b"{}"), ("model.safetensors", b"1")];
-        assert_eq!(missing(&no_tokenizer), "vocab.txt");
+        assert_eq!(missing(&no_tokenizer), "tokenizer.json");
+        let no_merges = [no_tokenizer[0], no_tokenizer[1], ("vocab.json", b"{}")];
+        assert_eq!(missing(&no_merges), "merges.txt");
     }
 
     #[test]

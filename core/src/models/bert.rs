@@ -13,6 +13,7 @@ use crate::nn::linear::{After, Linear};
 use crate::nn::site::{Role, Site};
 use crate::ops::dropout::dropout;
 use crate::tape::Tape;
+use crate::tokenizer::TokenizerKind;
 
 const PREFIX: &str = "bert";
 const POOLER: &str = "bert.pooler.dense";
@@ -28,6 +29,10 @@ pub struct Bert;
 impl Family for Bert {
     fn model_type(&self) -> &'static str {
         "bert"
+    }
+
+    fn tokenizer_kind(&self) -> TokenizerKind {
+        TokenizerKind::WordPiece
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {

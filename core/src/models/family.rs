@@ -10,6 +10,7 @@ use crate::checkpoint::load::NameRules;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
+use crate::tokenizer::TokenizerKind;
 
 /// Every family that is read.
 pub static FAMILIES: [&dyn Family; 3] = [&bert::Bert, &roberta::Roberta, &gpt2::Gpt2];
@@ -45,6 +46,9 @@ pub struct SizeCheck {
 pub trait Family: fmt::Debug + Sync {
     /// As `config.json` says it.
     fn model_type(&self) -> &'static str;
+
+    /// How its tokenizers cut words.
+    fn tokenizer_kind(&self) -> TokenizerKind;
 
     /// transformers' class for a head; `None` where the family has no such head.
     fn class(&self, head: Head) -> Option<&'static str>;

@@ -12,7 +12,7 @@ use crate::checkpoint::hash::sha256_hex;
 use crate::checkpoint::shards::{INDEX_FILE, ShardIndex, WEIGHTS_FILE, WeightSource};
 use crate::checkpoint::weights::{OpenError, Opened, StoredTensor, open_safetensors};
 use crate::source::{ByteSource, SourceError};
-use crate::tokenizer::{CaseRule, Tokenizer, TokenizerError};
+use crate::tokenizer::{CaseRule, Tokenizer, TokenizerError, TokenizerKind};
 
 /// Settings of the model.
 pub const CONFIG_FILE: &str = "config.json";
@@ -20,12 +20,23 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// BERT's vocabulary, read where there is no [`TOKENIZER_FILE`].
 pub const VOCAB_FILE: &str = "vocab.txt";
+/// The vocabulary of RoBERTa and GPT-2, read with [`MERGES_FILE`] where there is no [`TOKENIZER_FILE`].
+pub const BPE_VOCAB_FILE: &str = "vocab.json";
+/// What their pieces are merged to.
+pub const MERGES_FILE: &str = "merges.txt";
 /// Settings of the tokenizer.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 
 /// Everything that exports copy byte for byte, as far as it is there.
-const TOKENIZER_FILES: [&str; 5] =
-    [TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, VOCAB_FILE, "special_tokens_map.json", "added_tokens.json"];
+const TOKENIZER_FILES: [&str; 7] = [
+    TOKENIZER_FILE,
+    TOKENIZER_CONFIG_FILE,
+    VOCAB_FILE,
+    BPE_VOCAB_FILE,
+    MERGES_FILE,
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
 
 /// The files of a model folder, wherever their bytes are.
 #[derive(Clone, Default)]
@@ -122,6 +133,12 @@ impl ModelFiles {
             }
         };
         let one = |problem: ModelProblem| ModelErrors { problems: vec![problem] };
+        let (found, expected) = (tokenizer.kind(), config.family.tokenizer_kind());
+        if found != expected && found != TokenizerKind::Other {
+            let (file, model_type) =
+                (self.tokenizer_file().to_owned(), config.family.model_type().to_owned());
+            return Err(one(TokenizerError::WrongKind { file, model_type, found, expected }.into()));
+        }
         if let Err(field) = check_vocabulary(tokenizer.vocab_size(), config.vocab_size) {
             return Err(one(ConfigError { file: TOKENIZER_FILE.to_owned(), fields: vec![field] }.into()));
         }
@@ -200,17 +217,31 @@ impl ModelFiles {
     }
 
     async fn tokenizer(&self) -> Result<Tokenizer, ModelProblem> {
-        if self.files.contains_key(TOKENIZER_FILE) {
+        let is_there = |name: &str| self.files.contains_key(name);
+        if is_there(TOKENIZER_FILE) {
             return Ok(Tokenizer::from_bytes(TOKENIZER_FILE, &self.bytes(TOKENIZER_FILE).await?)?);
         }
-        if !self.files.contains_key(VOCAB_FILE) {
-            return Err(self.missing("tokenizer.json or vocab.txt"));
+        let settings = self.bytes(TOKENIZER_CONFIG_FILE).await?;
+        let settings = is_there(TOKENIZER_CONFIG_FILE).then_some(settings.as_slice());
+        if is_there(VOCAB_FILE) {
+            let case = CaseRule::from_tokenizer_config(settings);
+            return Ok(Tokenizer::from_vocab(VOCAB_FILE, &self.bytes(VOCAB_FILE).await?, case)?);
         }
-        let (vocabulary, settings) =
-            (self.bytes(VOCAB_FILE).await?, self.bytes(TOKENIZER_CONFIG_FILE).await?);
-        let settings = self.files.contains_key(TOKENIZER_CONFIG_FILE).then_some(settings.as_slice());
-        let case = CaseRule::from_tokenizer_config(settings);
-        Ok(Tokenizer::from_vocab(VOCAB_FILE, &vocabulary, case)?)
+        match (is_there(BPE_VOCAB_FILE), is_there(MERGES_FILE)) {
+            (true, true) => {
+                let (vocab, merges) = (self.bytes(BPE_VOCAB_FILE).await?, self.bytes(MERGES_FILE).await?);
+                Ok(Tokenizer::from_bpe((BPE_VOCAB_FILE, &vocab), (MERGES_FILE, &merges), settings)?)
+            }
+            (true, false) => Err(self.missing("merges.txt beside vocab.json")),
+            (false, true) => Err(self.missing("vocab.json beside merges.txt")),
+            (false, false) => Err(self.missing("tokenizer.json, vocab.txt, or vocab.json and merges.txt")),
+        }
+    }
+
+    /// The file that the tokenizer is read from.
+    fn tokenizer_file(&self) -> &'static str {
+        let files = [TOKENIZER_FILE, VOCAB_FILE, BPE_VOCAB_FILE];
+        files.into_iter().find(|name| self.files.contains_key(*name)).unwrap_or(TOKENIZER_FILE)
     }
 
     fn missing(&self, wanted: &'static str) -> ModelProblem {
@@ -286,6 +317,28 @@ mod tests {
         files.files.insert(VOCAB_FILE.to_owned(), Rc::new(whole));
         let text = open(&files).unwrap_err().to_string();
         assert!(text.contains("13 tokens") && text.contains("another model"), "{text}");
+    }
+
+    #[test]
+    fn vocabulary_and_merges_stand_in_and_fit_no_model_of_another_family() {
+        let mut files = files();
+        files.files.remove(VOCAB_FILE);
+        let text = open(&files).unwrap_err().to_string();
+        assert!(text.contains("no tokenizer.json, vocab.txt, or vocab.json and merges.txt"), "{text}");
+        let vocab = br#"{"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3}"#;
+        files.files.insert(BPE_VOCAB_FILE.to_owned(), Rc::new(vocab.to_vec()));
+        assert!(open(&files).unwrap_err().to_string().contains("no merges.txt beside vocab.json"));
+        files.files.insert(MERGES_FILE.to_owned(), Rc::new(b"a b\n".to_vec()));
+        let text = open(&files).unwrap_err().to_string();
+        for part in ["as of GPT-2", "as of BERT", "a bert model", BPE_VOCAB_FILE] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let config = r#"{"model_type": "gpt2", "vocab_size": 4, "n_embd": 4, "n_head": 2, "n_layer": 1, "n_positions": 8}"#;
+        files.files.insert(CONFIG_FILE.to_owned(), Rc::new(config.as_bytes().to_vec()));
+        let model = open(&files).unwrap();
+        assert_eq!(model.tokenizer.encode_plain("abb").unwrap(), [3, 2]);
+        let names: Vec<&str> = model.tokenizer_files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, [BPE_VOCAB_FILE, MERGES_FILE]);
     }
 
     #[test]

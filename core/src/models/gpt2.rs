@@ -17,6 +17,7 @@ use crate::ops::dropout::dropout;
 use crate::ops::gather::{gather_rows, gather_sum};
 use crate::ops::linear_cross_entropy::LmHead;
 use crate::tape::{Tape, Tensor};
+use crate::tokenizer::TokenizerKind;
 
 const PREFIX: &str = "transformer";
 const WORDS: &str = "transformer.wte.weight";
@@ -44,6 +45,10 @@ pub struct Gpt2;
 impl Family for Gpt2 {
     fn model_type(&self) -> &'static str {
         "gpt2"
+    }
+
+    fn tokenizer_kind(&self) -> TokenizerKind {
+        TokenizerKind::Bytes
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {

@@ -13,6 +13,7 @@ use crate::nn::linear::{After, Linear};
 use crate::nn::site::{Role, Site};
 use crate::ops::dropout::dropout;
 use crate::tape::Tape;
+use crate::tokenizer::TokenizerKind;
 
 const PREFIX: &str = "roberta";
 const DENSE: &str = "classifier.dense";
@@ -28,6 +29,10 @@ pub struct Roberta;
 impl Family for Roberta {
     fn model_type(&self) -> &'static str {
         "roberta"
+    }
+
+    fn tokenizer_kind(&self) -> TokenizerKind {
+        TokenizerKind::FramedBytes
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {

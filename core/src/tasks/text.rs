@@ -6,7 +6,7 @@ use crate::data::TaskKind::Generation;
 use crate::metrics::Metric;
 
 /// Settings of the recipe that no other task has.
-const OTHERS: [(&str, &str); 12] = [
+const OTHERS: [(&str, &str); 13] = [
     ("max_length", "512"),
     ("rank", "4"),
     ("alpha", "32"),
@@ -16,6 +16,7 @@ const OTHERS: [(&str, &str); 12] = [
     ("max_grad_norm", "0"),
     ("dropout", "0"),
     ("num_beams", "10"),
+    ("beam_rule", "paper"),
     ("max_new_tokens", "64"),
     ("length_penalty", "0.8"),
     ("no_repeat_ngram_size", "4"),

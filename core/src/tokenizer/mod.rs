@@ -62,6 +62,21 @@ pub enum TokenizerError {
         /// What is wrong.
         problems: Vec<String>,
     },
+    /// Tokenizer and model belong to different families.
+    #[error(
+        "the tokenizer is {found}; expected {expected}, because the model is a {model_type} model: {file} may come \
+         from another model"
+    )]
+    WrongKind {
+        /// Name of the tokenizer's file.
+        file: String,
+        /// The family of the model.
+        model_type: String,
+        /// What the tokenizer is.
+        found: TokenizerKind,
+        /// What the model needs.
+        expected: TokenizerKind,
+    },
     /// No room for text beside the special tokens.
     #[error(
         "a max_length of {max_length} leaves no room for text beside {n_special} special tokens; expected \
@@ -94,6 +109,30 @@ pub struct Encoding {
     pub truncated: bool,
     /// Number of tokens before the cut, special tokens included.
     pub length_before: usize,
+}
+
+/// How a tokenizer cuts words, as far as models differ in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenizerKind {
+    /// WordPiece, as BERT's.
+    WordPiece,
+    /// Byte-level BPE with special tokens around the text, as RoBERTa's.
+    FramedBytes,
+    /// Byte-level BPE without, as GPT-2's.
+    Bytes,
+    /// Another one, of which nothing is known here.
+    Other,
+}
+
+impl std::fmt::Display for TokenizerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::WordPiece => "WordPiece, as of BERT",
+            Self::FramedBytes => "byte-level BPE with <s> and </s>, as of RoBERTa",
+            Self::Bytes => "byte-level BPE, as of GPT-2",
+            Self::Other => "of another kind",
+        })
+    }
 }
 
 /// Ids of the special tokens that have a part in training.
@@ -210,6 +249,19 @@ impl Tokenizer {
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let encoding = self.inner.encode_fast(text, false).map_err(|error| refused(text, &error))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// How it cuts words.
+    #[must_use]
+    pub fn kind(&self) -> TokenizerKind {
+        use tokenizers::{ModelWrapper, PreTokenizerWrapper};
+        let is_byte_level = matches!(self.inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::ByteLevel(_)));
+        match self.inner.get_model() {
+            ModelWrapper::WordPiece(_) => TokenizerKind::WordPiece,
+            ModelWrapper::BPE(_) if is_byte_level && self.n_special(false) > 0 => TokenizerKind::FramedBytes,
+            ModelWrapper::BPE(_) if is_byte_level => TokenizerKind::Bytes,
+            _ => TokenizerKind::Other,
+        }
     }
 
     /// How many rows of the embedding the ids can name: one more than the largest id.

@@ -89,6 +89,7 @@ fn stored_padding_and_truncation_are_dropped_and_segments_set() {
 fn vocabulary_and_special_tokens() {
     let tokenizer = tokenizer(CaseRule::Lower);
     assert_eq!((tokenizer.vocab_size(), tokenizer.n_special(false), tokenizer.n_special(true)), (14, 2, 3));
+    assert_eq!(tokenizer.kind(), TokenizerKind::WordPiece);
     assert_eq!(tokenizer.tokens(&[2, 8, 99]), ["[CLS]", "##s", "<99>"]);
     assert_eq!(tokenizer.token_to_id("sat"), Some(7));
     let special = tokenizer.special_tokens();
@@ -133,6 +134,7 @@ fn gpt2_has_no_frame_and_splits_by_bytes() {
     assert_eq!(tokens("  helloé"), ["Ġ", "Ġhello", "Ã©"]);
     assert_eq!(tokens("hello<|endoftext|> he"), ["hello", "<|endoftext|>", "Ġ", "he"]);
     assert_eq!((tokenizer.end_of_text(), tokenizer.n_special(true)), (Some(0), 0));
+    assert_eq!(tokenizer.kind(), TokenizerKind::Bytes);
     let ids = tokenizer.encode_plain(" hello é").unwrap();
     assert_eq!(tokenizer.decode(&ids).unwrap(), " hello é");
     assert_eq!(tokenizer.decode(&ids[..ids.len() - 1]).unwrap(), " hello ");
@@ -141,6 +143,7 @@ fn gpt2_has_no_frame_and_splits_by_bytes() {
 #[test]
 fn roberta_frames_texts_and_pairs_and_knows_no_segments() {
     let tokenizer = bpe(&ROBERTA, None).unwrap();
+    assert_eq!(tokenizer.kind(), TokenizerKind::FramedBytes);
     let (a, b, space) = (16, 17, 9);
     assert_eq!(tokenizer.encode("hello", None, 16).unwrap().input_ids, [0, a, 2]);
     let pair = tokenizer.encode("hello hello", Some("hello"), 16).unwrap();

@@ -12,6 +12,8 @@ const MODEL_FILES: [&str; 10] = [
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "generation_config.json",
     // Never read, but the engine says so and names what it needs instead.
     "pytorch_model.bin",
@@ -73,7 +75,7 @@ pub fn no_model(files: &[FileRef]) -> Vec<String> {
         true => format!("{}: not a file of a model", file.name),
         false => format!("{}: {}", file.name, what_is_wrong(&file.name)),
     };
-    let needed = "A model needs config.json, model.safetensors, and tokenizer.json or vocab.txt.";
+    let needed = "A model needs config.json, model.safetensors, and tokenizer.json (or vocab.txt, or vocab.json and merges.txt).";
     files.iter().map(line).chain([needed.to_owned()]).collect()
 }
 
