@@ -74,7 +74,8 @@ mod tests {
         assert_eq!((one.as_slice(), two.as_slice()), ([0, 1, 0].as_slice(), [0, 2].as_slice()));
         assert_eq!(counts(&one, 1)[[0].as_slice()], 2);
         assert!(counts(&two, 3).is_empty());
-        let largest = largest_counts(&[two.clone(), one.clone()], 1);
+        let references = [two, one];
+        let largest = largest_counts(&references, 1);
         assert_eq!(
             largest.into_iter().map(|(ngram, count)| (ngram[0], count)).collect::<Vec<_>>(),
             [(0, 2), (1, 1), (2, 1)]

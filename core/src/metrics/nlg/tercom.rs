@@ -232,6 +232,6 @@ mod tests {
     fn places_are_counted_in_the_words_before_the_shift() {
         assert_eq!(shift(&[1, 2, 3, 4, 5], 3, 2, 1), [1, 4, 5, 2, 3]);
         assert_eq!(shift(&[1, 2, 3, 4, 5], 0, 2, 4), [3, 4, 1, 2, 5]);
-        assert_eq!(shift(&[1, 2, 3, 4, 5], 1, 2, 2), [1, 4, 5, 2, 3]);
+        assert_eq!(shift(&[1, 2, 3, 4, 5], 1, 2, 2), [1, 4, 2, 3, 5]);
     }
 }
