@@ -28,6 +28,8 @@ pub enum Verb {
     Eval(commands::eval::EvalArgs),
     /// Label texts with a finished run.
     Predict(commands::predict::PredictArgs),
+    /// Score generated text against references, or any two files: BLEU, NIST, METEOR, TER, ROUGE-L, CIDEr, chrF.
+    Score(commands::score::ScoreArgs),
     /// Prune a tuned run, and retune it.
     Prune(Box<commands::prune::PruneArgs>),
     /// Write a run's result in a form that other tools load, and check it by reading it back.

@@ -53,6 +53,7 @@ fn carry_out(verb: &Verb, json: bool, process_start: Instant) -> Result<(), Fail
         Verb::Train(args) => commands::train::run(args, json),
         Verb::Eval(args) => commands::eval::run(args, json),
         Verb::Predict(args) => commands::predict::run(args, json),
+        Verb::Score(args) => commands::score::run(args, json),
         Verb::Prune(args) => commands::prune::run(args, json),
         Verb::Export(args) => commands::export::run(args, json),
         Verb::Bench(args) => commands::bench::run(args, json),

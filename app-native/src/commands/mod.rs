@@ -7,5 +7,6 @@ pub mod export;
 pub mod inspect;
 pub mod predict;
 pub mod prune;
+pub mod score;
 pub mod train;
 pub mod window;

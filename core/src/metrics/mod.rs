@@ -1,6 +1,7 @@
 //! How good a model is: the figures of one evaluation, by the names transformers' scripts log them under.
 
 mod classification;
+pub mod nlg;
 mod regression;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 //! exp(-(difference of lengths)² / 2σ²) with σ = 6; mean over n, references and segments, times 10. With one segment
 //! all weights, and so the figure, are 0.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     corpus::Corpus,
@@ -26,18 +26,21 @@ pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
     let weigh = Weigh { frequencies: &frequencies, log_segments: (segments.len() as f64).ln() };
     let figure = |segment: &Segment<u32>| {
         let hypothesis = weigh.vector(&segment.hypothesis);
-        let sum: f64 =
-            segment.references.iter().map(|reference| similarity(&hypothesis, &weigh.vector(reference))).sum();
+        let sum: f64 = segment
+            .references
+            .iter()
+            .map(|reference| similarity(&hypothesis, &weigh.vector(reference)))
+            .sum();
         10.0 * sum / (ORDER * segment.references.len()) as f64
     };
     Ok(segments.iter().map(figure).sum::<f64>() / segments.len() as f64)
 }
 
 /// In how many segments an n-gram stands in at least one reference.
-fn document_frequencies(segments: &[Segment<u32>]) -> HashMap<&[u32], usize> {
-    let mut frequencies = HashMap::new();
+fn document_frequencies(segments: &[Segment<u32>]) -> BTreeMap<&[u32], usize> {
+    let mut frequencies = BTreeMap::new();
     for segment in segments {
-        let ngrams: HashSet<&[u32]> = (1..=ORDER)
+        let ngrams: BTreeSet<&[u32]> = (1..=ORDER)
             .flat_map(|n| segment.references.iter().flat_map(move |reference| reference.windows(n)))
             .collect();
         ngrams.into_iter().for_each(|ngram| *frequencies.entry(ngram).or_default() += 1);
@@ -46,7 +49,7 @@ fn document_frequencies(segments: &[Segment<u32>]) -> HashMap<&[u32], usize> {
 }
 
 struct Weigh<'a> {
-    frequencies: &'a HashMap<&'a [u32], usize>,
+    frequencies: &'a BTreeMap<&'a [u32], usize>,
     log_segments: f64,
 }
 
@@ -67,7 +70,8 @@ impl Weigh<'_> {
             };
             counts(words, n + 1).into_iter().map(weight).collect()
         });
-        let norms = std::array::from_fn(|n| weights[n].values().map(|weight| weight * weight).sum::<f64>().sqrt());
+        let norms =
+            std::array::from_fn(|n| weights[n].values().map(|weight| weight * weight).sum::<f64>().sqrt());
         Vector { weights, norms, length: words.len().saturating_sub(1) as f64 }
     }
 }

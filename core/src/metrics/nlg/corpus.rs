@@ -2,10 +2,7 @@
 
 use std::{cell::OnceCell, fmt};
 
-use super::{
-    ngrams::Segment,
-    ptb,
-};
+use super::{ngrams::Segment, ptb};
 use crate::data::DataFile;
 
 /// Hypotheses with their references: at least one segment, and at least one reference for each, none of them blank. A
@@ -68,7 +65,9 @@ impl Corpus {
         if !problems.is_empty() {
             return Err(CorpusError { problems });
         }
-        for (file, lines) in [hypotheses].iter().chain(references).zip([&hypothesis_lines].into_iter().chain(&reference_lines)) {
+        for (file, lines) in
+            [hypotheses].iter().chain(references).zip([&hypothesis_lines].into_iter().chain(&reference_lines))
+        {
             if lines.iter().all(|line| line.is_empty()) {
                 problems.push(CorpusProblem::NoSegments { file: file.name.to_owned() });
             }
@@ -141,7 +140,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn one_file<'l>(mut self, file: DataFile<'_>, lines: &[&'l str]) -> (Vec<Vec<&'l str>>, Vec<CorpusProblem>) {
+    fn one_file<'l>(
+        mut self,
+        file: DataFile<'_>,
+        lines: &[&'l str],
+    ) -> (Vec<Vec<&'l str>>, Vec<CorpusProblem>) {
         // Blank lines at the end separate nothing.
         let n_lines = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
         let lines = &lines[..n_lines];
@@ -306,7 +309,10 @@ mod tests {
             references.iter().zip(names).map(|(bytes, name)| DataFile { name, bytes }).collect();
         let corpus = Corpus::read(DataFile { name: "h", bytes: hypotheses }, &files);
         let corpus = corpus.map_err(|error| error.to_string())?;
-        Ok(corpus.segments().map(|(hypothesis, references)| (hypothesis.to_owned(), references.to_vec())).collect())
+        Ok(corpus
+            .segments()
+            .map(|(hypothesis, references)| (hypothesis.to_owned(), references.to_vec()))
+            .collect())
     }
 
     fn segment(hypothesis: &str, references: &[&str]) -> (String, Vec<String>) {
@@ -346,11 +352,11 @@ mod tests {
             "3 hypotheses, one a line, but 2 groups of lines of references; each segment needs both: h, r0"
         );
         assert_eq!(message(b"a\nb\nc\n", &[b"x\n\nz\n"]), "line 2: segment 2 has an empty reference: r0");
-        assert!(message(b"a\nb\nc\n", &[b"x\n\n\nz\n"]).starts_with("line 3: segment 2 has an empty reference: r0"));
-        assert_eq!(
-            message(b"a\nb\n", &[b"x\n\n", b"y\n\n"]),
-            "line 2: segment 2 has an empty reference: r0"
+        assert!(
+            message(b"a\nb\nc\n", &[b"x\n\n\nz\n"])
+                .starts_with("line 3: segment 2 has an empty reference: r0")
         );
+        assert_eq!(message(b"a\nb\n", &[b"x\n\n", b"y\n\n"]), "line 2: segment 2 has an empty reference: r0");
         assert_eq!(
             message(b"a\n\xff\n", &[b"\xfe\n"]),
             "line 2 is not UTF-8; save the file in that encoding: h\n\

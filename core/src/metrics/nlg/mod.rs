@@ -11,7 +11,7 @@ mod corpus;
 mod meteor;
 mod ngrams;
 mod nist;
-pub mod ptb;
+mod ptb;
 mod registry;
 mod rouge_l;
 mod ter;

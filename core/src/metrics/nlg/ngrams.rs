@@ -1,11 +1,11 @@
 //! Words as numbers, and the n-grams of a sentence of numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Numbers for words, in the order in which they are met.
 #[derive(Debug, Default)]
 pub struct Vocabulary {
-    ids: HashMap<String, u32>,
+    ids: BTreeMap<String, u32>,
 }
 
 impl Vocabulary {
@@ -74,7 +74,11 @@ mod tests {
         assert_eq!((one.as_slice(), two.as_slice()), ([0, 1, 0].as_slice(), [0, 2].as_slice()));
         assert_eq!(counts(&one, 1)[[0].as_slice()], 2);
         assert!(counts(&two, 3).is_empty());
-        let largest = largest_counts(&[two.clone(), one.clone()], 1);
-        assert_eq!(largest.into_iter().map(|(ngram, count)| (ngram[0], count)).collect::<Vec<_>>(), [(0, 2), (1, 1), (2, 1)]);
+        let references = [two, one];
+        let largest = largest_counts(&references, 1);
+        assert_eq!(
+            largest.into_iter().map(|(ngram, count)| (ngram[0], count)).collect::<Vec<_>>(),
+            [(0, 2), (1, 1), (2, 1)]
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! for texts shorter than their references. An n-gram's information is log2(count of its first n - 1 words / its own
 //! count), counted over all references; the empty n-gram counts as often as there are words.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{
     bleu::e2e_segments,
@@ -47,14 +47,14 @@ fn length_factor(segments: &[Segment<u32>]) -> f64 {
 
 /// How often every n-gram stands in the references of the whole set.
 struct Information<'a> {
-    counts: HashMap<&'a [u32], usize>,
+    counts: BTreeMap<&'a [u32], usize>,
     n_words: usize,
 }
 
 impl<'a> Information<'a> {
     fn of(segments: &'a [Segment<u32>]) -> Self {
         let references = || segments.iter().flat_map(|segment| &segment.references);
-        let mut counts = HashMap::new();
+        let mut counts = BTreeMap::new();
         for reference in references() {
             for n in 1..=ORDER {
                 reference.windows(n).for_each(|ngram| *counts.entry(ngram).or_default() += 1);

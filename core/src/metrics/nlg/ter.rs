@@ -15,7 +15,8 @@ pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
     let mut sum = 0.0;
     for (hypothesis, references) in corpus.segments() {
         let hypothesis = plain_words(hypothesis);
-        let references: Vec<Vec<String>> = references.iter().map(|reference| plain_words(reference)).collect();
+        let references: Vec<Vec<String>> =
+            references.iter().map(|reference| plain_words(reference)).collect();
         sum += smallest(&hypothesis, &references);
     }
     Ok(sum / corpus.len() as f64)
@@ -50,16 +51,21 @@ fn edit_rate(hypothesis: &[u32], reference: &[u32]) -> f64 {
 }
 
 /// The shift that lowers the edit distance most, with the distance after it.
-fn best_shift(words: &[u32], reference: &[u32], distance: usize, row: &mut Vec<usize>) -> Option<(Vec<u32>, usize)> {
+fn best_shift(
+    words: &[u32],
+    reference: &[u32],
+    distance: usize,
+    row: &mut Vec<usize>,
+) -> Option<(Vec<u32>, usize)> {
     let mut best: Option<(Vec<u32>, usize)> = None;
     for from in 0..words.len() {
         for to in (0..reference.len()).filter(|&to| to != from && reference[to] == words[from]) {
             let n_equal = words[from..].iter().zip(&reference[to..]).take_while(|(a, b)| a == b).count();
             let shifted = shift(words, from, n_equal, to);
             let shorter = edit_distance(&shifted, reference, row);
-            let is_best = best
-                .as_ref()
-                .is_none_or(|(other, smallest)| shorter < *smallest || (shorter == *smallest && shifted > *other));
+            let is_best = best.as_ref().is_none_or(|(other, smallest)| {
+                shorter < *smallest || (shorter == *smallest && shifted > *other)
+            });
             if is_best {
                 best = Some((shifted, shorter));
             }

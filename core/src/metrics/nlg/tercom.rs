@@ -7,12 +7,7 @@
 
 use std::cmp::Reverse;
 
-use super::{
-    corpus::Corpus,
-    ngrams::Vocabulary,
-    registry::Undefined,
-    tokenize::words,
-};
+use super::{corpus::Corpus, ngrams::Vocabulary, registry::Undefined, tokenize::words};
 
 /// The longest block that is moved.
 const MAX_SHIFT_SIZE: usize = 10;
@@ -39,7 +34,13 @@ pub fn score(corpus: &Corpus) -> Result<f64, Undefined> {
         length += sum as f64 / references.len() as f64;
     }
     // References of separator characters only have no words.
-    Ok(if length > 0.0 { 100.0 * n_edits / length } else if n_edits > 0.0 { 100.0 } else { 0.0 })
+    Ok(if length > 0.0 {
+        100.0 * n_edits / length
+    } else if n_edits > 0.0 {
+        100.0
+    } else {
+        0.0
+    })
 }
 
 /// Shifts plus edits that make the hypothesis the reference.
@@ -85,7 +86,10 @@ fn best_shift(words: &[u32], reference: &[u32], n_candidates: &mut usize) -> Opt
 }
 
 /// All blocks of equal words that are not too far apart: start in the words, start in the reference, length.
-fn equal_blocks<'a>(words: &'a [u32], reference: &'a [u32]) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
+fn equal_blocks<'a>(
+    words: &'a [u32],
+    reference: &'a [u32],
+) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
     let starts = (0..words.len()).flat_map(|from| (0..reference.len()).map(move |to| (from, to)));
     starts.filter(|(from, to)| from.abs_diff(*to) <= MAX_SHIFT_DISTANCE).flat_map(|(from, to)| {
         let pairs = words[from..].iter().zip(&reference[to..]).take(MAX_SHIFT_SIZE);
@@ -135,7 +139,8 @@ impl Distance {
         for (i, word) in words.iter().enumerate() {
             let diagonal = ((i + 1) as f64 * ratio).floor();
             let first = (diagonal - width).max(0.0) as usize;
-            let last = if i + 1 == words.len() { n_columns } else { n_columns.min((diagonal + width) as usize) };
+            let last =
+                if i + 1 == words.len() { n_columns } else { n_columns.min((diagonal + width) as usize) };
             let above = i * n_columns;
             for j in first..last {
                 let here = above + n_columns + j;
@@ -148,7 +153,9 @@ impl Distance {
                     let replace = (cells[above + j - 1].0 + usize::from(!is_equal), edit);
                     let insert = (cells[here - 1].0 + 1, Edit::Insert);
                     // The first of equally cheap ones.
-                    [delete, insert].into_iter().fold(replace, |best, edit| if edit.0 < best.0 { edit } else { best })
+                    [delete, insert]
+                        .into_iter()
+                        .fold(replace, |best, edit| if edit.0 < best.0 { edit } else { best })
                 };
             }
         }
@@ -162,11 +169,8 @@ impl Distance {
     /// Which word belongs to which, along the cheapest path.
     fn alignment(&self) -> Alignment {
         let (mut i, mut j) = (self.n_words, self.n_columns - 1);
-        let mut alignment = Alignment {
-            after: vec![0; j],
-            wrong_words: vec![false; i],
-            wrong_references: vec![false; j],
-        };
+        let mut alignment =
+            Alignment { after: vec![0; j], wrong_words: vec![false; i], wrong_references: vec![false; j] };
         while i > 0 || j > 0 {
             let edit = self.cells[i * self.n_columns + j].1;
             let is_wrong = !matches!(edit, Edit::Keep);
@@ -228,6 +232,6 @@ mod tests {
     fn places_are_counted_in_the_words_before_the_shift() {
         assert_eq!(shift(&[1, 2, 3, 4, 5], 3, 2, 1), [1, 4, 5, 2, 3]);
         assert_eq!(shift(&[1, 2, 3, 4, 5], 0, 2, 4), [3, 4, 1, 2, 5]);
-        assert_eq!(shift(&[1, 2, 3, 4, 5], 1, 2, 2), [1, 4, 5, 2, 3]);
+        assert_eq!(shift(&[1, 2, 3, 4, 5], 1, 2, 2), [1, 4, 2, 3, 5]);
     }
 }

@@ -16,7 +16,7 @@ mod tables;
 
 pub use tables::{MeteorTables, TableError};
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::{Corpus, Undefined};
 use align::{Alignment, Matcher, Word, align};
@@ -46,8 +46,9 @@ pub fn exact_stem(corpus: &Corpus) -> Result<f64, Undefined> {
 impl Corpus {
     /// All words METEOR meets in this text: those whose entries of the paraphrase table have to be kept.
     #[must_use]
-    pub fn meteor_vocabulary(&self) -> HashSet<String> {
-        let texts = self.ptb().iter().flat_map(|segment| segment.references.iter().chain([&segment.hypothesis]));
+    pub fn meteor_vocabulary(&self) -> BTreeSet<String> {
+        let texts =
+            self.ptb().iter().flat_map(|segment| segment.references.iter().chain([&segment.hypothesis]));
         texts.flat_map(|words| normalized_words(&words.join(" "))).collect()
     }
 }
@@ -57,7 +58,7 @@ fn score(corpus: &Corpus, tables: Option<&MeteorTables>) -> f64 {
         let words = normalized_words(&words.join(" "));
         words.iter().map(|word| Word::new(word, tables)).collect::<Vec<_>>()
     };
-    let function_words: HashSet<&str> = FUNCTION_WORDS.split_whitespace().collect();
+    let function_words: BTreeSet<&str> = FUNCTION_WORDS.split_whitespace().collect();
     let mut sum = Counts::default();
     for segment in corpus.ptb() {
         let hypothesis = look_up(&segment.hypothesis);
@@ -95,15 +96,24 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(hypothesis: &[Word], reference: &[Word], alignment: &Alignment, function_words: &HashSet<&str>) -> Self {
-        let delta = |word: &Word| if function_words.contains(word.text.as_str()) { 1.0 - DELTA } else { DELTA };
+    fn of(
+        hypothesis: &[Word],
+        reference: &[Word],
+        alignment: &Alignment,
+        function_words: &BTreeSet<&str>,
+    ) -> Self {
+        let delta =
+            |word: &Word| if function_words.contains(word.text.as_str()) { 1.0 - DELTA } else { DELTA };
         let side = |words: &[Word]| Side {
             n_words: words.len() as f64,
             length: words.iter().map(delta).sum(),
             ..Side::default()
         };
-        let mut counts =
-            Self { hypothesis: side(hypothesis), reference: side(reference), n_chunks: alignment.n_chunks as f64 };
+        let mut counts = Self {
+            hypothesis: side(hypothesis),
+            reference: side(reference),
+            n_chunks: alignment.n_chunks as f64,
+        };
         for found in &alignment.matches {
             let weight = match found.matcher {
                 Matcher::Exact => 1.0,
@@ -143,7 +153,9 @@ impl Counts {
         if !segment.is_perfect() {
             self.n_chunks += segment.n_chunks;
         }
-        for (sum, side) in [(&mut self.hypothesis, &segment.hypothesis), (&mut self.reference, &segment.reference)] {
+        for (sum, side) in
+            [(&mut self.hypothesis, &segment.hypothesis), (&mut self.reference, &segment.reference)]
+        {
             sum.n_words += side.n_words;
             sum.n_matched += side.n_matched;
             sum.length += side.length;

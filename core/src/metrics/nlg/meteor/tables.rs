@@ -2,7 +2,7 @@
 //! paraphrases. The user points at the files; they are read piece by piece, and only what can match is kept.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     io::BufRead,
 };
 
@@ -36,11 +36,21 @@ const ENDINGS: [(&str, &str); 20] = [
 #[derive(Debug, Default)]
 pub struct MeteorTables {
     /// The sets a word belongs to.
-    synsets: HashMap<String, Vec<u32>>,
+    synsets: BTreeMap<String, Vec<u32>>,
     /// The base forms of irregular words.
-    bases: HashMap<String, Vec<String>>,
-    /// What a phrase can also be, by its first word: the rest of the phrase, then the paraphrase, in the file's order.
-    paraphrases: HashMap<String, Vec<(Vec<String>, Vec<String>)>>,
+    bases: BTreeMap<String, Vec<String>>,
+    /// By the first word of the phrase, in the file's order.
+    paraphrases: BTreeMap<String, Vec<Paraphrase>>,
+    /// A short text may have none, though the table was there.
+    paraphrases_are_read: bool,
+}
+
+/// What a phrase can also be.
+#[derive(Debug)]
+struct Paraphrase {
+    /// The phrase without its first word.
+    rest: Vec<String>,
+    paraphrase: Vec<String>,
 }
 
 /// Why a table cannot be read.
@@ -70,7 +80,7 @@ impl MeteorTables {
     /// Whether both tables are there.
     #[must_use]
     pub fn are_complete(&self) -> bool {
-        !self.synsets.is_empty() && !self.paraphrases.is_empty()
+        !self.synsets.is_empty() && self.paraphrases_are_read
     }
 
     /// Reads `english.synsets`: a word, then the numbers of its sets, on two lines.
@@ -111,7 +121,7 @@ impl MeteorTables {
     pub fn read_paraphrases(
         &mut self,
         file: impl BufRead,
-        vocabulary: &HashSet<String>,
+        vocabulary: &BTreeSet<String>,
     ) -> Result<(), TableError> {
         let mut entries = Entries::new(file, "paraphrase-en.gz");
         while let Some([probability, phrase, paraphrase]) = entries.next()? {
@@ -125,8 +135,12 @@ impl MeteorTables {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let mut phrase = words(&phrase).into_iter();
             let Some(first) = phrase.next() else { continue };
-            self.paraphrases.entry(first).or_default().push((phrase.collect(), words(&paraphrase)));
+            self.paraphrases
+                .entry(first)
+                .or_default()
+                .push(Paraphrase { rest: phrase.collect(), paraphrase: words(&paraphrase) });
         }
+        self.paraphrases_are_read = true;
         Ok(())
     }
 
@@ -148,8 +162,9 @@ impl MeteorTables {
         if word.ends_with("ss") || word.chars().count() <= 2 {
             return word.to_owned();
         }
-        let mut forms =
-            ENDINGS.iter().filter_map(|(ending, instead)| Some(word.strip_suffix(ending)?.to_owned() + instead));
+        let mut forms = ENDINGS
+            .iter()
+            .filter_map(|(ending, instead)| Some(word.strip_suffix(ending)?.to_owned() + instead));
         let found = forms.find(|form| self.synsets.contains_key(form)).unwrap_or_default();
         // The program looks "spoonful" up as "spoonfulful", which is nowhere.
         if word.ends_with("ful") && !found.is_empty() { found + "ful" } else { found }
@@ -162,7 +177,9 @@ impl MeteorTables {
             rest.len() < text.len() && rest.iter().eq(text[1..=rest.len()].iter().map(|word| &word.text))
         };
         let mut found: BTreeMap<usize, Vec<&'a [String]>> = BTreeMap::new();
-        for (rest, paraphrase) in entries.into_iter().flatten().filter(|(rest, _)| stands(rest)) {
+        for Paraphrase { rest, paraphrase } in
+            entries.into_iter().flatten().filter(|entry| stands(&entry.rest))
+        {
             found.entry(rest.len() + 1).or_default().push(paraphrase);
         }
         // Shorter phrases first, then as in the file.
@@ -239,8 +256,14 @@ mod tests {
         let mut tables = MeteorTables::default();
         let error = tables.read_synsets(&b"cup\nseven\n"[..]).unwrap_err();
         assert_eq!(error.to_string(), "line 2: expected numbers; is this english.synsets of METEOR 1.5?");
-        let error = tables.read_paraphrases(&b"0.5\na\n"[..], &HashSet::new()).unwrap_err();
+        let error = tables.read_paraphrases(&b"0.5\na\n"[..], &BTreeSet::new()).unwrap_err();
         assert!(error.to_string().starts_with("line 3: expected the rest of the entry"), "{error}");
-        assert!(tables.read_exceptions(&b"\xff\n"[..]).unwrap_err().to_string().starts_with("line 1 cannot be read"));
+        assert!(
+            tables
+                .read_exceptions(&b"\xff\n"[..])
+                .unwrap_err()
+                .to_string()
+                .starts_with("line 1 cannot be read")
+        );
     }
 }

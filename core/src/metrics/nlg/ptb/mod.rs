@@ -90,7 +90,9 @@ fn normalized(token: &[char]) -> Option<String> {
         ['⅓'] => "1/3",
         ['⅔'] => "2/3",
         ['\u{20a0}'..='\u{20cf}'] if !matches!(token, ['\u{20a0}' | '\u{20a4}']) => return None,
-        [sign] if *sign >= '\u{2c00}' && !sign.is_alphanumeric() && !is_cjk_or_wide_sign(*sign) => return None,
+        [sign] if *sign >= '\u{2c00}' && !sign.is_alphanumeric() && !is_cjk_or_wide_sign(*sign) => {
+            return None;
+        }
         _ => {
             let text: String = token.iter().map(|&c| if c == '’' { '\'' } else { c }).collect();
             return Some(text.to_lowercase());
@@ -117,8 +119,14 @@ mod tests {
     #[test]
     fn contractions() {
         check("It's John's, isn't it?", "it 's john 's , is n't it ?");
-        check("they'd've can't cannot gonna 'tis dogs' 5-star's", "they 'd 've ca n't can not gon na 't is dogs ' 5-star 's");
-        check("O'Reilly's o'clock d'Ivoire ma'am y'all rock 'n' roll '90s", "o'reilly 's o'clock d'ivoire ma'am y'all rock 'n' roll '90s");
+        check(
+            "they'd've can't cannot gonna 'tis dogs' 5-star's",
+            "they 'd 've ca n't can not gon na 't is dogs ' 5-star 's",
+        );
+        check(
+            "O'Reilly's o'clock d'Ivoire ma'am y'all rock 'n' roll '90s",
+            "o'reilly 's o'clock d'ivoire ma'am y'all rock 'n' roll '90s",
+        );
         check("it’s 3D’s", "it 's 3d 's");
     }
 
@@ -128,29 +136,44 @@ mod tests {
         check("Mr. Smith at 3 p.m. in St. Mary. Sun. it", "mr. smith at 3 p.m. in st. mary . sun . it");
         check("no. 5, no. It; the Pa. or pa. law", "no. 5 , no . it ; the pa. or pa . law");
         check("Plan B. It is; plan B. is; the U.S. The", "plan b . it is ; plan b. is ; the u.s. the");
-        assert_eq!(words_of_lines(&["Serie A.", "The club", "Serie B."]).concat().join(" "), "serie a the club serie b.");
+        assert_eq!(
+            words_of_lines(&["Serie A.", "The club", "Serie B."]).concat().join(" "),
+            "serie a the club serie b."
+        );
         check("Math., Pol.; center.", "math. , pol. ; center .");
         check("hello... a...b wow!!", "hello ... a. . . b wow !!");
     }
 
     #[test]
     fn numbers_and_currencies() {
-        check("£20-25, $1,000.50 US$5 20p 5.5pm +5 -5 x-1,000", "# 20-25 , $ 1,000.50 us$ 5 20p 5.5 pm +5 -5 x-1 ,000");
-        check("1/2 10/10/2010 24/7 and/or 1/2/3/4 5:30 50% 3½", "1/2 10/10/2010 24/7 and/or 1/2/3 / 4 5:30 50 % 3 1/2");
-        check("y,5 5,y .5 5.-6", "y ,5 5 , y .5 5 . -6");
+        check(
+            "£20-25, $1,000.50 US$5 20p 5.5pm +5 -5 x-1,000",
+            "# 20-25 , $ 1,000.50 us$ 5 20p 5.5 pm +5 -5 x-1 ,000",
+        );
+        check(
+            "1/2 10/10/2010 24/7 and/or 1/2/3/4 5:30 50% 3½",
+            "1/2 10/10/2010 24/7 and/or 1/2/3 / 4 5:30 50 % 3 1/2",
+        );
+        check("y,5 5,y .5 5.-6 -5-6", "y ,5 5 , y .5 5.-6 -5 -6");
     }
 
     #[test]
     fn hyphens_dashes_and_signs() {
         check("kid-friendly- -x a--b a—b 1990–1999", "kid-friendly - - x a -- b a -- b 1990 -- 1999");
         check("Cotto,family-friendly high-class,low-cost", "cotto,family-friendly high-class , low-cost");
-        check("AT&T R&B bar&cafe (a) [b] {c} #tag @home #1", "at&t r&b bar & cafe -lrb- a -rrb- -lsb- b -rsb- -lcb- c -rcb- #tag @home # 1");
+        check(
+            "AT&T R&B bar&cafe (a) [b] {c} #tag @home #1",
+            "at&t r&b bar & cafe -lrb- a -rrb- -lsb- b -rsb- -lcb- c -rcb- #tag @home # 1",
+        );
         check("Café-bar naïve x_y x__y ₹5 5¢", "café-bar naïve x_y x __ y 5 5 cents");
     }
 
     #[test]
     fn words_stay_and_punctuation_goes() {
-        assert_eq!(words("The '(cheap)' pub - it's £5!", ""), ["the", "-lrb-", "cheap", "-rrb-", "pub", "it", "'s", "#", "5"]);
+        assert_eq!(
+            words("The '(cheap)' pub - it's £5!", ""),
+            ["the", "-lrb-", "cheap", "-rrb-", "pub", "it", "'s", "#", "5"]
+        );
         assert!(words(" . ", "").is_empty());
     }
 }

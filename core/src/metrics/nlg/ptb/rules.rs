@@ -65,7 +65,10 @@ pub fn is_redaux_end(text: &[char], at: usize) -> Option<usize> {
 fn negated(text: &[char], at: usize, end: usize) -> usize {
     let is = |at: usize, letter: char| text.get(at).is_some_and(|c| c.to_ascii_lowercase() == letter);
     let ends_here = |at: usize| {
-        is(at, 'n') && text.get(at + 1).copied().is_some_and(is_apostrophe) && is(at + 2, 't') && !is_word_at(text, at + 3)
+        is(at, 'n')
+            && text.get(at + 1).copied().is_some_and(is_apostrophe)
+            && is(at + 2, 't')
+            && !is_word_at(text, at + 3)
     };
     if ends_here(at) {
         at + 3
@@ -82,7 +85,8 @@ fn word(text: &[char], at: usize) -> Option<usize> {
         return None;
     }
     let mut end = run(text, at, is_letter_or_digit);
-    while text.get(end).is_some_and(|c| matches!(c, '.' | '!' | '?')) && text.get(end + 1).copied().is_some_and(is_letter)
+    while text.get(end).is_some_and(|c| matches!(c, '.' | '!' | '?'))
+        && text.get(end + 1).copied().is_some_and(is_letter)
     {
         end = run(text, end + 1, is_letter_or_digit);
     }
@@ -92,16 +96,20 @@ fn word(text: &[char], at: usize) -> Option<usize> {
 /// Words with an apostrophe inside: c'est, O'Neil, ma'am, d'Ivoire.
 fn apostrophe_word(text: &[char], at: usize) -> Option<usize> {
     let apostrophe = run(text, at, is_letter);
-    if !text.get(apostrophe).copied().is_some_and(is_apostrophe) || apostrophe == at || is_redaux_end(text, apostrophe).is_some() {
+    if !text.get(apostrophe).copied().is_some_and(is_apostrophe)
+        || apostrophe == at
+        || is_redaux_end(text, apostrophe).is_some()
+    {
         return None;
     }
     let end = run(text, apostrophe + 1, is_letter);
-    let (n_after, last, next) = (end - apostrophe - 1, text[apostrophe - 1], text.get(apostrophe + 1).copied());
+    let (n_after, last, next) =
+        (end - apostrophe - 1, text[apostrophe - 1], text.get(apostrophe + 1).copied());
     let is_initial = apostrophe == at + 1
         && n_after > 1
         && (matches!(last, 'A'..='H' | 'J'..='X' | 'Z' | 'n') || "dol".contains(last));
     let is_between_vowels = "aeiouyAEIOUY".contains(last)
-        && apostrophe > at + 1 | usize::from(last == 'y')
+        && (apostrophe > at + 1 || last == 'y')
         && next.is_some_and(|c| "aeiou".contains(c) || c.is_ascii_uppercase());
     (is_initial || is_between_vowels).then_some(end)
 }
@@ -133,7 +141,8 @@ fn hyphenated(text: &[char], at: usize) -> Option<usize> {
     let mut end = run(text, at, |c| c.is_ascii_alphanumeric() || c == '.' || c == ',');
     let mut longest = None;
     while text.get(end) == Some(&'-') {
-        let next = initials(text, end + 1).unwrap_or(end).max(run(text, end + 1, |c| c.is_ascii_alphanumeric()));
+        let next =
+            initials(text, end + 1).unwrap_or(end).max(run(text, end + 1, |c| c.is_ascii_alphanumeric()));
         if next <= end + 1 {
             break;
         }
@@ -176,8 +185,10 @@ fn number(text: &[char], at: usize) -> Option<usize> {
         end = run(text, end + 1, |c| c.is_ascii_digit());
     }
     // Digits that go on as a word belong to the word.
-    (end > start && !(end == run(text, start, |c| c.is_ascii_digit()) && text.get(end).copied().is_some_and(is_letter)))
-        .then_some(end)
+    (end > start
+        && !(end == run(text, start, |c| c.is_ascii_digit())
+            && text.get(end).copied().is_some_and(is_letter)))
+    .then_some(end)
 }
 
 /// Single letters with points: a.m., U.S., J.; but not a last letter that ends a sentence.
@@ -256,7 +267,8 @@ fn clipped(text: &[char], at: usize) -> Option<usize> {
     if word == "n" && text.get(end).copied().is_some_and(is_apostrophe) {
         return Some(end + 1);
     }
-    let is_whole = CLIPPED.contains(&word.as_str()) || is_decade || is_year || matches!(word.as_str(), "tis" | "twas");
+    let is_whole =
+        CLIPPED.contains(&word.as_str()) || is_decade || is_year || matches!(word.as_str(), "tis" | "twas");
     is_whole.then_some(end)
 }
 
@@ -287,7 +299,9 @@ fn is_word_at(text: &[char], at: usize) -> bool {
 }
 
 fn is_letter_or_digit(c: char) -> bool {
-    is_letter(c) || c.is_ascii_digit() || (c.is_numeric() && !matches!(c, '²' | '³' | '¹' | '\u{bc}'..='\u{be}' | '\u{2150}'..='\u{218b}'))
+    is_letter(c)
+        || c.is_ascii_digit()
+        || (c.is_numeric() && !matches!(c, '²' | '³' | '¹' | '\u{bc}'..='\u{be}' | '\u{2150}'..='\u{218b}'))
 }
 
 fn is_letter(c: char) -> bool {
