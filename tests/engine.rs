@@ -394,6 +394,69 @@ fn variants(predicted: &Predicted) -> Vec<Variant> {
     predicted.predictions[0].scores.iter().map(|scores| scores.variant).collect()
 }
 
+/// What each state makes of the texts, bit for bit; the present one is always another.
+fn judgements(predicted: &Predicted) -> Vec<(Variant, Vec<u64>)> {
+    let scores = predicted.predictions.iter().flat_map(|prediction| &prediction.scores);
+    let finished = scores.filter(|scores| scores.variant != Variant::Present);
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect();
+    finished.map(|scores| (scores.variant, bits(&scores.values))).collect()
+}
+
+#[test]
+fn a_restored_run_still_has_the_states_behind_it() {
+    use Variant::{Base, Present, Pruned, Retuned, Tuned};
+    for prune in ["heads:1", "unstructured:0.4"] {
+        let changes = [("prune", prune), ("max_steps", "4"), ("learning_rate", "5e-3")];
+        let is_retuning = |reply: &Reply, at: usize| match &reply.event {
+            Event::Run { event: RunEvent::Progress(report), .. } => {
+                report.phase.to_string() == "retune" && report.step == at
+            }
+            _ => false,
+        };
+        let is_over = |reply: &Reply| matches!(&reply.event, Event::Run { event: RunEvent::Finished(_), .. });
+        let mut first = load();
+        first.push(start(&changes));
+        let unbroken = play(first, |reply| {
+            if is_retuning(reply, 2) {
+                vec![request(Command::SaveCheckpoint { run: 1 }), predict(1, &[])]
+            } else if is_over(reply) {
+                vec![predict(2, &[])]
+            } else {
+                Vec::new()
+            }
+        });
+        assert_eq!(variants(predicted(&unbroken, 1)), [Base, Present, Tuned, Pruned]);
+        assert_eq!(variants(predicted(&unbroken, 2)), [Base, Tuned, Pruned, Retuned]);
+        let saved: Vec<&Reply> =
+            unbroken.iter().filter(|reply| matches!(reply.event, Event::CheckpointSaved { .. })).collect();
+        let in_retuning =
+            saved.iter().find(|reply| matches!(reply.event, Event::CheckpointSaved { step: 6, .. })).unwrap();
+        for state in [in_retuning, saved.last().unwrap()] {
+            let files = saved_state(state);
+            let files: Vec<_> =
+                files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
+            let mut second = load();
+            let restore = Command::Restore { run: 2, settings: settings(&changes), paused: false };
+            second.push(with_files(restore, &files));
+            let restored = play(second, |reply| {
+                if is_retuning(reply, 3) {
+                    vec![predict(1, &[])]
+                } else if is_over(reply) {
+                    vec![predict(2, &[])]
+                } else {
+                    Vec::new()
+                }
+            });
+            let was_retuning = restored.iter().any(|reply| is_retuning(reply, 3));
+            let requests: &[u64] = if was_retuning { &[1, 2] } else { &[2] };
+            for &id in requests {
+                let (now, then) = (predicted(&restored, id), predicted(&unbroken, id));
+                assert_eq!(judgements(now), judgements(then), "{prune}, request {id}");
+            }
+        }
+    }
+}
+
 /// A matrix of the embedded model that the settings adapt.
 const QUERY: &str = "bert.encoder.layer.0.attention.self.query";
 

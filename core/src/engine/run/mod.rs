@@ -1,6 +1,7 @@
 //! One run: Ω, tune, prune, retune, evaluate, as a machine that is advanced one bounded piece of work at a time.
 
 mod omega_stage;
+mod phase_states;
 mod prune_stage;
 mod tune_end;
 
@@ -40,6 +41,8 @@ pub struct Run {
     train: EncodedDataset,
     validation: EncodedDataset,
     state: HostState,
+    /// The state before pruning, once that is done.
+    tuned: Option<HostState>,
     position: Position,
     work: Work,
     /// What remains if the device is lost.
@@ -99,6 +102,7 @@ impl Run {
             train,
             validation,
             state,
+            tuned: None,
             position: Position::default(),
             work: Work::Nothing,
             safe: RunCheckpoint::default(),
@@ -111,6 +115,7 @@ impl Run {
         if let Some(checkpoint) = resume {
             checkpoint.check_data(&data_sha256)?;
             run.state = checkpoint.state.clone();
+            run.tuned = checkpoint.tuned.clone();
             run.position = Position { phase: None, ..checkpoint.position.clone() };
             run.safe = checkpoint.clone();
             run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
@@ -403,7 +408,8 @@ impl Run {
             let kinds = phase.tensors(placed).await?;
             tensors = kinds.into_iter().map(|(kind, named)| (kind.to_owned(), named)).collect();
         }
-        self.safe = RunCheckpoint { position, state: self.state.clone(), phase: tensors };
+        let (state, tuned) = (self.state.clone(), self.tuned.clone());
+        self.safe = RunCheckpoint { position, state, tuned, phase: tensors };
         self.safe_since = crate::clock::now();
         Ok(())
     }

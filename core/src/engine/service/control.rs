@@ -1,7 +1,5 @@
 //! Starting, pausing, stepping and stopping a run.
 
-use std::collections::BTreeMap;
-
 use super::refusal::{failure, problem, problems_of};
 use super::running::{CurrentRun, Goal, Mode};
 use super::{Engine, Host, Refusal, say};
@@ -29,18 +27,17 @@ impl Engine {
         let data = files.with(&config.data_options(model.pretrained.config.id2label.clone()))?;
         let device = self.device(host).await?;
         let run = Run::new(&device, config.clone(), model.pretrained.clone(), &data, checkpoint).await?;
-        let mut current = CurrentRun {
+        let current = CurrentRun {
             id,
+            states: run.phase_states(),
             run,
             config,
             mode: if paused { Mode::Waiting } else { Mode::Running },
             model,
             files,
             data,
-            states: BTreeMap::new(),
             saved_at: crate::clock::now(),
         };
-        current.restore_states();
         if paused {
             say(host, Event::Paused { run: id, step: current.run.step() });
         } else if is_restored {

@@ -10,7 +10,7 @@ use super::{Engine, Host, say, say_with};
 use crate::clock::Instant;
 use crate::config::RunConfig;
 use crate::data::DataSplits;
-use crate::engine::{EngineError, Run, RunCheckpoint, Stage};
+use crate::engine::{EngineError, Run, RunCheckpoint};
 use crate::protocol::{Event, FailureKind, FailureReport, Phase, RunEvent, RunId, Variant};
 use crate::train::place::HostState;
 
@@ -140,21 +140,6 @@ impl CurrentRun {
             self.hand_out(&checkpoint, host);
         }
         Ok(())
-    }
-
-    /// What a restored run has behind it.
-    pub fn restore_states(&mut self) {
-        let state = self.run.outcome().1.clone();
-        let variant = match self.run.stage() {
-            Stage::Prune => Variant::Tuned,
-            Stage::Retune => Variant::Pruned,
-            Stage::Evaluate if self.config.retune_epochs == 0.0 => Variant::Pruned,
-            Stage::Evaluate => Variant::Retuned,
-            Stage::Begin | Stage::SelectOmega | Stage::Tune | Stage::Done => return,
-        };
-        let variant =
-            if self.config.prune == crate::config::Pruning::None { Variant::Tuned } else { variant };
-        self.states.insert(variant, state);
     }
 }
 
