@@ -554,3 +554,66 @@ fn check_quality_and_exports(replies: &[Reply]) {
         assert!(!exported.how_to_load.is_empty());
     }
 }
+
+/// Position of the first reply that `is` right.
+fn position(replies: &[Reply], is: impl Fn(&Event) -> bool) -> usize {
+    let found = replies.iter().position(|reply| is(&reply.event));
+    found.unwrap_or_else(|| panic!("no such event: {replies:?}"))
+}
+
+#[test]
+fn commands_are_read_between_the_pieces_of_long_answers() {
+    let small = [("per_device_eval_batch_size", "4"), ("max_steps", "3")];
+    let mut first = load();
+    first.push(start(&small));
+    let replies = play(first, |reply| match &reply.event {
+        Event::Run { event: RunEvent::Finished(_), .. } => {
+            let save = || request(Command::SaveCheckpoint { run: 1 });
+            vec![request(Command::Judge { run: 1 }), predict(7, &[]), save()]
+        }
+        Event::Predicted(_) => {
+            let export = Command::Export { run: 1, format: ExportFormat::Merged };
+            vec![request(export), request(Command::Stop { run: 1, keep: true })]
+        }
+        _ => Vec::new(),
+    });
+    let finished =
+        position(&replies, |event| matches!(event, Event::Run { event: RunEvent::Finished(_), .. }));
+    let order = [
+        finished + position(&replies[finished..], |event| matches!(event, Event::CheckpointSaved { .. })),
+        position(&replies, |event| matches!(event, Event::Judged { run: 1, .. })),
+        position(&replies, |event| matches!(event, Event::Predicted(_))),
+        position(&replies, |event| matches!(event, Event::Stopped { kept: true, .. })),
+        position(&replies, |event| matches!(event, Event::Exported { run: 1, .. })),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
+fn a_run_is_paused_while_it_is_judged_and_discarding_it_answers_for_the_judgement() {
+    let mut first = load();
+    first.push(start(&[("per_device_eval_batch_size", "4"), ("max_steps", "500")]));
+    let mut has_paused = false;
+    let replies = play(first, |reply| match &reply.event {
+        Event::Run { event: RunEvent::Progress(report), .. } if report.step == 2 => {
+            vec![request(Command::Judge { run: 1 }), predict(7, &[])]
+        }
+        Event::Working { what, share: Some(_) } if what.contains("Judging") && !has_paused => {
+            has_paused = true;
+            vec![request(Command::Pause { run: 1 })]
+        }
+        Event::Paused { .. } => vec![request(Command::Stop { run: 1, keep: false })],
+        _ => Vec::new(),
+    });
+    let paused = position(&replies, |event| matches!(event, Event::Paused { run: 1, step: 2 }));
+    let answers: Vec<&Event> = replies[paused + 1..].iter().map(|reply| &reply.event).collect();
+    let judge = Command::Judge { run: 1 };
+    assert!(
+        matches!(answers[..], [Event::Rejected { command, problems }, Event::Stopped { kept: false, .. }, ..]
+            if *command == judge && texts(problems).contains("discarded")),
+        "{answers:?}"
+    );
+    // A sentence is judged by the states as they were when it was asked.
+    assert_eq!(variants(predicted(&replies, 7)), [Variant::Base, Variant::Present]);
+    assert!(!replies.iter().any(|reply| matches!(reply.event, Event::Judged { .. })));
+}

@@ -5,6 +5,8 @@ mod phase_states;
 mod prune_stage;
 mod tune_end;
 
+use std::rc::Rc;
+
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
 use super::error::EngineError;
@@ -35,7 +37,7 @@ const SNAPSHOT_SECONDS: f64 = 30.0;
 pub struct Run {
     device: Device,
     config: RunConfig,
-    base: BaseModel,
+    base: Rc<BaseModel>,
     plan: TuningPlan,
     labels: LabelSet,
     train: EncodedDataset,
@@ -96,7 +98,7 @@ impl Run {
             finder: OmegaFinder::new(device),
             device: device.clone(),
             config,
-            base,
+            base: Rc::new(base),
             plan,
             labels,
             train,
@@ -141,7 +143,13 @@ impl Run {
     /// The model and what has been trained and removed up to the last finished phase.
     #[must_use]
     pub fn outcome(&self) -> (&BaseModel, &HostState, &LabelSet) {
-        (&self.base, &self.state, &self.labels)
+        (self.base.as_ref(), &self.state, &self.labels)
+    }
+
+    /// The model, to be used beside the run.
+    #[must_use]
+    pub fn base(&self) -> Rc<BaseModel> {
+        self.base.clone()
     }
 
     /// What it is doing.

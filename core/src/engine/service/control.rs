@@ -1,5 +1,7 @@
 //! Starting, pausing, stepping and stopping a run.
 
+use std::rc::Rc;
+
 use super::refusal::{failure, problem, problems_of};
 use super::running::{CurrentRun, Goal, Mode};
 use super::{Engine, Host, Refusal, say};
@@ -29,7 +31,11 @@ impl Engine {
         let run = Run::new(&device, config.clone(), model.pretrained.clone(), &data, checkpoint).await?;
         let current = CurrentRun {
             id,
-            states: run.phase_states(),
+            states: run
+                .phase_states()
+                .into_iter()
+                .map(|(variant, state)| (variant, Rc::new(state)))
+                .collect(),
             run,
             config,
             mode: if paused { Mode::Waiting } else { Mode::Running },
@@ -126,6 +132,7 @@ impl Engine {
         }
         if !keep {
             self.current = None;
+            self.cancel_questions(id, host);
         }
         say(host, Event::Stopped { run: id, kept: keep, step });
         Ok(())
@@ -188,7 +195,7 @@ impl CurrentRun {
         let broken = |error| Refusal::Failed(failure(&error, Some(self.id), None));
         if self.run.is_in_phase() {
             let state = self.run.present_state().await.map_err(broken)?;
-            self.states.insert(Variant::Present, state);
+            self.states.insert(Variant::Present, Rc::new(state));
         }
         let checkpoint = self.run.checkpoint().await?;
         self.hand_out(&checkpoint, host);

@@ -34,7 +34,7 @@ pub struct CurrentRun {
     /// Its data.
     pub data: Rc<DataSplits>,
     /// The state after each of its phases, and at its end if the user stopped it.
-    pub states: BTreeMap<Variant, HostState>,
+    pub states: BTreeMap<Variant, Rc<HostState>>,
     /// When its state was last handed out.
     pub saved_at: Instant,
 }
@@ -101,7 +101,7 @@ impl CurrentRun {
             Phase::Retune => Variant::Retuned,
             Phase::SelectOmega | Phase::LowRankOnly | Phase::Evaluate => return,
         };
-        self.states.insert(variant, self.run.outcome().1.clone());
+        self.states.insert(variant, Rc::new(self.run.outcome().1.clone()));
     }
 
     fn reach_goal(&mut self, events: &[RunEvent], host: &mut impl Host) {
