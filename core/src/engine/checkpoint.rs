@@ -81,7 +81,8 @@ pub struct Position {
 struct Manifest {
     format: u32,
     position: Position,
-    #[serde(flatten)]
+    /// Read apart: what is flattened goes through a form that has no numbers as keys.
+    #[serde(flatten, skip_deserializing)]
     state: StateManifest,
     #[serde(default)]
     tuned: Option<StateManifest>,
@@ -162,6 +163,7 @@ impl RunCheckpoint {
         };
         let damaged = |error: serde_json::Error| EngineError::Checkpoint(format!("{STATE_JSON}: {error}"));
         let manifest: Manifest = serde_json::from_slice(find(STATE_JSON)?).map_err(damaged)?;
+        let state: StateManifest = serde_json::from_slice(find(STATE_JSON)?).map_err(damaged)?;
         if manifest.format != FORMAT {
             let found = manifest.format;
             return Err(EngineError::Checkpoint(format!(
@@ -174,7 +176,7 @@ impl RunCheckpoint {
             |state: StateManifest, prefix| state.read(&trained, &mut Tensors { all: &mut tensors, prefix });
         // The tuned state first: what it has in common with the newest is taken from there.
         let tuned = manifest.tuned.map(|tuned| read(tuned, TUNED)).transpose()?;
-        let state = read(manifest.state, "")?;
+        let state = read(state, "")?;
         let mut phase: BTreeMap<String, NamedTensors> = BTreeMap::new();
         for (name, tensor) in tensors {
             if let Some((kind, parameter)) = name.strip_prefix("phase.").and_then(|rest| rest.split_once('.'))

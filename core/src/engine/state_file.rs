@@ -15,7 +15,7 @@ use crate::tuning::state::{Mask, SiteDelta};
 const TRAINED: &str = "trained.";
 
 /// The part of a state that is not tensors.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct StateManifest {
     sites: Vec<SiteShape>,
     heads: BTreeMap<usize, Vec<usize>>,
