@@ -36,7 +36,7 @@ pub fn origin(config: &RunConfig, model: &PretrainedModel) -> anyhow::Result<Ori
 /// If something cannot be written or reads back differently.
 pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool) -> Result<(), Failure> {
     let summary = recorder.summary().cloned().context("the run told no summary")?;
-    let parts = pollster::block_on(ExportParts::gather(run, run.outcome().1, origin));
+    let parts = pollster::block_on(ExportParts::gather(run.outcome(), run.rows(), origin, &mut async || ()));
     let parts = parts.context("cannot read the base model")?;
     let input = parts.input();
     let first = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Dsee };

@@ -1,21 +1,21 @@
 //! The state of a run as files: what `checkpoint-N/` holds of the engine.
 //!
 //! `engine_state.json` says where the run stands, `engine_state.safetensors` holds its tensors: the state after the last
-//! finished phase (`delta.…`, `trained.…`, `mask.…`) and, inside a phase, the arena (`phase.<kind>.…`).
+//! finished phase (`delta.…`, `trained.…`, `mask.…`), what was different before pruning (`tuned.…`), and, inside a phase, the
+//! arena (`phase.<kind>.…`).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
+use super::state_file::{StateManifest, Tensors, state_tensors, trained_names};
 use super::tuning_phase::PhaseProgress;
 use crate::checkpoint::safetensors_read::read_safetensors;
 use crate::checkpoint::write::write_named;
 use crate::checkpoint::{HostTensor, NamedTensors};
-use crate::nn::linear::{delta_names, sparse_name};
 use crate::protocol::{OmegaReport, PhaseRow};
 use crate::train::place::HostState;
-use crate::tuning::state::{Mask, SiteDelta};
 
 /// Name of the file that says where the run stands.
 pub const STATE_JSON: &str = "engine_state.json";
@@ -48,6 +48,8 @@ pub enum Stage {
 pub struct RunCheckpoint {
     pub(super) position: Position,
     pub(super) state: HostState,
+    /// The state before pruning, where it is to be compared with what came of it.
+    pub(super) tuned: Option<HostState>,
     pub(super) phase: BTreeMap<String, NamedTensors>,
 }
 
@@ -79,29 +81,23 @@ pub struct Position {
 struct Manifest {
     format: u32,
     position: Position,
-    sites: Vec<SiteShape>,
-    heads: BTreeMap<usize, Vec<usize>>,
-    masks: BTreeMap<String, usize>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct SiteShape {
-    path: String,
-    d_out: usize,
-    d_in: usize,
-    rank: usize,
-    scale: f32,
-    omega: Vec<u32>,
+    /// Read apart: what is flattened goes through a form that has no numbers as keys.
+    #[serde(flatten, skip_deserializing)]
+    state: StateManifest,
+    #[serde(default)]
+    tuned: Option<StateManifest>,
 }
 
 const FORMAT: u32 = 1;
+/// Before the names of the tensors of the state before pruning.
+const TUNED: &str = "tuned.";
 
 impl RunCheckpoint {
     /// The start of a run that prunes what another run has tuned.
     #[must_use]
     pub fn tuned(state: HostState) -> Self {
         let position = Position { begin_at: Some(Stage::Prune), ..Position::default() };
-        Self { position, state, phase: BTreeMap::new() }
+        Self { position, state, ..Self::default() }
     }
 
     /// Optimizer steps of the whole run so far.
@@ -129,21 +125,11 @@ impl RunCheckpoint {
     /// The files of a checkpoint folder, name and bytes.
     #[must_use]
     pub fn to_files(&self) -> Vec<(String, Vec<u8>)> {
-        let sites = self.state.deltas.iter().map(|delta| SiteShape {
-            path: delta.path.clone(),
-            d_out: delta.d_out,
-            d_in: delta.d_in,
-            rank: delta.rank,
-            scale: delta.scale,
-            omega: delta.s_indices.clone(),
-        });
-        let masks = self.state.pruned.masks.iter().map(|(name, mask)| (name.clone(), mask.len));
         let manifest = Manifest {
             format: FORMAT,
             position: self.position.clone(),
-            sites: sites.collect(),
-            heads: self.state.pruned.heads.clone(),
-            masks: masks.collect(),
+            state: StateManifest::of(&self.state),
+            tuned: self.tuned.as_ref().map(StateManifest::of),
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("plain data is always written");
         let tensors = write_named(&self.tensors());
@@ -151,21 +137,12 @@ impl RunCheckpoint {
     }
 
     fn tensors(&self) -> NamedTensors {
-        let mut all = NamedTensors::new();
-        let vector = |data: &[f32]| HostTensor { shape: vec![data.len()], data: data.to_vec() };
-        for delta in &self.state.deltas {
-            let [_, _, a, b] = delta_names(&delta.path);
-            all.insert(format!("delta.{a}"), vector(&delta.a));
-            all.insert(format!("delta.{b}"), vector(&delta.b));
-            all.insert(format!("delta.{}", sparse_name(&delta.path)), vector(&delta.s_values));
-        }
-        for (name, tensor) in &self.state.trained {
-            all.insert(format!("trained.{name}"), tensor.clone());
-        }
-        for (name, mask) in &self.state.pruned.masks {
-            // Sixteen bits to a number: every one of them is exact in f32.
-            let halves = mask.keep.iter().flat_map(|word| (0..4).map(move |i| (word >> (16 * i)) as u16));
-            all.insert(format!("mask.{name}"), vector(&halves.map(f32::from).collect::<Vec<_>>()));
+        let mut all = state_tensors(&self.state);
+        let tuned = self.tuned.as_ref().map(state_tensors).unwrap_or_default();
+        for (name, tensor) in tuned {
+            if !all.get(&name).is_some_and(|newest| is_same(newest, &tensor)) {
+                all.insert(format!("{TUNED}{name}"), tensor);
+            }
         }
         for (kind, tensors) in &self.phase {
             for (name, tensor) in tensors {
@@ -186,6 +163,7 @@ impl RunCheckpoint {
         };
         let damaged = |error: serde_json::Error| EngineError::Checkpoint(format!("{STATE_JSON}: {error}"));
         let manifest: Manifest = serde_json::from_slice(find(STATE_JSON)?).map_err(damaged)?;
+        let state: StateManifest = serde_json::from_slice(find(STATE_JSON)?).map_err(damaged)?;
         if manifest.format != FORMAT {
             let found = manifest.format;
             return Err(EngineError::Checkpoint(format!(
@@ -193,64 +171,35 @@ impl RunCheckpoint {
             )));
         }
         let mut tensors = read_safetensors(STATE_TENSORS, find(STATE_TENSORS)?)?.tensors;
-        let mut state = HostState::default();
-        state.pruned.heads = manifest.heads;
-        for site in manifest.sites {
-            state.deltas.push(site.delta(&mut tensors)?);
-        }
-        for (name, len) in manifest.masks {
-            let halves = take(&mut tensors, &format!("mask.{name}"), len.div_ceil(64) * 4)?;
-            let word = |part: &[f32]| part.iter().rev().fold(0u64, |word, &half| word << 16 | half as u64);
-            let keep = halves.chunks_exact(4).map(word).collect();
-            state.pruned.masks.insert(name, Mask { keep, len });
-        }
+        let trained = trained_names(&tensors);
+        let mut read =
+            |state: StateManifest, prefix| state.read(&trained, &mut Tensors { all: &mut tensors, prefix });
+        // The tuned state first: what it has in common with the newest is taken from there.
+        let tuned = manifest.tuned.map(|tuned| read(tuned, TUNED)).transpose()?;
+        let state = read(state, "")?;
         let mut phase: BTreeMap<String, NamedTensors> = BTreeMap::new();
         for (name, tensor) in tensors {
-            if let Some(parameter) = name.strip_prefix("trained.") {
-                state.trained.insert(parameter.to_owned(), tensor);
-            } else if let Some((kind, parameter)) =
-                name.strip_prefix("phase.").and_then(|rest| rest.split_once('.'))
+            if let Some((kind, parameter)) = name.strip_prefix("phase.").and_then(|rest| rest.split_once('.'))
             {
                 phase.entry(kind.to_owned()).or_default().insert(parameter.to_owned(), tensor);
             }
         }
-        Ok(Self { position: manifest.position, state, phase })
+        Ok(Self { position: manifest.position, state, tuned, phase })
     }
 }
 
-fn take(tensors: &mut NamedTensors, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
-    let tensor = tensors
-        .remove(name)
-        .ok_or_else(|| EngineError::Checkpoint(format!("{STATE_TENSORS} has no tensor {name}")))?;
-    if tensor.data.len() != len {
-        let found = tensor.data.len();
-        return Err(EngineError::Checkpoint(format!("{name} has {found} values, expected {len}")));
-    }
-    Ok(tensor.data)
-}
-
-impl SiteShape {
-    fn delta(self, tensors: &mut NamedTensors) -> Result<SiteDelta, EngineError> {
-        let [_, _, a, b] = delta_names(&self.path);
-        let mut take = |name: String, len: usize| take(tensors, &format!("delta.{name}"), len);
-        Ok(SiteDelta {
-            a: take(a, self.rank * self.d_in)?,
-            b: take(b, self.d_out * self.rank)?,
-            s_values: take(sparse_name(&self.path), self.omega.len())?,
-            path: self.path,
-            d_out: self.d_out,
-            d_in: self.d_in,
-            rank: self.rank,
-            scale: self.scale,
-            s_indices: self.omega,
-        })
-    }
+/// Whether two tensors have the same bits.
+fn is_same(a: &HostTensor, b: &HostTensor) -> bool {
+    let bits = |tensor: &HostTensor| tensor.data.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    a.shape == b.shape && bits(a) == bits(b)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::nn::linear::delta_names;
+    use crate::tuning::state::{Mask, SiteDelta};
 
     fn checkpoint() -> RunCheckpoint {
         let delta = SiteDelta {
@@ -280,7 +229,26 @@ mod tests {
         };
         let position =
             Position { stage: Stage::Retune, steps_before: 10, phase: Some(progress), ..Position::default() };
-        RunCheckpoint { position, state, phase }
+        RunCheckpoint { position, state, phase, tuned: None }
+    }
+
+    #[test]
+    fn what_pruning_left_as_it_was_is_kept_once() {
+        let mut checkpoint = checkpoint();
+        let mut tuned = checkpoint.state.clone();
+        tuned.pruned = Default::default();
+        // Zero and minus zero are equal, but not the same.
+        tuned.deltas[0].b[1] = 0.0;
+        checkpoint.tuned = Some(tuned);
+        let files = checkpoint.to_files();
+        let read = RunCheckpoint::from_files(&files).unwrap();
+        assert_eq!(read, checkpoint);
+        let b = |state: &HostState| state.deltas[0].b[1].to_bits();
+        assert_eq!((b(read.tuned.as_ref().unwrap()), b(&read.state)), (0, 1 << 31));
+        let names = read_safetensors(STATE_TENSORS, &files[1].1).unwrap().tensors.into_keys();
+        let twice: Vec<String> = names.filter(|name| name.starts_with(TUNED)).collect();
+        let [_, _, _, b] = delta_names("layer.query");
+        assert_eq!(twice, [format!("tuned.delta.{b}")]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod run;
 mod scorer;
 pub mod service;
 pub mod session;
+mod state_file;
 mod tuning_phase;
 
 pub use base_model::BaseModel;

@@ -1,10 +1,10 @@
 //! Where a run came from and what it made: everything its exports tell beside the weights.
 
 use super::base_model::BaseModel;
-use super::run::Run;
 use crate::checkpoint::NamedTensors;
 use crate::checkpoint::hash::sha256_hex;
 use crate::config::RunConfig;
+use crate::data::LabelSet;
 use crate::export::{ExportInput, PhaseFacts, RunFacts};
 use crate::models::files::PretrainedModel;
 use crate::protocol::PhaseRow;
@@ -82,15 +82,24 @@ pub struct ExportParts<'a> {
 }
 
 impl<'a> ExportParts<'a> {
-    /// Gathers the parts of `state`, which the run has reached.
+    /// Gathers the parts of a model in a state that a run has reached, with its labels and the rows of the run's phases.
+    /// Calls `between_tensors` after each tensor it has read.
     ///
     /// # Errors
     /// If the base model's file cannot be read any more.
-    pub async fn gather(run: &'a Run, state: &'a HostState, origin: &'a Origin) -> Result<Self, SourceError> {
-        let (base, _, labels) = run.outcome();
-        let weights = base.parameters.read_where(|_| true).await?;
+    pub async fn gather(
+        (base, state, labels): (&'a BaseModel, &'a HostState, &'a LabelSet),
+        rows: &[PhaseRow],
+        origin: &'a Origin,
+        between_tensors: &mut impl AsyncFnMut(),
+    ) -> Result<Self, SourceError> {
+        let mut weights = NamedTensors::new();
+        for (name, tensor) in &base.parameters.0 {
+            weights.insert(name.clone(), tensor.read().await?);
+            between_tensors().await;
+        }
         let trained = trained_and_fresh(base, &weights, state);
-        let facts = origin.with_results(run.rows());
+        let facts = origin.with_results(rows);
         Ok(Self { base, state, labels: labels.names(), origin, weights, trained, facts })
     }
 

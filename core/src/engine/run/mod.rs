@@ -1,8 +1,11 @@
 //! One run: Ω, tune, prune, retune, evaluate, as a machine that is advanced one bounded piece of work at a time.
 
 mod omega_stage;
+mod phase_states;
 mod prune_stage;
 mod tune_end;
+
+use std::rc::Rc;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
@@ -32,12 +35,14 @@ const SNAPSHOT_SECONDS: f64 = 30.0;
 pub struct Run {
     device: Device,
     config: RunConfig,
-    base: BaseModel,
+    base: Rc<BaseModel>,
     plan: TuningPlan,
     labels: LabelSet,
     train: Corpus,
     validation: Corpus,
     state: HostState,
+    /// The state before pruning, once that is done.
+    tuned: Option<HostState>,
     position: Position,
     work: Work,
     /// What remains if the device is lost.
@@ -89,12 +94,13 @@ impl Run {
             finder: OmegaFinder::new(device),
             device: device.clone(),
             config,
-            base,
+            base: Rc::new(base),
             plan,
             labels,
             train,
             validation,
             state,
+            tuned: None,
             position: Position::default(),
             work: Work::Nothing,
             safe: RunCheckpoint::default(),
@@ -107,6 +113,7 @@ impl Run {
         if let Some(checkpoint) = resume {
             checkpoint.check_data(&data_sha256)?;
             run.state = checkpoint.state.clone();
+            run.tuned = checkpoint.tuned.clone();
             run.position = Position { phase: None, ..checkpoint.position.clone() };
             run.safe = checkpoint.clone();
             run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
@@ -132,7 +139,13 @@ impl Run {
     /// The model and what has been trained and removed up to the last finished phase.
     #[must_use]
     pub fn outcome(&self) -> (&BaseModel, &HostState, &LabelSet) {
-        (&self.base, &self.state, &self.labels)
+        (self.base.as_ref(), &self.state, &self.labels)
+    }
+
+    /// The model, to be used beside the run.
+    #[must_use]
+    pub fn base(&self) -> Rc<BaseModel> {
+        self.base.clone()
     }
 
     /// What it is doing.
@@ -393,7 +406,8 @@ impl Run {
             let kinds = phase.tensors(placed).await?;
             tensors = kinds.into_iter().map(|(kind, named)| (kind.to_owned(), named)).collect();
         }
-        self.safe = RunCheckpoint { position, state: self.state.clone(), phase: tensors };
+        let (state, tuned) = (self.state.clone(), self.tuned.clone());
+        self.safe = RunCheckpoint { position, state, tuned, phase: tensors };
         self.safe_since = crate::clock::now();
         Ok(())
     }

@@ -74,6 +74,7 @@ impl Run {
                 chosen
             }
         };
+        self.keep_tuned();
         self.state.prune(&self.base.sites, self.base.heads(), chosen);
         report.matrices = matrices(&self.base, &self.state);
         Ok(report)

@@ -1,6 +1,6 @@
 //! Starting, pausing, stepping and stopping a run.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::refusal::{failure, problem, problems_of};
 use super::running::{CurrentRun, Goal, Mode};
@@ -29,18 +29,21 @@ impl Engine {
         let data = files.with(&config.data_options(model.pretrained.config.id2label.clone()))?;
         let device = self.device(host).await?;
         let run = Run::new(&device, config.clone(), model.pretrained.clone(), &data, checkpoint).await?;
-        let mut current = CurrentRun {
+        let current = CurrentRun {
             id,
+            states: run
+                .phase_states()
+                .into_iter()
+                .map(|(variant, state)| (variant, Rc::new(state)))
+                .collect(),
             run,
             config,
             mode: if paused { Mode::Waiting } else { Mode::Running },
             model,
             files,
             data,
-            states: BTreeMap::new(),
             saved_at: crate::clock::now(),
         };
-        current.restore_states();
         if paused {
             say(host, Event::Paused { run: id, step: current.run.step() });
         } else if is_restored {
@@ -129,6 +132,7 @@ impl Engine {
         }
         if !keep {
             self.current = None;
+            self.cancel_questions(id, host);
         }
         say(host, Event::Stopped { run: id, kept: keep, step });
         Ok(())
@@ -191,7 +195,7 @@ impl CurrentRun {
         let broken = |error| Refusal::Failed(failure(&error, Some(self.id), None));
         if self.run.is_in_phase() {
             let state = self.run.present_state().await.map_err(broken)?;
-            self.states.insert(Variant::Present, state);
+            self.states.insert(Variant::Present, Rc::new(state));
         }
         let checkpoint = self.run.checkpoint().await?;
         self.hand_out(&checkpoint, host);

@@ -1,7 +1,7 @@
 //! The engine as a service: commands in, events out, one bounded piece of work at a time.
 //!
-//! [`serve`] owns everything that computes. Between two pieces of a run, one optimizer step or one evaluation batch, it
-//! looks for commands, so that pause and stop act within a step and nobody waits for a run to end.
+//! [`serve`] owns everything that computes. Between two pieces of a run or of a long answer, one optimizer step or one
+//! evaluation batch, it looks for commands, so that pause and stop act within a step and nobody waits for an end.
 
 mod control;
 mod data;
@@ -9,7 +9,9 @@ mod export;
 mod host;
 mod inspect;
 mod model;
+mod pieces;
 mod predict;
+mod questions;
 mod reading;
 mod refusal;
 mod running;
@@ -24,8 +26,10 @@ use crate::protocol::{Command, Event};
 use crate::source::{Attachment, NamedBytes};
 use data::LoadedData;
 use model::LoadedModel;
+use questions::Question;
 use refusal::Refusal;
 use running::CurrentRun;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What the engine holds between two commands.
@@ -38,6 +42,8 @@ struct Engine {
     data: Option<Rc<LoadedData>>,
     /// The newest run: under way, waiting, or over and kept for predictions and exports.
     current: Option<CurrentRun>,
+    /// What is being answered, the oldest first.
+    questions: VecDeque<Question>,
 }
 
 /// Runs the engine until the app has gone. See the module documentation.
@@ -47,7 +53,8 @@ pub async fn serve(host: &mut impl Host) {
         say(host, Event::Failed(report));
     }
     loop {
-        let is_busy = engine.current.as_ref().is_some_and(CurrentRun::is_busy);
+        let is_busy =
+            !engine.questions.is_empty() || engine.current.as_ref().is_some_and(CurrentRun::is_busy);
         let request = match host.try_next() {
             None if !is_busy => match host.next().await {
                 None => return,
@@ -57,6 +64,8 @@ pub async fn serve(host: &mut impl Host) {
         };
         match request {
             Some(request) => engine.answer(request, host).await,
+            // Somebody waits for an answer; the run goes on after it.
+            None if !engine.questions.is_empty() => engine.advance_question(host).await,
             None => engine.advance(host).await,
         }
         host.breathe().await;
@@ -80,10 +89,15 @@ impl Engine {
 
     async fn answer(&mut self, request: Request, host: &mut impl Host) {
         let Request { command, attachments } = request;
-        match self.carry_out(&command, attachments, host).await {
-            Ok(()) => {}
-            Err(Refusal::Rejected(problems)) => say(host, Event::Rejected { command, problems }),
-            Err(Refusal::Failed(report)) => {
+        if let Err(refusal) = self.carry_out(&command, attachments, host).await {
+            self.refuse(command, refusal, host);
+        }
+    }
+
+    fn refuse(&mut self, command: Command, refusal: Refusal, host: &mut impl Host) {
+        match refusal {
+            Refusal::Rejected(problems) => say(host, Event::Rejected { command, problems }),
+            Refusal::Failed(report) => {
                 self.forget_lost_device(&report);
                 say(host, Event::Failed(report));
             }
@@ -112,10 +126,10 @@ impl Engine {
             Command::PruneNow { run } => self.prune_now(*run),
             Command::SaveCheckpoint { run } => self.save_checkpoint(*run, host).await,
             Command::Predict { request, texts, heads_off } => {
-                self.predict(*request, texts, heads_off, host).await
+                self.predict(command, *request, texts, heads_off, host).await
             }
-            Command::Judge { run } => self.judge(*run, host).await,
-            Command::Export { run, format } => self.export(*run, *format, host).await,
+            Command::Judge { run } => self.judge(command, *run, host).await,
+            Command::Export { run, format } => self.export(command, *run, *format),
             Command::SetGpuTarget { target_ms } => self.set_gpu_target(*target_ms, host),
             Command::Inspect { request, path } => self.inspect(*request, path, host).await,
         }
@@ -129,6 +143,11 @@ fn say(host: &mut impl Host, event: Event) {
 
 /// Hands over an event with files.
 fn say_with(host: &mut impl Host, event: Event, files: Vec<(String, Vec<u8>)>) {
+    host.tell(with_files(event, files));
+}
+
+/// An event with files.
+fn with_files(event: Event, files: Vec<(String, Vec<u8>)>) -> Reply {
     let attachments = files.into_iter().map(|(name, bytes)| NamedBytes { name, bytes }).collect();
-    host.tell(Reply { event, attachments });
+    Reply { event, attachments }
 }

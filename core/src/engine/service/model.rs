@@ -102,7 +102,7 @@ async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refu
         intermediate_size: model.config.intermediate_size,
         num_hidden_layers: model.config.num_hidden_layers,
         num_attention_heads: model.config.num_attention_heads,
-        max_position_embeddings: model.config.max_position_embeddings,
+        max_position_embeddings: model.config.longest(),
         n_parameters: count(""),
         n_biases: count(".bias"),
         weight_bytes: 4 * all as u64,

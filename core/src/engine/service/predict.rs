@@ -1,15 +1,17 @@
 //! Judging texts: by every state of the model side by side, and by the newest one over the validation data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::data::label_text;
+use super::pieces::Rest;
 use super::subject::Subject;
-use super::{Engine, Host, Refusal, say};
+use super::{Engine, Host, Refusal, with_files};
 use crate::data::{Dataset, EncodedDataset, Example, Label, LabelSet};
 use crate::engine::Corpus;
+use crate::gpu::Device;
 use crate::metrics::{ConfusionMatrix, argmax, softmax};
 use crate::protocol::{
-    ClassScores, Event, Mistake, Predicted, Prediction, Quality, RunId, TextInput, Variant,
+    ClassScores, Command, Event, Mistake, Predicted, Prediction, Quality, RunId, TextInput,
 };
 use crate::train::place::HostState;
 use crate::tuning::state::PrunedState;
@@ -20,6 +22,7 @@ const N_MISTAKES: usize = 12;
 impl Engine {
     pub(super) async fn predict(
         &mut self,
+        command: &Command,
         request: u64,
         texts: &[TextInput],
         heads_off: &BTreeMap<usize, Vec<usize>>,
@@ -27,49 +30,73 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let device = self.device(host).await?;
         let subject = self.subject().await?;
-        let states = with_heads_off(&subject, heads_off)?;
+        let heads_off = checked_heads(&subject, heads_off)?;
         let dataset =
             Dataset { examples: texts.iter().map(example).collect(), labels: subject.labels.clone() };
-        let tokenizer = &subject.model.pretrained.tokenizer;
-        let encoded = EncodedDataset::new(&dataset, tokenizer, subject.max_length())?;
-        let prediction = |(i, input): (usize, &TextInput)| Prediction {
-            input: input.clone(),
-            tokens: tokenizer.tokens(encoded.input_ids(i)),
-            scores: Vec::new(),
-        };
-        let mut predictions: Vec<Prediction> = texts.iter().enumerate().map(prediction).collect();
-        for (variant, state) in states {
-            if texts.is_empty() {
-                break;
-            }
-            let logits = subject.logits(&device, &state, &encoded, None, host).await?;
-            let rows = logits.chunks_exact(subject.labels.n_outputs());
-            for (prediction, logits) in predictions.iter_mut().zip(rows) {
-                prediction.scores.push(ClassScores { variant, values: values(&subject.labels, logits) });
-            }
-        }
-        let label_names = subject.labels.names().to_vec();
-        say(host, Event::Predicted(Predicted { request, label_names, predictions }));
+        let encoded =
+            EncodedDataset::new(&dataset, &subject.model.pretrained.tokenizer, subject.max_length())?;
+        let texts = texts.to_vec();
+        self.ask(command, None, |rest| async move {
+            let label_names = subject.labels.names().to_vec();
+            let predictions = predictions(&device, &subject, &texts, &encoded, &heads_off, &rest).await?;
+            Ok(with_files(Event::Predicted(Predicted { request, label_names, predictions }), Vec::new()))
+        });
         Ok(())
     }
 
-    pub(super) async fn judge(&mut self, id: RunId, host: &mut impl Host) -> Result<(), Refusal> {
+    pub(super) async fn judge(
+        &mut self,
+        command: &Command,
+        id: RunId,
+        host: &mut impl Host,
+    ) -> Result<(), Refusal> {
         let device = self.device(host).await?;
         let current = self.run(id)?;
         let subject = current.subject().await?;
         if subject.labels == LabelSet::Scores {
             return Err(Refusal::because("the labels are numbers, which cannot be mistaken for one another"));
         }
-        let Corpus::Labelled(validation) = current.run.validation() else {
+        let Corpus::Labelled(encoded) = current.run.validation().clone() else {
             return Err(Refusal::because("words are judged by their loss, not by classes"));
         };
-        let what = Some("Judging the validation data");
-        let logits = subject.logits(&device, subject.newest(), validation, what, host).await?;
-        let Some(splits) = current.data.labelled() else { unreachable!("labelled as their tokens are") };
-        let quality = quality(&splits.validation, &logits);
-        say(host, Event::Judged { run: id, quality });
+        let data = current.data.clone();
+        self.ask(command, Some(id), |rest| async move {
+            let what = Some("Judging the validation data");
+            let logits = subject.logits(&device, subject.newest(), &encoded, what, &rest).await?;
+            let Some(splits) = data.labelled() else { unreachable!("labelled as their tokens are") };
+            let quality = quality(&splits.validation, &logits);
+            Ok(with_files(Event::Judged { run: id, quality }, Vec::new()))
+        });
         Ok(())
     }
+}
+
+/// What every state makes of the texts, state by state.
+async fn predictions(
+    device: &Device,
+    subject: &Subject,
+    texts: &[TextInput],
+    encoded: &EncodedDataset,
+    heads_off: &BTreeMap<usize, Vec<usize>>,
+    rest: &Rest,
+) -> Result<Vec<Prediction>, Refusal> {
+    let prediction = |(i, input): (usize, &TextInput)| Prediction {
+        input: input.clone(),
+        tokens: subject.model.pretrained.tokenizer.tokens(encoded.input_ids(i)),
+        scores: Vec::new(),
+    };
+    let mut predictions: Vec<Prediction> = texts.iter().enumerate().map(prediction).collect();
+    for (&variant, state) in subject.states.iter().filter(|_| !texts.is_empty()) {
+        let mut state = HostState::clone(state);
+        let chosen = PrunedState { heads: heads_off.clone(), masks: BTreeMap::new() };
+        state.prune(&subject.base.sites, subject.base.heads(), chosen);
+        let logits = subject.logits(device, &state, encoded, None, rest).await?;
+        let rows = logits.chunks_exact(subject.labels.n_outputs());
+        for (prediction, logits) in predictions.iter_mut().zip(rows) {
+            prediction.scores.push(ClassScores { variant, values: values(&subject.labels, logits) });
+        }
+    }
+    Ok(predictions)
 }
 
 fn example(input: &TextInput) -> Example {
@@ -84,37 +111,31 @@ fn values(labels: &LabelSet, logits: &[f32]) -> Vec<f64> {
     }
 }
 
-/// The states with some more heads removed.
-fn with_heads_off(
-    subject: &Subject<'_>,
+/// The heads to switch off, if the model has them and every state keeps one in each layer.
+fn checked_heads(
+    subject: &Subject,
     heads_off: &BTreeMap<usize, Vec<usize>>,
-) -> Result<BTreeMap<Variant, HostState>, Refusal> {
-    let (base, shape) = (&subject.base, subject.base.heads());
-    let n_layers = base.config.num_hidden_layers;
-    let heads: BTreeMap<usize, Vec<usize>> = heads_off
-        .iter()
-        .filter(|(_, off)| !off.is_empty())
-        .map(|(&layer, off)| (layer, off.clone()))
-        .collect();
-    let is_known = |(&layer, off): (&usize, &Vec<usize>)| {
-        layer < n_layers && off.iter().all(|&head| head < shape.n_heads)
-    };
+) -> Result<BTreeMap<usize, Vec<usize>>, Refusal> {
+    let (n_layers, n_heads) = (subject.base.config.num_hidden_layers, subject.base.heads().n_heads);
+    let off = heads_off.iter().filter(|(_, off)| !off.is_empty());
+    let heads: BTreeMap<usize, Vec<usize>> = off.map(|(&layer, off)| (layer, off.clone())).collect();
+    let is_known =
+        |(&layer, off): (&usize, &Vec<usize>)| layer < n_layers && off.iter().all(|&head| head < n_heads);
     if !heads.iter().all(is_known) {
-        let n_heads = shape.n_heads;
         return Err(Refusal::because(format!("the model has {n_layers} layers of {n_heads} heads each")));
     }
-    let mut states = BTreeMap::new();
-    for (&variant, state) in &subject.states {
-        let mut state = state.clone().into_owned();
-        state.prune(&base.sites, shape, PrunedState { heads: heads.clone(), masks: BTreeMap::new() });
-        if let Some((layer, _)) = state.pruned.heads.iter().find(|(_, off)| off.len() >= shape.n_heads) {
-            return Err(Refusal::because(format!(
-                "no head of layer {layer} would be left, with those that pruning has removed: leave one on"
-            )));
+    for state in subject.states.values() {
+        for (layer, off) in &heads {
+            let removed = state.pruned.heads.get(layer).into_iter().flatten();
+            let all: BTreeSet<usize> = removed.chain(off).copied().collect();
+            if all.len() >= n_heads {
+                return Err(Refusal::because(format!(
+                    "no head of layer {layer} would be left, with those that pruning has removed: leave one on"
+                )));
+            }
         }
-        states.insert(variant, state);
     }
-    Ok(states)
+    Ok(heads)
 }
 
 /// Counts right and wrong answers, and finds those of which the model is surest.

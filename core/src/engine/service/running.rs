@@ -10,7 +10,7 @@ use super::{Engine, Host, say, say_with};
 use crate::clock::Instant;
 use crate::config::RunConfig;
 use crate::data::RunData;
-use crate::engine::{EngineError, Run, RunCheckpoint, Stage};
+use crate::engine::{EngineError, Run, RunCheckpoint};
 use crate::protocol::{Event, FailureKind, FailureReport, Phase, RunEvent, RunId, Variant};
 use crate::train::place::HostState;
 
@@ -34,7 +34,7 @@ pub struct CurrentRun {
     /// Its data.
     pub data: Rc<RunData>,
     /// The state after each of its phases, and at its end if the user stopped it.
-    pub states: BTreeMap<Variant, HostState>,
+    pub states: BTreeMap<Variant, Rc<HostState>>,
     /// When its state was last handed out.
     pub saved_at: Instant,
 }
@@ -101,7 +101,7 @@ impl CurrentRun {
             Phase::Retune => Variant::Retuned,
             Phase::SelectOmega | Phase::LowRankOnly | Phase::Evaluate => return,
         };
-        self.states.insert(variant, self.run.outcome().1.clone());
+        self.states.insert(variant, Rc::new(self.run.outcome().1.clone()));
     }
 
     fn reach_goal(&mut self, events: &[RunEvent], host: &mut impl Host) {
@@ -140,21 +140,6 @@ impl CurrentRun {
             self.hand_out(&checkpoint, host);
         }
         Ok(())
-    }
-
-    /// What a restored run has behind it.
-    pub fn restore_states(&mut self) {
-        let state = self.run.outcome().1.clone();
-        let variant = match self.run.stage() {
-            Stage::Prune => Variant::Tuned,
-            Stage::Retune => Variant::Pruned,
-            Stage::Evaluate if self.config.retune_epochs == 0.0 => Variant::Pruned,
-            Stage::Evaluate => Variant::Retuned,
-            Stage::Begin | Stage::SelectOmega | Stage::Tune | Stage::Done => return,
-        };
-        let variant =
-            if self.config.prune == crate::config::Pruning::None { Variant::Tuned } else { variant };
-        self.states.insert(variant, state);
     }
 }
 
