@@ -10,7 +10,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Longest time a window may take on a software adapter under load.
@@ -82,6 +82,38 @@ fn a_run_of_the_command_line_opens_in_the_window() {
     let run = place.text("run");
     display.window(&place.path("."), &[run.as_str(), "--screenshot", "run.png"]).assert().success();
     size_of_picture(&place.path("run.png"));
+}
+
+/// Longest time to the first drawn frame: two seconds, five times as much where two cores do everything in software.
+const FIRST_FRAME: Duration = Duration::from_secs(2 * 5);
+/// Longest time of 95 frames in 100, in milliseconds, likewise.
+const MOST_MS: f64 = 33.0 * 5.0;
+
+#[test]
+fn the_window_is_there_soon_and_drawn_quickly_during_a_run() {
+    let place = tempfile::tempdir().unwrap();
+    let display = Display::open();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dsee"));
+    command.args(["window", "--frames", "--json"]).current_dir(place.path());
+    command.env("DISPLAY", &display.name).env("DSEE_CACHE", place.path().join("cache"));
+    command.env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET").env_remove("RUST_LOG");
+    let start = Instant::now();
+    let mut window = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(window.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let first = next();
+    // From outside, so that loading the program counts.
+    let opened = start.elapsed();
+    let told = Duration::from_secs_f64(first["first_frame_seconds"].as_f64().unwrap());
+    assert!(told <= opened && opened < FIRST_FRAME, "{told:?} of {opened:?}");
+    let measured = next();
+    println!("first frame after {opened:?}; {measured}");
+    assert!(window.wait().unwrap().success());
+    let frames = &measured["frames"];
+    assert!(frames["n_frames"].as_u64().unwrap() >= 20, "{measured}");
+    assert!(frames["p95_ms"].as_f64().unwrap() < MOST_MS, "{measured}");
+    let left = fs::read_dir(place.path().join("runs")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "the run is thrown away");
 }
 
 #[test]

@@ -57,6 +57,7 @@ export class PageHost {
     this.#facts.frames = () => JSON.parse(page.frameFigures());
     this.#early.splice(0).forEach((notice) => this.#notice(notice));
     this.#engine.start();
+    if (navigator.wakeLock) this.#notice({ notice: 'can_keep_awake' });
     this.#link();
     files.listenToDrops(canvas, (name, list) => this.#dropped(name, list), (text) => this.#problem(text));
     await this.#runs.openStore();

@@ -49,6 +49,7 @@ export class Runs {
         minutes_ago: Math.max(0, Math.round((Date.now() - savedAt) / 60_000)),
         step: record.checkpoint ?? 0,
         finished: record.finished,
+        run: [...this.#open].findLast(([, open]) => open.key === key)?.[0] ?? null,
         report,
       });
     }

@@ -12,13 +12,18 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// If the system does not let us.
 pub fn listen() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
+    let listening = ctrlc::set_handler(|| {
         if REQUESTED.swap(true, Ordering::SeqCst) {
             eprintln!("stopped");
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
         eprintln!("stopping after this step and saving; press Ctrl-C again to stop at once");
-    })
+    });
+    match listening {
+        // One process may train several times.
+        Err(ctrlc::Error::MultipleHandlers) => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether the user asked to stop.

@@ -1,7 +1,10 @@
 //! What the page's scripts tell the window, as JSON: the [`Notice`]s that come from files, storage and tabs, and what
 //! a saved run goes on from.
 
-use dsee_core::{protocol::Command, report::RunReport};
+use dsee_core::{
+    protocol::{Command, RunId},
+    report::RunReport,
+};
 use dsee_ui::{
     Action, FileInput, FileRef, Notice, Purpose,
     shell::{SavedRun, Storage},
@@ -18,6 +21,7 @@ pub enum PageNotice {
     Runs { runs: Vec<serde_json::Value> },
     LastRun { run: Option<PageRun> },
     ShowRun { key: String },
+    CanKeepAwake,
     Link { text: String },
     Problem { text: String },
     ReadOnly { why: String },
@@ -59,6 +63,7 @@ pub struct PageRun {
     minutes_ago: u64,
     step: usize,
     finished: bool,
+    run: Option<RunId>,
     report: RunReport,
 }
 
@@ -113,6 +118,7 @@ impl From<PageNotice> for Notice {
             PageNotice::Runs { runs } => Self::Runs(runs.into_iter().filter_map(readable).collect()),
             PageNotice::LastRun { run } => Self::LastRun(run.map(|run| Box::new(run.into()))),
             PageNotice::ShowRun { key } => Self::ShowRun(key),
+            PageNotice::CanKeepAwake => Self::CanKeepAwake,
             PageNotice::Link { text } => Self::Link(text),
             PageNotice::Problem { text } => Self::Problem(text),
             PageNotice::ReadOnly { why } => Self::ReadOnly(why),
@@ -151,7 +157,7 @@ impl From<PageFile> for FileRef {
 
 impl From<PageRun> for SavedRun {
     fn from(run: PageRun) -> Self {
-        let PageRun { key, when, minutes_ago, step, finished, report } = run;
-        Self { key, when, minutes_ago, step, finished, report }
+        let PageRun { key, when, minutes_ago, step, finished, run, report } = run;
+        Self { key, when, minutes_ago, step, finished, run, report }
     }
 }

@@ -138,6 +138,8 @@ pub enum Notice {
     EngineGone(FailureReport),
     /// Another window holds this run: it is only looked at here.
     ReadOnly(String),
+    /// The screen of this device can be kept awake on request.
+    CanKeepAwake,
     /// Drawing the last frame took this long, from its first widget until it was handed to the screen.
     Frame {
         /// Seconds, without waiting for the screen.
@@ -188,6 +190,8 @@ pub struct SavedRun {
     pub step: usize,
     /// Whether it ran to its end.
     pub finished: bool,
+    /// Its name in this session, if it ran here.
+    pub run: Option<RunId>,
     /// Everything it told.
     pub report: RunReport,
 }

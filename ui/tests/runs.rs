@@ -55,6 +55,7 @@ fn saved(key: &str, title: &str, settings: &[(&str, &str)], finished: bool, shif
         minutes_ago: 5,
         step: 120,
         finished,
+        run: None,
         report: report(title, settings, shift),
     }
 }
@@ -160,4 +161,35 @@ fn pictures() {
             }
         }
     }
+}
+
+#[test]
+fn a_run_of_this_session_stands_in_the_list_once() {
+    let mut state = app_state(Some(model()), None);
+    let config = RunConfigDraft::default().with("run_name", "mine").check().unwrap();
+    state.runs.insert(3, RunView::begin(&config));
+    state.saved_runs = vec![SavedRun { run: Some(3), ..saved("a", "mine", &[], true, 0.0) }];
+    let names = |state: &AppState| {
+        (state.session_runs().count(), state.resting_runs().map(|run| run.key.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(names(&state), (1, vec![]), "while it goes on, as it goes on");
+    state.runs.get_mut(&3).unwrap().activity = Activity::Finished;
+    assert_eq!(names(&state), (0, vec!["a".to_owned()]), "afterwards as it was saved");
+    state.saved_runs[0].run = None;
+    assert_eq!(names(&state).0, 1);
+}
+
+#[test]
+fn a_run_that_was_opened_is_ticked() {
+    let mut state = app_state(Some(model()), None);
+    state.saved_runs = vec![saved("a", "one", &[], true, 0.0), saved("b", "two", &[], true, 0.1)];
+    state.notice(dsee_ui::Notice::ShowRun("b".into()));
+    assert_eq!(state.screen, Screen::Runs);
+    let mut harness = stage(RunsScreen::default(), state, RunsScreen::show, [1280.0, 1400.0], true);
+    harness.run();
+    let ticked = |harness: &Harness<'_, Stage<RunsScreen>>, name: &str| {
+        let node = harness.get_by_label_contains(name);
+        egui_kittest::kittest::NodeT::accesskit_node(&node).toggled() == Some(egui::accesskit::Toggled::True)
+    };
+    assert!(ticked(&harness, "Compare two") && !ticked(&harness, "Compare one"));
 }

@@ -123,7 +123,9 @@ impl Disk {
     }
 
     fn list(&self) -> FromDisk {
-        FromDisk::Notice(Notice::Runs(self.runs.list()))
+        let mut runs = self.runs.list();
+        runs.iter_mut().for_each(|run| run.run = self.records.run_at(Path::new(&run.key)));
+        FromDisk::Notice(Notice::Runs(runs))
     }
 
     fn resume(&mut self, key: &str, run: RunId) -> Vec<FromDisk> {

@@ -10,6 +10,8 @@ mod icon;
 mod measure;
 mod model_store;
 mod picture;
+#[cfg(test)]
+mod resume_tests;
 mod run_records;
 mod saved_runs;
 mod shell;

@@ -27,6 +27,8 @@ pub struct RunRecords {
     place: PathBuf,
     expected: BTreeMap<RunId, Expected>,
     open: BTreeMap<RunId, Open>,
+    /// Where each run of this session was written.
+    written: BTreeMap<RunId, PathBuf>,
 }
 
 /// A run that was asked for, and may be refused.
@@ -46,7 +48,7 @@ struct Open {
 impl RunRecords {
     /// No records yet; new ones go into the folder `place`.
     pub fn new(place: PathBuf) -> Self {
-        Self { place, expected: BTreeMap::new(), open: BTreeMap::new() }
+        Self { place, expected: BTreeMap::new(), open: BTreeMap::new(), written: BTreeMap::new() }
     }
 
     /// A run was asked for. Settings that cannot be are the engine's to refuse.
@@ -98,6 +100,11 @@ impl RunRecords {
         }
     }
 
+    /// The newest run of this session that was written into the folder `path`.
+    pub fn run_at(&self, path: &Path) -> Option<RunId> {
+        self.written.iter().rev().find(|(_, written)| *written == path).map(|(run, _)| *run)
+    }
+
     /// Ends the record of a run. A run that was begun here and is not to be kept leaves nothing.
     fn stop(&mut self, run: RunId, kept: bool) -> anyhow::Result<()> {
         let Some(Open { recorder, is_new, .. }) = self.open.remove(&run) else { return Ok(()) };
@@ -118,7 +125,9 @@ impl RunRecords {
         reply: &Reply,
     ) -> anyhow::Result<Option<RunId>> {
         if let Some(expected) = self.expected.remove(&run) {
-            self.open.insert(run, begin(expected, &self.place)?);
+            let open = begin(expected, &self.place)?;
+            self.written.insert(run, std::path::absolute(open.recorder.folder().path())?);
+            self.open.insert(run, open);
         }
         let Some(Open { recorder, .. }) = self.open.get_mut(&run) else { return Ok(None) };
         if let Some(event) = event {

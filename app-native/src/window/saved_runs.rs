@@ -114,6 +114,7 @@ fn read_run(path: &Path) -> anyhow::Result<(SystemTime, SavedRun)> {
         minutes_ago: seconds / 60,
         step: newest.unwrap_or_else(|| state["global_step"].as_u64().unwrap_or(0) as usize),
         finished: has_results || state["is_finished"] == true,
+        run: None,
         report: read_report(&folder, newest)?,
     };
     Ok((written, run))

@@ -149,6 +149,8 @@ pub struct AppState {
     pub log: Log,
     /// A saved run that was asked for by name and is to be shown.
     pub shown_run: Option<String>,
+    /// Whether the app can keep the screen of the device awake.
+    pub can_keep_awake: bool,
     /// Whether the screen of the device is to stay awake while a run goes on.
     pub keep_awake: bool,
     /// How long drawing takes during a run.
@@ -169,6 +171,18 @@ impl AppState {
     #[must_use]
     pub fn run(&self) -> Option<&RunView> {
         self.runs.get(&self.current?)
+    }
+
+    /// The runs of this session that are not in the list of saved ones, or go on: the list shows each run once.
+    pub fn session_runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &RunView)> {
+        let is_saved = |id: &RunId| self.saved_runs.iter().any(|saved| saved.run == Some(*id));
+        self.runs.iter().filter(move |(id, run)| run.activity.is_under_way() || !is_saved(id))
+    }
+
+    /// The saved runs that do not go on in this session.
+    pub fn resting_runs(&self) -> impl Iterator<Item = &SavedRun> {
+        let goes_on = |id| self.runs.get(&id).is_some_and(|run| run.activity.is_under_way());
+        self.saved_runs.iter().filter(move |saved| !saved.run.is_some_and(goes_on))
     }
 
     /// Whether a control is to be drawn.
@@ -219,6 +233,7 @@ impl AppState {
                 self.shown_run = Some(key);
                 self.screen = Screen::Runs;
             }
+            Notice::CanKeepAwake => self.can_keep_awake = true,
             Notice::Frame { seconds } => {
                 let run = self.current.filter(|_| self.activity() == Some(Activity::Running));
                 self.frames.note(run, seconds);

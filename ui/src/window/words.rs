@@ -93,7 +93,7 @@ pub fn screen_state(state: &AppState, screen: Screen) -> String {
         }),
         Screen::Inspect => "weights, update, masks".to_owned(),
         Screen::TryIt => "type a sentence".to_owned(),
-        Screen::Runs => match (state.runs.len(), state.saved_runs.len()) {
+        Screen::Runs => match (state.session_runs().count(), state.resting_runs().count()) {
             (0, 0) => "none yet".to_owned(),
             (n, 0) => format!("{n} in this session"),
             (0, n) => format!("{n} saved"),

@@ -3,7 +3,10 @@
 use dsee_core::protocol::MatrixSparsity;
 use egui::{CornerRadius, Grid, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
-use crate::theme::{NARROW, SPACE, colours};
+use crate::{
+    theme::{NARROW, SPACE, colours},
+    widgets::numbers::thousands,
+};
 
 /// The table, all matrices together first.
 pub fn show(ui: &mut Ui, matrices: &[MatrixSparsity]) {
@@ -31,9 +34,9 @@ pub fn show(ui: &mut Ui, matrices: &[MatrixSparsity]) {
                 let name = if i == 0 { RichText::new(name).strong() } else { RichText::new(name) };
                 let name = if is_narrow { name.small() } else { name };
                 ui.add(egui::Label::new(name).extend());
-                ui.label(row.n_zeros.to_string());
+                ui.label(thousands(row.n_zeros));
                 if !is_narrow {
-                    ui.label(row.n_entries.to_string());
+                    ui.label(thousands(row.n_entries));
                 }
                 share_bar(ui, bar, share(row));
                 ui.end_row();

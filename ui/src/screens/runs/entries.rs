@@ -38,7 +38,7 @@ pub(super) struct Figures {
 
 /// All runs: those of this session, the newest first, then the saved ones.
 pub(super) fn all(state: &AppState) -> Vec<(Key, Entry<'_>)> {
-    let session = state.runs.iter().rev().map(|(id, run)| {
+    let session = state.session_runs().rev().map(|(id, run)| {
         let entry = Entry {
             report: &run.report,
             when: activity_name(run.activity),
@@ -47,7 +47,7 @@ pub(super) fn all(state: &AppState) -> Vec<(Key, Entry<'_>)> {
         };
         (Key::Session(*id), entry)
     });
-    let saved = state.saved_runs.iter().map(|run| {
+    let saved = state.resting_runs().map(|run| {
         let entry = Entry { report: &run.report, when: &run.when, finished: run.finished, step: run.step };
         (Key::Saved(run.key.clone()), entry)
     });

@@ -151,7 +151,9 @@ impl RunsScreen {
                     ui.add(egui::Label::new(RichText::new(&entry.report.title).strong()).truncate());
                 });
                 form::tight(ui, |ui| facts(ui, entry, &figures));
-                form::row(ui, |ui| pressed = self.buttons(ui, key, entry).or(pressed.take()));
+                if matches!(key, Key::Saved(_)) {
+                    form::row(ui, |ui| pressed = self.buttons(ui, key, entry).or(pressed.take()));
+                }
             });
         }
         pressed

@@ -98,7 +98,7 @@ fn plot<'a>(ui: &Ui, name: &str, series: &Series, height: f32, unit: fn(f64) -> 
         .height(height)
         .include_x(0.0)
         .include_x(series.last_step)
-        .set_margin_fraction(vec2(0.0, 0.06))
+        .set_margin_fraction(vec2(0.012, 0.06))
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)

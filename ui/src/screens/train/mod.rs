@@ -58,8 +58,10 @@ impl TrainScreen {
             ui.label(RichText::new(format!("⚠ {warning}")).weak());
         }
         if run.activity.is_under_way() {
-            // Offered, not imposed: it costs the battery.
-            ui.checkbox(&mut state.keep_awake, "Keep the screen awake during the run");
+            if state.can_keep_awake {
+                // Offered, not imposed: it costs the battery.
+                ui.checkbox(&mut state.keep_awake, "Keep the screen awake during the run");
+            }
         } else {
             after(ui, state);
         }
