@@ -16,7 +16,7 @@ pub mod service;
 pub mod session;
 mod tuning_phase;
 
-pub use base_model::BaseModel;
+pub use base_model::{BaseModel, facts_of, shape_of};
 pub use checkpoint::{RunCheckpoint, Stage};
 pub use error::EngineError;
 pub use origin::{ExportParts, Origin};
