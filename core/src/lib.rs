@@ -24,6 +24,7 @@ pub mod protocol;
 pub mod random;
 pub mod report;
 pub mod source;
+pub mod study;
 pub mod tape;
 pub mod tasks;
 pub mod tokenizer;

@@ -104,27 +104,13 @@ impl BaseModel {
     /// The sizes that settings are checked against.
     #[must_use]
     pub fn facts(&self) -> ModelFacts {
-        ModelFacts {
-            hidden_size: self.config.hidden_size,
-            num_hidden_layers: self.config.num_hidden_layers,
-            num_attention_heads: self.config.num_attention_heads,
-            max_position_embeddings: self.config.longest(),
-        }
+        facts_of(&self.config)
     }
 
     /// The sizes that counts are made from.
     #[must_use]
     pub fn shape(&self) -> ModelShape {
-        ModelShape {
-            vocab_size: self.config.vocab_size,
-            max_position_embeddings: self.config.max_position_embeddings,
-            type_vocab_size: self.config.type_vocab_size,
-            hidden_size: self.config.hidden_size,
-            intermediate_size: self.config.intermediate_size,
-            num_hidden_layers: self.config.num_hidden_layers,
-            num_attention_heads: self.config.num_attention_heads,
-            has_pooler: self.config.family.has_pooler(),
-        }
+        shape_of(&self.config)
     }
 
     /// How heads lie in the attention matrices.
@@ -138,6 +124,32 @@ impl BaseModel {
     pub fn find(&self, parameters: &Parameters, plan: &TuningPlan, dropout: Option<f64>) -> Box<dyn Model> {
         let rates = DropoutRates::of(&self.config, dropout);
         self.config.family.build(&Parts { config: &self.config, parameters, plan, rates }, self.head)
+    }
+}
+
+/// The sizes that counts are made from, of a model of these settings.
+#[must_use]
+pub fn shape_of(config: &ModelConfig) -> ModelShape {
+    ModelShape {
+        vocab_size: config.vocab_size,
+        max_position_embeddings: config.max_position_embeddings,
+        type_vocab_size: config.type_vocab_size,
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_hidden_layers: config.num_hidden_layers,
+        num_attention_heads: config.num_attention_heads,
+        has_pooler: config.family.has_pooler(),
+    }
+}
+
+/// The sizes that settings are checked against, of a model of these settings.
+#[must_use]
+pub fn facts_of(config: &ModelConfig) -> ModelFacts {
+    ModelFacts {
+        hidden_size: config.hidden_size,
+        num_hidden_layers: config.num_hidden_layers,
+        num_attention_heads: config.num_attention_heads,
+        max_position_embeddings: config.longest(),
     }
 }
 

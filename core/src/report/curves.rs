@@ -215,7 +215,7 @@ fn pieces(points: &[(f64, f64)], phases: &[Phase]) -> Vec<Vec<(f64, f64)>> {
 }
 
 /// Keeps the lowest and the highest value of each bucket in their order, so that no spike is lost.
-fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(super) fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= DRAWN_POINTS {
         return points.to_vec();
     }

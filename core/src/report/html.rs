@@ -9,14 +9,7 @@ const STYLE: &str = include_str!("report.css");
 pub(super) fn page(report: &RunReport) -> String {
     let title = if report.title.trim().is_empty() { "Run report" } else { report.title.as_str() };
     let title = escape(title);
-    // The policy makes "self-contained" something the browser enforces.
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
-         <title>{title} · DSEE Studio</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-    );
+    let mut out = String::new();
     out.push_str(&header(report, &title));
     out.push_str(&warnings(&report.warnings));
     out.push_str(&tables::headline(&report.phase_rows));
@@ -47,8 +40,20 @@ pub(super) fn page(report: &RunReport) -> String {
             format!("<pre tabindex=\"0\"><code>{}</code></pre>", escape(report.how_to_load.trim_end()));
         out.push_str(&section("load", "Load the result", "", &snippet));
     }
-    out.push_str("</main>\n</body>\n</html>\n");
-    out
+    document(&title, &out)
+}
+
+/// A whole page around its content. The title is escaped already.
+pub(super) fn document(title: &str, content: &str) -> String {
+    // The policy makes "self-contained" something the browser enforces.
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
+         <title>{title} · DSEE Studio</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         {content}</main>\n</body>\n</html>\n"
+    )
 }
 
 const PHASES_TEXT: &str = "The model as it stood after each phase; “UV only” is the tuned model with its sparse \
@@ -58,7 +63,13 @@ const HEADS_TEXT: &str = "Score of every head by the size of its update. The str
 
 fn header(report: &RunReport, title: &str) -> String {
     let facts = [("Model", &report.base_model), ("Data", &report.dataset), ("Adapter", &report.adapter)];
-    let mut out = format!("<header><p class=\"product\">DSEE Studio · run report</p><h1>{title}</h1>");
+    let facts = facts.map(|(name, value)| (name, value.as_str()));
+    heading("run report", title, &facts)
+}
+
+/// What the page is, and the facts that are known. The title is escaped already.
+pub(super) fn heading(kind: &str, title: &str, facts: &[(&str, &str)]) -> String {
+    let mut out = format!("<header><p class=\"product\">DSEE Studio · {kind}</p><h1>{title}</h1>");
     if facts.iter().any(|(_, value)| !value.is_empty()) {
         out.push_str("<dl class=\"facts\">");
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -70,7 +81,7 @@ fn header(report: &RunReport, title: &str) -> String {
     out
 }
 
-fn warnings(warnings: &[String]) -> String {
+pub(super) fn warnings(warnings: &[String]) -> String {
     if warnings.is_empty() {
         return String::new();
     }
@@ -79,7 +90,7 @@ fn warnings(warnings: &[String]) -> String {
     format!("<aside class=\"warnings\" aria-label=\"Warnings\"><h2>{heading}</h2><ul>{items}</ul></aside>\n")
 }
 
-fn section(id: &str, title: &str, text: &str, content: &str) -> String {
+pub(super) fn section(id: &str, title: &str, text: &str, content: &str) -> String {
     let text = if text.is_empty() { String::new() } else { format!("<p class=\"lead\">{text}</p>") };
     format!("<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{title}</h2>{text}\n{content}</section>\n")
 }
@@ -93,12 +104,12 @@ fn omega_text(report: &RunReport) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::{LossPoint, MetricPoint, OmegaMatrix, Setting, example};
     use super::*;
 
     /// Walks over all tags and checks that each is closed in order and every id is used once.
-    fn check_well_formed(html: &str) -> Result<(), String> {
+    pub(in crate::report) fn check_well_formed(html: &str) -> Result<(), String> {
         let mut open: Vec<&str> = Vec::new();
         let mut rest = html;
         while let Some(start) = rest.find('<') {

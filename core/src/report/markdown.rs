@@ -201,7 +201,7 @@ fn ledger(report: &RunReport) -> String {
 }
 
 /// A Markdown table. The first `n_text` columns are text, the others numbers, set to the right.
-fn table(head: &[&str], n_text: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], n_text: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rule: Vec<&str> = (0..head.len()).map(|i| if i < n_text { "---" } else { "---:" }).collect();
     let mut out = format!("| {} |\n| {} |\n", head.join(" | "), rule.join(" | "));
     rows.for_each(|cells| out.push_str(&format!("| {} |\n", cells.join(" | "))));

@@ -5,6 +5,7 @@
 //! equal records give equal bytes.
 
 mod collect;
+mod comparison;
 mod curves;
 #[cfg(test)]
 mod example;
@@ -17,7 +18,9 @@ mod text;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use comparison::{ClaimLine, ComparisonReport, Overlay, Series};
 pub use curves::smooth;
+pub use text::count;
 
 /// Everything a report shows. Empty lists are fine: a section without content says so or is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

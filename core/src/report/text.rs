@@ -35,7 +35,8 @@ pub(super) fn escape_markdown(text: &str) -> String {
 }
 
 /// A count with thousands separators: `590,208`.
-pub(super) fn count(value: u64) -> String {
+#[must_use]
+pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -1,0 +1,269 @@
+//! The written forms of a study: the table of the paper with mean ± standard deviation over seeds, the verdicts, and
+//! the curves of its runs laid over each other; and the same as JSON.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use super::claim::{Judgement, Verdict};
+use super::results::{Outcome, Results};
+use super::statistics::{Spread, points};
+use super::{Study, task_title};
+use crate::report::{ClaimLine, ComparisonReport, Overlay, RunReport, Series, Setting, count, smooth};
+
+/// What is known when the document is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Findings<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// The runs that are done.
+    pub results: &'a Results,
+    /// How many runs the plan has.
+    pub n_planned: usize,
+    /// Model, data, seeds: name and value.
+    pub facts: &'a [(String, String)],
+    /// Sentences the reader must see.
+    pub notes: &'a [String],
+    /// Settings that all runs share.
+    pub settings: &'a [Setting],
+}
+
+impl Findings<'_> {
+    /// The document. `reports` are those of the runs by name, for the curves.
+    #[must_use]
+    pub fn report(&self, reports: &BTreeMap<String, RunReport>) -> ComparisonReport {
+        let (head, rows) = self.table();
+        let missing = self.n_planned.saturating_sub(self.results.outcomes.len());
+        let mut notes = self.notes.to_vec();
+        if missing > 0 {
+            notes.insert(0, format!("{missing} of {} runs are not done", self.n_planned));
+        }
+        ComparisonReport {
+            title: format!("{}: {}", self.study.name, self.study.title),
+            facts: self.facts.to_vec(),
+            notes,
+            caption: "Mean ± standard deviation over seeds, in points of each task's own figure; the state that was \
+                      best on validation. Trained numbers are counted without the head, FLOPs for one sequence of 128 \
+                      tokens in linear layers, seconds per run."
+                .into(),
+            head,
+            rows,
+            claims: self.judgements().iter().map(claim_line).collect(),
+            charts: charts(self.study, self.results, reports),
+            settings: self.settings.to_vec(),
+        }
+    }
+
+    /// Everything as data for machines.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let cell = |arm: &str, task: &String| {
+            let spread = self.results.spread(arm, task, None);
+            let metric = self.results.metric_of(task);
+            json!({ "task": task, "metric": metric, "points": points(&metric), "value": spread })
+        };
+        let arms = self.study.arms.iter().map(|arm| {
+            let cells: Vec<Value> = self.study.tasks.iter().map(|task| cell(&arm.id, task)).collect();
+            let own: Vec<&Outcome> = self.results.of(&arm.id, None).collect();
+            let seconds: Vec<f64> = own.iter().map(|one| one.seconds).collect();
+            json!({
+                "arm": arm.id, "row": arm.row, "variant": arm.variant, "settings": arm.settings, "cells": cells,
+                "trainable_parameters": own.first().map(|one| one.trainable_parameters),
+                "nonzero_weights": own.first().map(|one| one.nonzero_weights),
+                "total_weights": own.first().map(|one| one.total_weights),
+                "flops_linear": own.first().map(|one| one.flops_linear),
+                "flops_with_attention": own.first().map(|one| one.flops_with_attention),
+                "seconds": Spread::of(&seconds),
+            })
+        });
+        json!({
+            "study": self.study.name, "title": self.study.title, "paper_model": self.study.paper_model,
+            "n_planned": self.n_planned, "n_done": self.results.outcomes.len(),
+            "facts": self.facts, "notes": self.notes, "settings": self.settings,
+            "arms": arms.collect::<Vec<Value>>(), "claims": self.judgements(), "runs": self.results,
+        })
+    }
+
+    fn judgements(&self) -> Vec<Judgement> {
+        self.study.claims.iter().map(|claim| claim.judge(self.study, self.results)).collect()
+    }
+
+    fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let (tasks, variants) = (&self.study.tasks, self.study.variants());
+        let mut head: Vec<String> = vec!["method".into(), "trainable".into(), "non-zero".into()];
+        for task in tasks {
+            let metric = self.results.metric_of(task).replace('_', " ");
+            for variant in &variants {
+                let parts = [task_title(task), variant, metric.as_str()];
+                let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                head.push(parts.join(" "));
+            }
+        }
+        head.extend(["GFLOP".into(), "seconds".into()]);
+        let rows = self.study.rows().into_iter().map(|row| self.row(row, &variants));
+        (head, rows.collect())
+    }
+
+    fn row(&self, row: &str, variants: &[&str]) -> Vec<String> {
+        let own = self.study.arms.iter().filter(|arm| arm.row == row);
+        let outcomes: Vec<&Outcome> = own.flat_map(|arm| self.results.of(&arm.id, None)).collect();
+        // Variants may cost differently; a range says so.
+        let range = |figure: &dyn Fn(&Outcome) -> f64, show: &dyn Fn(f64) -> String| {
+            let figures: Vec<f64> = outcomes.iter().map(|one| figure(one)).collect();
+            let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            match (figures.is_empty(), show(least), show(most)) {
+                (true, ..) => "–".to_owned(),
+                (_, least, most) if least == most => most,
+                (_, least, most) => format!("{least}–{most}"),
+            }
+        };
+        let share = |one: &Outcome| 100.0 * one.nonzero_weights as f64 / one.total_weights.max(1) as f64;
+        let seconds: Vec<f64> = outcomes.iter().map(|one| one.seconds).collect();
+        let mut cells = vec![
+            row.to_owned(),
+            range(&|one| one.trainable_parameters as f64, &|n| count(n as u64)),
+            range(&share, &|x| format!("{x:.1} %")),
+        ];
+        for task in &self.study.tasks {
+            for variant in variants {
+                let arm = self.study.arms.iter().find(|arm| arm.row == row && arm.variant == *variant);
+                let spread = arm.and_then(|arm| self.results.spread(&arm.id, task, None));
+                cells.push(spread.map_or_else(|| "–".to_owned(), |spread| spread.text()));
+            }
+        }
+        cells.push(range(&|one| one.flops_linear as f64 / 1e9, &|x| format!("{x:.3}")));
+        cells.push(Spread::of(&seconds).map_or_else(|| "–".to_owned(), |all| format!("{:.1}", all.mean)));
+        cells
+    }
+}
+
+fn claim_line(judgement: &Judgement) -> ClaimLine {
+    ClaimLine {
+        text: judgement.text.clone(),
+        judged: judgement.judged.clone(),
+        verdict: judgement.verdict.to_string(),
+        evidence: judgement.evidence.iter().map(|one| one.numbers.clone()).collect(),
+    }
+}
+
+/// How many claims have each verdict, in one line.
+#[must_use]
+pub fn verdict_line(study: &Study, results: &Results) -> String {
+    let all: Vec<Verdict> = study.claims.iter().map(|claim| claim.judge(study, results).verdict).collect();
+    let n = |verdict| all.iter().filter(|one| **one == verdict).count();
+    let kinds = [Verdict::Holds, Verdict::DoesNotHold, Verdict::NotMeasured];
+    let parts: Vec<String> = kinds.iter().map(|&kind| format!("{} {kind}", n(kind))).collect();
+    parts.join(", ")
+}
+
+/// Two charts a task: the smoothed loss and the figure on validation, one curve an arm.
+fn charts(study: &Study, results: &Results, reports: &BTreeMap<String, RunReport>) -> Vec<Overlay> {
+    let mut charts = Vec::new();
+    for task in &study.tasks {
+        let metric = results.metric_of(task);
+        let overlay = |title: String, points: &dyn Fn(&RunReport) -> Vec<(f64, f64)>| {
+            let series = study.arms.iter().filter_map(|arm| {
+                let own = results.of(&arm.id, Some(task)).filter_map(|one| reports.get(&one.run));
+                let points = mean_curve(&own.map(points).collect::<Vec<_>>());
+                let label = format!("{} {}", arm.row, arm.variant).trim().to_owned();
+                (!points.is_empty()).then_some(Series { label, points })
+            });
+            Overlay { title, series: series.collect() }
+        };
+        let title = task_title(task);
+        charts.push(overlay(format!("{title}: training loss, smoothed"), &loss_points));
+        let of_metric = |report: &RunReport| metric_points(report, &metric);
+        charts.push(overlay(format!("{title}: validation {}", metric.replace('_', " ")), &of_metric));
+    }
+    charts.retain(|chart| !chart.series.is_empty());
+    charts
+}
+
+fn loss_points(report: &RunReport) -> Vec<(f64, f64)> {
+    let means = smooth(&report.losses, &report.phases);
+    report.losses.iter().zip(means).map(|(point, mean)| (point.step as f64, mean)).collect()
+}
+
+fn metric_points(report: &RunReport, metric: &str) -> Vec<(f64, f64)> {
+    let own = report.metrics.iter().filter(|point| point.name == metric);
+    own.map(|point| (point.step as f64, points(metric) * point.value)).collect()
+}
+
+/// The mean of several curves, over the steps that all of them have. Of steps that come twice, in two phases, the later
+/// value counts.
+fn mean_curve(curves: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
+    let by_step = |curve: &Vec<(f64, f64)>| -> BTreeMap<u64, f64> {
+        curve.iter().map(|&(step, value)| (step as u64, value)).collect()
+    };
+    let curves: Vec<BTreeMap<u64, f64>> = curves.iter().map(by_step).collect();
+    let Some((first, others)) = curves.split_first() else { return Vec::new() };
+    let mean = |(step, value): (&u64, &f64)| {
+        let values: Option<Vec<f64>> = others.iter().map(|curve| curve.get(step).copied()).collect();
+        Some((*step as f64, (value + values?.iter().sum::<f64>()) / curves.len() as f64))
+    };
+    first.iter().filter_map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::example;
+    use super::*;
+    use crate::report::{LossPoint, MetricPoint};
+
+    fn findings<'a>(study: &'a Study, results: &'a Results) -> Findings<'a> {
+        Findings { study, results, n_planned: 6, facts: &[], notes: &[], settings: &[] }
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_every_arm() {
+        let (study, results) = example();
+        let report = findings(&study, &results).report(&BTreeMap::new());
+        assert_eq!(report.head, ["method", "trainable", "non-zero", "SST-2 accuracy", "GFLOP", "seconds"]);
+        assert_eq!(report.rows[1], ["DSEE", "116", "75.0 %", "82.50 ± 0.71", "0.002", "2.0"]);
+        assert_eq!(report.rows[2], ["full", "–", "–", "–", "–", "–"]);
+        assert_eq!(report.notes, ["2 of 6 runs are not done"]);
+    }
+
+    #[test]
+    fn variants_are_columns_of_one_row() {
+        let (mut study, results) = example();
+        for arm in &mut study.arms[..2] {
+            (arm.variant, arm.row) = (arm.row.clone(), "c = 8".into());
+        }
+        study.arms.truncate(2);
+        let report = findings(&study, &results).report(&BTreeMap::new());
+        assert_eq!(
+            report.rows,
+            [["c = 8", "100–116", "75.0 %", "80.50 ± 0.71", "82.50 ± 0.71", "0.002", "2.0"]]
+        );
+    }
+
+    #[test]
+    fn curves_are_means_over_seeds() {
+        let (study, results) = example();
+        let report = |loss: f64| RunReport {
+            losses: vec![LossPoint { step: 1, loss }, LossPoint { step: 2, loss }],
+            metrics: vec![MetricPoint { step: 2, name: "accuracy".into(), value: loss, best: true }],
+            ..RunReport::default()
+        };
+        let reports = [("sst2-lora-seed1", 0.2), ("sst2-lora-seed2", 0.4), ("sst2-dsee-seed1", 0.5)];
+        let reports = reports.map(|(run, loss)| (run.to_owned(), report(loss))).into();
+        let charts = findings(&study, &results).report(&reports).charts;
+        assert_eq!(charts.len(), 2);
+        let labels: Vec<&str> = charts[0].series.iter().map(|series| series.label.as_str()).collect();
+        assert_eq!(labels, ["LoRA", "DSEE"]);
+        let lora = &charts[0].series[0].points;
+        assert!(lora.len() == 2 && (lora[1].1 - 0.3).abs() < 1e-9, "{lora:?}");
+        assert!((charts[1].series[0].points[0].1 - 30.0).abs() < 1e-9, "in points");
+    }
+
+    #[test]
+    fn json_carries_every_run() {
+        let (study, results) = example();
+        let json = findings(&study, &results).to_json();
+        assert_eq!((&json["n_done"], &json["n_planned"]), (&json!(4), &json!(6)));
+        assert_eq!(json["runs"][3]["metrics"]["accuracy"], json!(0.83));
+        assert_eq!(json["arms"][1]["cells"][0]["value"]["n"], json!(2));
+        assert_eq!(verdict_line(&study, &results), "0 holds, 0 does not hold, 0 not measured");
+    }
+}

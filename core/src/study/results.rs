@@ -1,0 +1,196 @@
+//! What the runs of a study came to.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use super::claim::in_points;
+use super::statistics::Spread;
+use crate::report::RunReport;
+
+/// The figures of one finished run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The run's place in the plan and its folder below the study's.
+    pub run: String,
+    /// Arm.
+    pub arm: String,
+    /// Task.
+    pub task: String,
+    /// Seed.
+    pub seed: u64,
+    /// Name of the figure that the table shows.
+    pub metric: String,
+    /// All figures of the final state.
+    pub metrics: BTreeMap<String, f64>,
+    /// The figure of the table at the last step of the last tuning phase, whether or not it was the best one.
+    pub last: Option<f64>,
+    /// Trained numbers, without the head.
+    pub trainable_parameters: u64,
+    /// Numbers of the model that are not zero.
+    pub nonzero_weights: u64,
+    /// Numbers of the dense model.
+    pub total_weights: u64,
+    /// FLOPs of one sequence, linear layers only.
+    pub flops_linear: u64,
+    /// The same with the attention products.
+    pub flops_with_attention: u64,
+    /// Wall time of all phases.
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Reads a finished run's report. `None` if no phase of it was measured.
+    #[must_use]
+    pub fn read(run: &str, arm: &str, task: &str, seed: u64, report: &RunReport) -> Option<Self> {
+        let row = report.phase_rows.iter().rev().find(|row| row.metric_value.is_some())?;
+        let finite = report.metrics.iter().filter(|point| point.value.is_finite());
+        let metrics = finite.map(|point| (point.name.clone(), point.value)).collect();
+        let own = report.metrics.iter().rev().filter(|point| point.name == row.metric_name);
+        // The newest value is the final evaluation, of the best state; before it stands that of the last step.
+        let last = own.map(|point| point.value).nth(1).filter(|value| value.is_finite());
+        Some(Self {
+            run: run.to_owned(),
+            arm: arm.to_owned(),
+            task: task.to_owned(),
+            seed,
+            metric: row.metric_name.clone(),
+            metrics,
+            last,
+            trainable_parameters: row.trainable_parameters,
+            nonzero_weights: row.nonzero_weights,
+            total_weights: row.total_weights,
+            flops_linear: row.flops_linear,
+            flops_with_attention: row.flops_with_attention,
+            seconds: report.phase_rows.iter().map(|row| row.seconds).filter(|s| s.is_finite()).sum(),
+        })
+    }
+}
+
+/// The figures of all runs that are done, in the order of the plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Results {
+    /// One a run.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Results {
+    /// Outcomes of one arm, on one task or on all.
+    pub fn of<'a>(&'a self, arm: &'a str, task: Option<&'a str>) -> impl Iterator<Item = &'a Outcome> {
+        let is_it = move |one: &&Outcome| one.arm == arm && task.is_none_or(|task| one.task == task);
+        self.outcomes.iter().filter(is_it)
+    }
+
+    /// Seed and figure, in points, of one arm and task; `metric` is the task's own unless named.
+    #[must_use]
+    pub fn figures(&self, arm: &str, task: &str, metric: Option<&str>) -> Vec<(u64, f64)> {
+        let figure = |one: &Outcome| {
+            let name = metric.unwrap_or(&one.metric);
+            Some((one.seed, in_points(name, *one.metrics.get(name)?)))
+        };
+        self.of(arm, Some(task)).filter_map(figure).collect()
+    }
+
+    /// Mean and deviation of the same.
+    #[must_use]
+    pub fn spread(&self, arm: &str, task: &str, metric: Option<&str>) -> Option<Spread> {
+        let values: Vec<f64> = self.figures(arm, task, metric).into_iter().map(|(_, value)| value).collect();
+        Spread::of(&values)
+    }
+
+    /// Name of the figure a task is judged by; empty before its first run is done.
+    #[must_use]
+    pub fn metric_of(&self, task: &str) -> String {
+        let one = self.outcomes.iter().find(|one| one.task == task);
+        one.map_or_else(String::new, |one| one.metric.clone())
+    }
+
+    /// Trained numbers of an arm, which are the same on every task and seed.
+    #[must_use]
+    pub fn trainable(&self, arm: &str) -> Option<u64> {
+        self.of(arm, None).next().map(|one| one.trainable_parameters)
+    }
+}
+
+/// LoRA and DSEE on SST-2 with seeds 1 and 2, DSEE 2 points better; an arm `full` that was not run.
+#[cfg(test)]
+pub(super) fn example() -> (super::Study, Results) {
+    use super::{Arm, Study};
+    let arm = |id: &str, row: &str| Arm {
+        id: id.into(),
+        row: row.into(),
+        variant: String::new(),
+        settings: Vec::new(),
+    };
+    let study = Study {
+        name: "t0".into(),
+        title: "An example".into(),
+        tasks: vec!["sst2".into()],
+        arms: vec![arm("lora", "LoRA"), arm("dsee", "DSEE"), arm("full", "full")],
+        ..Study::default()
+    };
+    let outcome = |arm: &str, seed: u64, accuracy: f64, trainable_parameters| Outcome {
+        run: format!("sst2-{arm}-seed{seed}"),
+        arm: arm.into(),
+        task: "sst2".into(),
+        seed,
+        metric: "accuracy".into(),
+        metrics: [("accuracy", accuracy), ("f1", 0.5), ("loss", 1.0 - accuracy)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
+        trainable_parameters,
+        nonzero_weights: 75,
+        total_weights: 100,
+        flops_linear: 2_000_000,
+        seconds: 2.0,
+        ..Outcome::default()
+    };
+    let outcomes = vec![
+        outcome("lora", 1, 0.80, 100),
+        outcome("lora", 2, 0.81, 100),
+        outcome("dsee", 1, 0.82, 116),
+        outcome("dsee", 2, 0.83, 116),
+    ];
+    (study, Results { outcomes })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::report::{MetricPoint, PhaseRow};
+
+    #[test]
+    fn a_report_gives_the_final_and_the_last_figure() {
+        let point = |value, name: &str| MetricPoint { step: 1, name: name.into(), value, best: false };
+        let row = |metric_value, seconds| PhaseRow {
+            metric_name: "accuracy".into(),
+            metric_value,
+            seconds,
+            trainable_parameters: 7,
+            ..PhaseRow::default()
+        };
+        let report = RunReport {
+            metrics: vec![
+                point(0.6, "accuracy"),
+                point(0.5, "accuracy"),
+                point(0.9, "loss"),
+                point(0.6, "accuracy"),
+                point(f64::NAN, "f1"),
+            ],
+            phase_rows: vec![row(None, 1.0), row(Some(0.6), 2.0)],
+            ..RunReport::default()
+        };
+        let outcome = Outcome::read("r", "a", "t", 3, &report).unwrap();
+        assert_eq!((outcome.metrics["accuracy"], outcome.last, outcome.seconds), (0.6, Some(0.5), 3.0));
+        assert_eq!((outcome.metrics.len(), outcome.trainable_parameters), (2, 7));
+        assert_eq!(Outcome::read("r", "a", "t", 3, &RunReport::default()), None);
+    }
+
+    #[test]
+    fn spreads_are_in_points() {
+        let (_, results) = example();
+        assert_eq!(results.spread("dsee", "sst2", None).unwrap().text(), "82.50 ± 0.71");
+        assert_eq!(results.spread("full", "sst2", None), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! Short words for writing tables down.
+
+use crate::study::{
+    Arm, Settings,
+    claim::{Claim, Test},
+};
+
+/// Settings as written.
+pub fn settings(pairs: &[(&str, &str)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// An arm that is a row.
+pub fn arm(id: &str, row: &str, pairs: &[(&str, &str)]) -> Arm {
+    variant(id, row, "", pairs)
+}
+
+/// An arm that is one of several cells of a row.
+pub fn variant(id: &str, row: &str, variant: &str, pairs: &[(&str, &str)]) -> Arm {
+    Arm { id: id.to_owned(), row: row.to_owned(), variant: variant.to_owned(), settings: settings(pairs) }
+}
+
+/// Full fine-tuning.
+pub fn full() -> Arm {
+    arm("full", "Fine-tune", &[("method", "full"), ("learning_rate", "2e-5"), ("prune", "none")])
+}
+
+/// LoRA at the rank that was asked for.
+pub fn lora() -> Arm {
+    arm("lora", "LoRA", &[("method", "lora"), ("prune", "none")])
+}
+
+/// Task names.
+pub fn tasks(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A sentence, how it is judged, and its comparisons.
+pub fn claim(text: &str, judged: &str, tests: Vec<Test>) -> Claim {
+    Claim { text: text.to_owned(), judged: judged.to_owned(), tests }
+}
+
+/// Arm `a` above arm `b` by more than so many points, on each of these tasks.
+pub fn above(a: &str, b: &str, tasks: &[&str], by_more_than: f64) -> Vec<Test> {
+    let test = |task: &&str| better(a, b, task, None, by_more_than);
+    tasks.iter().map(test).collect()
+}
+
+/// The same by a figure that is not the task's own.
+pub fn better(a: &str, b: &str, task: &str, metric: Option<&str>, by_more_than: f64) -> Test {
+    Test::Better {
+        a: a.to_owned(),
+        b: b.to_owned(),
+        task: task.to_owned(),
+        metric: metric.map(str::to_owned),
+        by_more_than,
+    }
+}
