@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    data::{DataFile, Dataset, Example, Label, LabelSet, load_texts},
+    data::{DataFile, Dataset, EncodedDataset, Example, Label, LabelSet, load_texts},
     metrics::{argmax, softmax},
 };
 use serde_json::{Map, Value, json};
@@ -49,6 +49,9 @@ enum Format {
 pub fn run(args: &PredictArgs, json: bool) -> Result<(), Failure> {
     let saved = args.run.open()?;
     let labels = saved.labels();
+    if labels == LabelSet::Words {
+        return Err(anyhow::anyhow!("this run writes text instead of judging it: use `dsee generate`").into());
+    }
     let dataset = match &args.input {
         Some(input) => read(input, &saved, &args.columns)?,
         None => {
@@ -57,7 +60,8 @@ pub fn run(args: &PredictArgs, json: bool) -> Result<(), Failure> {
             Dataset { examples: args.texts.iter().map(example).collect(), labels: labels.clone() }
         }
     };
-    let session = score(&saved, &dataset)?;
+    let encoded = EncodedDataset::new(&dataset, &saved.tokenizer, saved.config.max_length);
+    let session = score(&saved, encoded.map_err(anyhow::Error::from)?.into())?;
     let rows = session.logits().chunks_exact(labels.n_outputs());
     let format = if json { Format::Jsonl } else { args.format };
     if format == Format::Tsv {
@@ -93,7 +97,7 @@ fn read(input: &str, saved: &SavedRun, columns: &ColumnArgs) -> anyhow::Result<D
 /// `label`, then `p(name)` for every class; `score` for regression.
 fn tsv_header(labels: &LabelSet) -> String {
     match labels {
-        LabelSet::Scores => "score".to_owned(),
+        LabelSet::Scores | LabelSet::Words => "score".to_owned(),
         LabelSet::Classes(names) => {
             names.iter().fold("label".to_owned(), |header, name| header + "\tp(" + name + ")")
         }
@@ -115,7 +119,7 @@ fn json_row(labels: &LabelSet, example: &Example, logits: &[f32]) -> Value {
         row["text_pair"] = json!(pair);
     }
     match labels {
-        LabelSet::Scores => row["score"] = json!(logits[0]),
+        LabelSet::Scores | LabelSet::Words => row["score"] = json!(logits[0]),
         LabelSet::Classes(names) => {
             row["label"] = json!(names[argmax(logits)]);
             let named: Map<String, Value> =

@@ -2,7 +2,7 @@
 
 use dsee_core::{
     config::{FieldError, Pruning, RunConfig},
-    engine::RunCheckpoint,
+    engine::{RunCheckpoint, corpus::labels_of},
 };
 use std::path::PathBuf;
 
@@ -46,10 +46,11 @@ pub fn run(args: &PruneArgs, json: bool) -> Result<(), Failure> {
     }
     let inputs = run_inputs::read(&config)?;
     let labels = saved.labels();
-    if inputs.data.train.labels != labels {
+    let found = labels_of(&inputs.data);
+    if found != labels {
         return Err(anyhow::anyhow!(
             "the training file has the labels {:?}, the run was tuned with {:?}; name its file with --train-file",
-            inputs.data.train.labels.names(),
+            found.names(),
             labels.names()
         )
         .into());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 use super::shell::{Places, Shell, Told};
 use crate::{
+    gpu_args::GpuArgs,
     resume::ResumePoint,
     run_folder::{LOG_FILE, RunFolder, STATE_FILE},
     run_inputs, run_lock, training,
@@ -40,7 +41,8 @@ fn train(path: &Path, settings: &Settings) {
         settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
     let config = draft.with("output_dir", &path.display().to_string()).check().unwrap();
     let inputs = run_inputs::read(&config).unwrap_or_else(|failure| panic!("{failure}"));
-    training::begin(config, inputs, None, false).unwrap_or_else(|failure| panic!("{failure}"));
+    training::begin(config, inputs, None, GpuArgs::default(), false)
+        .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// Step and loss of every line of the log.
@@ -120,7 +122,7 @@ fn a_run_of_the_window_that_was_killed_goes_on_on_the_command_line() {
     }
     let point = ResumePoint::at(&run).unwrap_or_else(|failure| panic!("{failure}"));
     assert!((4..=7).contains(&point.step), "{}", point.step);
-    training::go_on(point, false).unwrap_or_else(|failure| panic!("{failure}"));
+    training::go_on(point, GpuArgs::default(), false).unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(losses(&run).len(), STEPS, "every step once");
     assert_eq!(losses(&run), losses(&unbroken));
 }
