@@ -9,12 +9,14 @@ use super::family::{Family, Head, Parts, SizeCheck};
 use super::parameter::{Parameter, ParameterList};
 use super::{DropoutRates, Model, Norm, Output, Words, activation_number, linear};
 use crate::checkpoint::load::NameRules;
+use crate::nn::cached_inputs::CachedInputs;
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
 use crate::nn::site::{Role, Site};
 use crate::ops::attention::{Heads, Pairing, attention};
+use crate::ops::cache::{attention_cached, store_rows};
 use crate::ops::dropout::dropout;
-use crate::ops::gather::{gather_rows, gather_sum};
+use crate::ops::gather::{RowNumbers, gather_rows, gather_sum};
 use crate::ops::linear_cross_entropy::LmHead;
 use crate::tape::{Tape, Tensor};
 use crate::tokenizer::TokenizerKind;
@@ -235,13 +237,13 @@ impl Layer {
         }
     }
 
-    /// x (T, C) → (rows that ask, C): all of x, or those that `asking` picks, with the pairing that fits.
+    /// x (T, C) → (rows that ask, C): all of x, or those that `asking` picks. `attend` lets queries meet keys and values.
     fn forward(
         &self,
         tape: &mut Tape,
         x: &Tensor,
-        pairing: &Pairing,
-        asking: Option<&crate::ops::gather::RowNumbers>,
+        asking: Option<&RowNumbers>,
+        attend: impl FnOnce(&mut Tape, [&Tensor; 3], Heads) -> Tensor,
     ) -> Tensor {
         let plain = After::default();
         let normed = self.attention_norm.forward(tape, x);
@@ -252,7 +254,7 @@ impl Layer {
             None => (x.clone(), normed),
         };
         let query = self.query.forward(tape, &normed, plain);
-        let context = attention(tape, &query, &key, &value, pairing, self.heads);
+        let context = attend(tape, [&query, &key, &value], self.heads);
         let onto = |residual| After { dropout: self.dropout, residual: Some(residual), ..After::default() };
         let attended = self.attention_output.forward(tape, &context, onto(&x));
         let normed = self.feed_forward_norm.forward(tape, &attended);
@@ -279,34 +281,55 @@ impl Decoder {
     }
 
     /// (T, C)
-    fn embed(&self, tape: &mut Tape, batch: &BatchInputs) -> Tensor {
+    fn embed(&self, tape: &mut Tape, words: RowNumbers, positions: RowNumbers) -> Tensor {
         tape.set_scope(PREFIX);
-        let sum = gather_sum(tape, &[(&self.words, batch.words()), (&self.positions, batch.positions())]);
+        let sum = gather_sum(tape, &[(&self.words, words), (&self.positions, positions)]);
         dropout(tape, &sum, self.rates.embedding)
     }
 
     /// The last hidden states of all tokens before the last layer norm, (T, C).
     fn decode(&self, tape: &mut Tape, batch: &BatchInputs) -> Tensor {
-        let mut x = self.embed(tape, batch);
+        let mut x = self.embed(tape, batch.words(), batch.positions());
         for layer in &self.layers {
-            x = layer.forward(tape, &x, &batch.causal_pairs(), None);
+            x = layer.forward(tape, &x, None, meeting(&batch.causal_pairs()));
         }
         x
     }
 
     /// The same of the last tokens alone, (B, C).
     fn decode_last(&self, tape: &mut Tape, batch: &BatchInputs) -> Tensor {
-        let mut x = self.embed(tape, batch);
+        let mut x = self.embed(tape, batch.words(), batch.positions());
         let Some((last, before)) = self.layers.split_last() else { unreachable!("a decoder has layers") };
         for layer in before {
-            x = layer.forward(tape, &x, &batch.causal_pairs(), None);
+            x = layer.forward(tape, &x, None, meeting(&batch.causal_pairs()));
         }
-        last.forward(tape, &x, &batch.single_pairs(), Some(&batch.last()))
+        last.forward(tape, &x, Some(&batch.last()), meeting(&batch.single_pairs()))
+    }
+
+    /// The last hidden states of the newest tokens before the last layer norm, (B, C). Keys and values of the new tokens
+    /// go to the pools, where those of the old ones are.
+    fn go_on(&self, tape: &mut Tape, inputs: &CachedInputs) -> Tensor {
+        let mut x = self.embed(tape, inputs.words(), inputs.positions());
+        for (number, layer) in self.layers.iter().enumerate() {
+            let [keys, values] = inputs.pools(number);
+            x = layer.forward(tape, &x, None, |tape, [query, key, value], heads| {
+                store_rows(tape, key, &inputs.rows(), &keys);
+                store_rows(tape, value, &inputs.rows(), &values);
+                attention_cached(tape, query, [&keys, &values], &inputs.pairing(), heads)
+            });
+        }
+        gather_rows(tape, &x, &inputs.last())
     }
 
     fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.layers.iter().flat_map(Layer::linears)
     }
+}
+
+/// Attention within the batch.
+fn meeting(pairing: &Pairing) -> impl FnOnce(&mut Tape, [&Tensor; 3], Heads) -> Tensor {
+    let pairing = pairing.clone();
+    move |tape, [query, key, value], heads| attention(tape, query, key, value, &pairing, heads)
 }
 
 /// The decoder with a classifier on the last token.
@@ -341,6 +364,17 @@ impl Model for CausalLm {
         let hidden = self.decoder.last_norm.forward(tape, &picked);
         let (weight, max_rows) = (self.decoder.words.clone(), batch.capacity().targets);
         Output::Words(Words { hidden, head: LmHead { weight, bias: None, max_rows } })
+    }
+
+    fn next_words(&self, tape: &mut Tape, inputs: &CachedInputs) -> Option<Words> {
+        let x = self.decoder.go_on(tape, inputs);
+        let hidden = self.decoder.last_norm.forward(tape, &x);
+        let (weight, max_rows) = (self.decoder.words.clone(), inputs.capacity().sequences);
+        Some(Words { hidden, head: LmHead { weight, bias: None, max_rows } })
+    }
+
+    fn cache_widths(&self) -> Vec<usize> {
+        self.decoder.layers.iter().map(|layer| layer.key.d_out()).collect()
     }
 
     fn linears(&self) -> Vec<&Linear> {

@@ -12,6 +12,7 @@ pub mod load;
 pub mod parameter;
 pub mod roberta;
 
+use crate::nn::cached_inputs::CachedInputs;
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
 use crate::nn::parameters::Parameters;
@@ -26,6 +27,17 @@ use config::{HiddenAct, ModelConfig};
 pub trait Model {
     /// The forward pass.
     fn output(&self, tape: &mut Tape, batch: &BatchInputs) -> Output;
+
+    /// What the word after each sequence is told by, (B, C), from new tokens and what is remembered of the old ones.
+    /// `None` from models that do not write.
+    fn next_words(&self, _: &mut Tape, _: &CachedInputs) -> Option<Words> {
+        None
+    }
+
+    /// Numbers of one key or value of every layer, for models that write.
+    fn cache_widths(&self) -> Vec<usize> {
+        Vec::new()
+    }
 
     /// Every linear map, for refreshing effective weights.
     fn linears(&self) -> Vec<&Linear>;

@@ -51,24 +51,25 @@ struct CausalRanges {
     key_ranges: Resident,
 }
 
+/// Row numbers on the device, with room for so many.
 #[derive(Debug)]
-struct Numbers {
+pub(super) struct Numbers {
     ids: Resident,
     links: Resident,
 }
 
 impl Numbers {
-    fn new(device: &Device, label: &str, len: usize) -> Result<Self, GpuError> {
+    pub(super) fn new(device: &Device, label: &str, len: usize) -> Result<Self, GpuError> {
         let links = device.create(&format!("{label} links"), len * 2)?;
         Ok(Self { ids: device.create(label, len)?, links })
     }
 
-    fn write(&self, device: &Device, ids: &[u32]) {
+    pub(super) fn write(&self, device: &Device, ids: &[u32]) {
         device.write(&self.ids, 0, ids);
         device.write(&self.links, 0, &links(ids));
     }
 
-    fn rows(&self, rows: Dim) -> RowNumbers {
+    pub(super) fn rows(&self, rows: Dim) -> RowNumbers {
         use crate::gpu::Extent;
         let (ids, links) = (Extent::new(rows, 1), Extent::new(rows, 2));
         RowNumbers { ids: self.ids.slice(0, ids), links: self.links.slice(0, links), rows }

@@ -1,5 +1,6 @@
 //! Building blocks shared by the models: sites and what is done at them, parameters on the device, batches.
 
+pub mod cached_inputs;
 pub mod head_layout;
 pub mod inputs;
 pub mod linear;

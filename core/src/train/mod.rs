@@ -6,3 +6,4 @@ pub mod pretrain;
 pub mod pretrain_score;
 pub mod schedule;
 pub mod step;
+pub mod write;
