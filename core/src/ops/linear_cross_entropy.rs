@@ -77,6 +77,32 @@ pub fn token_losses(tape: &mut Tape, hidden: &Tensor, head: &LmHead, labels: &Sl
     losses
 }
 
+/// The logits of all words for few rows of `hidden` (P, C), such as the last tokens of texts that are being generated:
+/// tensors (P, words) whose columns, side by side, are the vocabulary. Gives no gradient.
+///
+/// # Panics
+/// If the head has a bias, as those of masked language models do: these generate no text.
+pub fn word_logits(tape: &mut Tape, hidden: &Tensor, head: &LmHead) -> Vec<Tensor> {
+    assert!(head.bias.is_none(), "the word head of a model that generates has no bias");
+    let mut all = Vec::new();
+    for part in &head.weight {
+        for (first, rows) in chunks(part.fixed_rows(), head.max_rows) {
+            let logits = tape.output(hidden.rows, rows, false);
+            let weight = rows_of(&part.slice, hidden.cols, first, rows);
+            let shape = Shape { m: hidden.rows, n: rows, k: hidden.cols.into() };
+            nt(tape, shape, &hidden.slice, &weight, &logits.slice, &Epilogue::default());
+            all.push(logits);
+        }
+    }
+    all
+}
+
+/// Rows of a part of the weight, or of its gradient.
+fn rows_of(part: &Slice, cols: usize, first: usize, rows: usize) -> Slice {
+    let len = Extent::new(rows * cols, 1);
+    Slice { base: part.base.clone(), offset: part.offset + first * cols, len }
+}
+
 /// Most logits in memory at a time: 64 MiB of them, within every binding limit.
 const MAX_LOGITS: usize = 16 << 20;
 /// A product of so few columns is quick even where they are no multiple of four.
@@ -178,9 +204,7 @@ impl Call {
 
     /// The rows of a chunk in a part of the weight or of its gradient.
     fn rows_of(&self, part: &Slice, chunk: &Chunk) -> Slice {
-        let cols = self.hidden.cols;
-        let len = Extent::new(chunk.rows * cols, 1);
-        Slice { base: part.base.clone(), offset: part.offset + chunk.first * cols, len }
+        rows_of(part, self.hidden.cols, chunk.first, chunk.rows)
     }
 
     fn backward(&self, tape: &mut Tape, kept: Option<&Slice>, scale: f32) {
@@ -388,6 +412,29 @@ mod tests {
             });
             let mean = chunked.output.iter().sum::<f32>() / 5.0;
             assert_close("loss", &[mean], &whole.output, 1e-5);
+        }
+    }
+
+    #[test]
+    fn word_logits_lie_side_by_side() {
+        let (sizes, inputs) = inputs(3, &[70, 66], 8);
+        let pieces = |which: usize| {
+            run(&Device::reference(), &sizes, &inputs, &|tape, _, x| {
+                let head = LmHead { weight: x[1..3].to_vec(), bias: None, max_rows: MANY };
+                word_logits(tape, &x[0], &head).swap_remove(which)
+            })
+            .output
+        };
+        let dot = |row: usize, part: usize, word: usize| {
+            let (x, w) = (&inputs[0].data[row * 8..][..8], &inputs[part].data[word * 8..][..8]);
+            x.iter().zip(w).map(|(x, w)| x * w).sum::<f32>()
+        };
+        // Each part has a chunk of 64 words and the rest.
+        for (which, (part, first, n)) in
+            [(1, 0, 64), (1, 64, 6), (2, 0, 64), (2, 64, 2)].into_iter().enumerate()
+        {
+            let expected: Vec<f32> = (0..3 * n).map(|i| dot(i / n, part, first + i % n)).collect();
+            assert_close("logits", &pieces(which), &expected, 1e-5);
         }
     }
 
