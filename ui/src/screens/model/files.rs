@@ -3,7 +3,7 @@
 use crate::shell::FileRef;
 
 /// Files that belong to a model folder, by the end of their names.
-const MODEL_FILES: [&str; 10] = [
+const MODEL_FILES: [&str; 12] = [
     "config.json",
     "model.safetensors",
     "model.safetensors.index.json",
