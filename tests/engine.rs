@@ -11,56 +11,12 @@ use dsee_core::data::{DataFile, load_splits};
 use dsee_core::engine::Run;
 use dsee_core::engine::service::{Reply, Request};
 use dsee_core::gpu::Device;
-use dsee_core::protocol::{
-    Command, Event, ExportFormat, FailureKind, FailureReport, Predicted, Problem, RunEvent, Settings,
-    TextInput, Variant,
+use dsee_core::protocol::{Command, Event, ExportFormat, FailureKind, FailureReport, RunEvent, Variant};
+use dsee_core::source::Attachment;
+use dsee_tests::asking::{
+    load, losses, predict, predicted, rejected, run_events, saved_state, settings, start, texts, variants,
 };
-use dsee_core::source::{Attachment, NamedBytes};
 use dsee_tests::script::{play, request, with_files};
-
-/// A short run on few examples that evaluates at its end, with the given settings over it.
-fn settings(changes: &[(&str, &str)]) -> Settings {
-    let short = [
-        ("max_train_samples", "64"),
-        ("max_eval_samples", "32"),
-        ("max_length", "64"),
-        ("max_steps", "6"),
-        ("logging_steps", "1"),
-        ("rank", "4"),
-        ("eval_strategy", "no"),
-        ("save_strategy", "no"),
-    ];
-    let all = short.iter().chain(changes);
-    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-fn load() -> Vec<Request> {
-    let data = Command::LoadData { settings: settings(&[]) };
-    vec![request(Command::LoadModel { name: String::new() }), request(data)]
-}
-
-fn start(changes: &[(&str, &str)]) -> Request {
-    request(Command::Start { run: 1, settings: settings(changes), paused: false })
-}
-
-fn run_events(replies: &[Reply]) -> Vec<&RunEvent> {
-    replies
-        .iter()
-        .filter_map(|reply| match &reply.event {
-            Event::Run { event, .. } => Some(event),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Phase, step and bits of the loss of every report.
-fn losses<'a>(events: impl IntoIterator<Item = &'a RunEvent>) -> Vec<(String, usize, u64)> {
-    let report = |event: &RunEvent| match event {
-        RunEvent::Progress(report) => Some((report.phase.to_string(), report.step, report.loss.to_bits())),
-        _ => None,
-    };
-    events.into_iter().filter_map(report).collect()
-}
 
 /// What the command line's way of driving a run tells.
 fn direct_run(changes: &[(&str, &str)]) -> Vec<RunEvent> {
@@ -130,22 +86,6 @@ fn pause_step_and_resume_act_within_a_step() {
     let last = &replies[replies.len() - 2..];
     assert!(matches!(last[0].event, Event::CheckpointSaved { run: 7, step: 5 }), "{last:?}");
     assert!(matches!(last[1].event, Event::Stopped { run: 7, kept: true, step: 5 }), "{last:?}");
-}
-
-/// The problems of the only rejection.
-fn rejected(replies: &[Reply]) -> &[Problem] {
-    let mut rejections = replies.iter().filter_map(|reply| match &reply.event {
-        Event::Rejected { problems, .. } => Some(problems.as_slice()),
-        _ => None,
-    });
-    let problems = rejections.next().unwrap_or_else(|| panic!("nothing was rejected: {replies:?}"));
-    assert!(rejections.next().is_none());
-    assert!(!problems.is_empty());
-    problems
-}
-
-fn texts(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| problem.text.clone() + "\n").collect()
 }
 
 #[test]
@@ -315,28 +255,6 @@ fn a_waiting_run_evaluates_and_waits_again_and_pruning_can_come_early() {
 }
 
 #[test]
-fn shorter_gpu_work_gives_the_same_bits() {
-    let mut first = load();
-    first.push(start(&[]));
-    let usual = play(first, |_| Vec::new());
-    let mut first = load();
-    first.insert(0, request(Command::SetGpuTarget { target_ms: 0.5 }));
-    first.push(start(&[]));
-    let paced = play(first, |_| Vec::new());
-    assert!(paced.iter().any(|reply| reply.event == Event::GpuTargetSet { target_ms: 0.5 }));
-    assert_eq!(losses(run_events(&paced)), losses(run_events(&usual)));
-    for target_ms in [0.0, -1.0, f64::NAN, 1e9] {
-        let replies = play(vec![request(Command::SetGpuTarget { target_ms })], |_| Vec::new());
-        assert!(texts(rejected(&replies)).contains("ms at a stretch"));
-    }
-}
-
-fn saved_state(reply: &Reply) -> Vec<NamedBytes> {
-    assert!(matches!(reply.event, Event::CheckpointSaved { .. }), "{:?}", reply.event);
-    reply.attachments.clone()
-}
-
-#[test]
 fn a_restored_run_goes_on_bit_for_bit() {
     let changes = [("prune", "heads:1"), ("max_steps", "4")];
     let mut first = load();
@@ -367,93 +285,6 @@ fn a_restored_run_goes_on_bit_for_bit() {
         let mut joined = losses(run_events(&broken));
         joined.extend(losses(run_events(&resumed)));
         assert_eq!(joined, unbroken, "{phase}");
-    }
-}
-
-fn predict(request_id: u64, heads_off: &[(usize, &[usize])]) -> Request {
-    let input = |text: &str| TextInput { text: text.to_owned(), text_pair: None };
-    let texts = ["It was not good.", "A warm and friendly place."].map(input).to_vec();
-    let heads_off = heads_off.iter().map(|(layer, heads)| (*layer, heads.to_vec())).collect();
-    request(Command::Predict { request: request_id, texts, heads_off })
-}
-
-fn predicted(replies: &[Reply], id: u64) -> &Predicted {
-    let found = replies.iter().find_map(|reply| match &reply.event {
-        Event::Predicted(predicted) if predicted.request == id => Some(predicted),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("no answer to request {id}"))
-}
-
-fn variants(predicted: &Predicted) -> Vec<Variant> {
-    for prediction in &predicted.predictions {
-        for scores in &prediction.scores {
-            assert!((scores.values.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{scores:?}");
-        }
-    }
-    predicted.predictions[0].scores.iter().map(|scores| scores.variant).collect()
-}
-
-/// What each state makes of the texts, bit for bit; the present one is always another.
-fn judgements(predicted: &Predicted) -> Vec<(Variant, Vec<u64>)> {
-    let scores = predicted.predictions.iter().flat_map(|prediction| &prediction.scores);
-    let finished = scores.filter(|scores| scores.variant != Variant::Present);
-    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect();
-    finished.map(|scores| (scores.variant, bits(&scores.values))).collect()
-}
-
-#[test]
-fn a_restored_run_still_has_the_states_behind_it() {
-    use Variant::{Base, Present, Pruned, Retuned, Tuned};
-    for prune in ["heads:1", "unstructured:0.4"] {
-        let changes = [("prune", prune), ("max_steps", "4"), ("learning_rate", "5e-3")];
-        let is_retuning = |reply: &Reply, at: usize| match &reply.event {
-            Event::Run { event: RunEvent::Progress(report), .. } => {
-                report.phase.to_string() == "retune" && report.step == at
-            }
-            _ => false,
-        };
-        let is_over = |reply: &Reply| matches!(&reply.event, Event::Run { event: RunEvent::Finished(_), .. });
-        let mut first = load();
-        first.push(start(&changes));
-        let unbroken = play(first, |reply| {
-            if is_retuning(reply, 2) {
-                vec![request(Command::SaveCheckpoint { run: 1 }), predict(1, &[])]
-            } else if is_over(reply) {
-                vec![predict(2, &[])]
-            } else {
-                Vec::new()
-            }
-        });
-        assert_eq!(variants(predicted(&unbroken, 1)), [Base, Present, Tuned, Pruned]);
-        assert_eq!(variants(predicted(&unbroken, 2)), [Base, Tuned, Pruned, Retuned]);
-        let saved: Vec<&Reply> =
-            unbroken.iter().filter(|reply| matches!(reply.event, Event::CheckpointSaved { .. })).collect();
-        let in_retuning =
-            saved.iter().find(|reply| matches!(reply.event, Event::CheckpointSaved { step: 6, .. })).unwrap();
-        for state in [in_retuning, saved.last().unwrap()] {
-            let files = saved_state(state);
-            let files: Vec<_> =
-                files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
-            let mut second = load();
-            let restore = Command::Restore { run: 2, settings: settings(&changes), paused: false };
-            second.push(with_files(restore, &files));
-            let restored = play(second, |reply| {
-                if is_retuning(reply, 3) {
-                    vec![predict(1, &[])]
-                } else if is_over(reply) {
-                    vec![predict(2, &[])]
-                } else {
-                    Vec::new()
-                }
-            });
-            let was_retuning = restored.iter().any(|reply| is_retuning(reply, 3));
-            let requests: &[u64] = if was_retuning { &[1, 2] } else { &[2] };
-            for &id in requests {
-                let (now, then) = (predicted(&restored, id), predicted(&unbroken, id));
-                assert_eq!(judgements(now), judgements(then), "{prune}, request {id}");
-            }
-        }
     }
 }
 
@@ -553,67 +384,4 @@ fn check_quality_and_exports(replies: &[Reply]) {
         assert_eq!(sizes, told);
         assert!(!exported.how_to_load.is_empty());
     }
-}
-
-/// Position of the first reply that `is` right.
-fn position(replies: &[Reply], is: impl Fn(&Event) -> bool) -> usize {
-    let found = replies.iter().position(|reply| is(&reply.event));
-    found.unwrap_or_else(|| panic!("no such event: {replies:?}"))
-}
-
-#[test]
-fn commands_are_read_between_the_pieces_of_long_answers() {
-    let small = [("per_device_eval_batch_size", "4"), ("max_steps", "3")];
-    let mut first = load();
-    first.push(start(&small));
-    let replies = play(first, |reply| match &reply.event {
-        Event::Run { event: RunEvent::Finished(_), .. } => {
-            let save = || request(Command::SaveCheckpoint { run: 1 });
-            vec![request(Command::Judge { run: 1 }), predict(7, &[]), save()]
-        }
-        Event::Predicted(_) => {
-            let export = Command::Export { run: 1, format: ExportFormat::Merged };
-            vec![request(export), request(Command::Stop { run: 1, keep: true })]
-        }
-        _ => Vec::new(),
-    });
-    let finished =
-        position(&replies, |event| matches!(event, Event::Run { event: RunEvent::Finished(_), .. }));
-    let order = [
-        finished + position(&replies[finished..], |event| matches!(event, Event::CheckpointSaved { .. })),
-        position(&replies, |event| matches!(event, Event::Judged { run: 1, .. })),
-        position(&replies, |event| matches!(event, Event::Predicted(_))),
-        position(&replies, |event| matches!(event, Event::Stopped { kept: true, .. })),
-        position(&replies, |event| matches!(event, Event::Exported { run: 1, .. })),
-    ];
-    assert!(order.is_sorted(), "{order:?}");
-}
-
-#[test]
-fn a_run_is_paused_while_it_is_judged_and_discarding_it_answers_for_the_judgement() {
-    let mut first = load();
-    first.push(start(&[("per_device_eval_batch_size", "4"), ("max_steps", "500")]));
-    let mut has_paused = false;
-    let replies = play(first, |reply| match &reply.event {
-        Event::Run { event: RunEvent::Progress(report), .. } if report.step == 2 => {
-            vec![request(Command::Judge { run: 1 }), predict(7, &[])]
-        }
-        Event::Working { what, share: Some(_) } if what.contains("Judging") && !has_paused => {
-            has_paused = true;
-            vec![request(Command::Pause { run: 1 })]
-        }
-        Event::Paused { .. } => vec![request(Command::Stop { run: 1, keep: false })],
-        _ => Vec::new(),
-    });
-    let paused = position(&replies, |event| matches!(event, Event::Paused { run: 1, step: 2 }));
-    let answers: Vec<&Event> = replies[paused + 1..].iter().map(|reply| &reply.event).collect();
-    let judge = Command::Judge { run: 1 };
-    assert!(
-        matches!(answers[..], [Event::Rejected { command, problems }, Event::Stopped { kept: false, .. }, ..]
-            if *command == judge && texts(problems).contains("discarded")),
-        "{answers:?}"
-    );
-    // A sentence is judged by the states as they were when it was asked.
-    assert_eq!(variants(predicted(&replies, 7)), [Variant::Base, Variant::Present]);
-    assert!(!replies.iter().any(|reply| matches!(reply.event, Event::Judged { .. })));
 }

@@ -7,6 +7,7 @@ use dsee_core::checkpoint::{Checkpoint, NamedTensors};
 use dsee_core::data::PackedBatch;
 use dsee_core::gpu::Device;
 
+pub mod asking;
 pub mod repository;
 pub mod script;
 pub mod tiny_bert;

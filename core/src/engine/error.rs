@@ -12,7 +12,7 @@ use crate::omega::OmegaError;
 use crate::source::SourceError;
 use crate::tokenizer::TokenizerError;
 use crate::train::place::PlaceError;
-use crate::tuning::criterion::PruneError;
+use crate::tuning::criterion::{PruneError, PruneFailure};
 
 /// An error of a run.
 #[derive(Debug, Error)]
@@ -88,6 +88,15 @@ impl From<PlaceError<SourceError>> for EngineError {
         match error {
             PlaceError::Gpu(error) => error.into(),
             PlaceError::Source(error) => error.into(),
+        }
+    }
+}
+
+impl From<PruneFailure<SourceError>> for EngineError {
+    fn from(failure: PruneFailure<SourceError>) -> Self {
+        match failure {
+            PruneFailure::Problems(problems) => Self::Prune(problems),
+            PruneFailure::Source(error) => error.into(),
         }
     }
 }

@@ -177,6 +177,21 @@ pub enum PruneError {
     },
 }
 
+/// Why nothing is pruned.
+#[derive(Debug, PartialEq)]
+pub enum PruneFailure<E> {
+    /// Everything that stands in the way.
+    Problems(Vec<PruneError>),
+    /// A weight cannot be read any more.
+    Source(E),
+}
+
+impl<E> From<Vec<PruneError>> for PruneFailure<E> {
+    fn from(problems: Vec<PruneError>) -> Self {
+        Self::Problems(problems)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]

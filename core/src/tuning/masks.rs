@@ -6,10 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::criterion::{PruneCriterion, PruneError};
-use super::scores::{HeadScores, adapted_sites, check_deltas, entry_keys, find_weight};
+use super::criterion::{PruneCriterion, PruneError, PruneFailure};
+use super::scores::{HeadScores, WeightSource, adapted_sites, check_deltas, check_weight, entry_keys};
 use super::state::{Mask, PrunedState, SiteDelta};
-use crate::checkpoint::NamedTensors;
 use crate::nn::site::{Role, Site};
 
 /// How much is removed, and by what.
@@ -41,17 +40,17 @@ pub fn n_removed(ratio: f64, size: usize) -> usize {
 
 /// Chooses the masks of all prunable weights.
 ///
-/// Works on one weight at a time in three passes, so memory is bounded by the largest weight: the larger group of
+/// Reads one weight at a time in three passes, so memory is bounded by the largest weight: the larger group of
 /// BERT-base has 71 million entries.
 ///
 /// # Errors
-/// Every problem found, not just the first.
-pub fn unstructured_masks(
+/// Every problem found, not just the first; or a weight that cannot be read.
+pub async fn unstructured_masks<W: WeightSource>(
     sites: &[Site],
-    weights: &NamedTensors,
+    weights: &W,
     deltas: &[SiteDelta],
     plan: Unstructured,
-) -> Result<PrunedState, Vec<PruneError>> {
+) -> Result<PrunedState, PruneFailure<W::Error>> {
     let (adapted, others) = groups(sites, deltas);
     let mut problems = check_deltas(sites, deltas, plan.criterion);
     for ratio in [plan.adapted_ratio, plan.others_ratio] {
@@ -60,35 +59,42 @@ pub fn unstructured_masks(
         }
     }
     problems.dedup();
-    problems.extend(adapted.iter().chain(&others).filter_map(|site| find_weight(site, weights).err()));
+    problems.extend(adapted.iter().chain(&others).filter_map(|site| check_weight(site, weights)));
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into());
     }
-    let keys = |site: &Site, criterion| {
-        let weight = find_weight(site, weights).map_or(&[][..], |weight| &weight.data);
-        entry_keys(site, weight, deltas.iter().find(|delta| delta.path == site.path), criterion, plan.seed)
-    };
     let mut state = PrunedState::default();
     for (group, ratio, criterion) in
         [(adapted, plan.adapted_ratio, plan.criterion), (others, plan.others_ratio, PruneCriterion::Weight)]
     {
         let size = group.iter().map(|site| site.n_entries()).sum();
-        let masks = remove_smallest(group.len(), |i| keys(group[i], criterion), n_removed(ratio, size));
+        let keys = async |i: usize| {
+            let weight = weights.values(&group[i].weight_name()).await?;
+            let delta = deltas.iter().find(|delta| delta.path == group[i].path);
+            Ok(entry_keys(group[i], &weight, delta, criterion, plan.seed))
+        };
+        let masks = remove_smallest(group.len(), &keys, n_removed(ratio, size)).await;
+        let masks = masks.map_err(PruneFailure::Source)?;
         state.masks.extend(group.iter().map(|site| site.weight_name()).zip(masks));
     }
     Ok(state)
 }
 
 /// Masks over `n_parts` lists of keys that together remove the `count` smallest keys; ties go to the earliest entry.
-fn remove_smallest(n_parts: usize, keys: impl Fn(usize) -> Vec<u32>, count: usize) -> Vec<Mask> {
+async fn remove_smallest<E>(
+    n_parts: usize,
+    keys: &impl AsyncFn(usize) -> Result<Vec<u32>, E>,
+    count: usize,
+) -> Result<Vec<Mask>, E> {
     // The threshold's upper half first, then its lower half: two histograms of 65,536 counts instead of a sort.
-    let (high, n_below_high) = find_bucket(n_parts, &keys, count, |key| Some(key >> 16));
-    let (low, n_below_low) =
-        find_bucket(n_parts, &keys, count - n_below_high, |key| (key >> 16 == high).then_some(key & 0xffff));
+    let (high, n_below_high) = find_bucket(n_parts, keys, count, |key| Some(key >> 16)).await?;
+    let low_half = |key| (key >> 16 == high).then_some(key & 0xffff);
+    let (low, n_below_low) = find_bucket(n_parts, keys, count - n_below_high, low_half).await?;
     let threshold = high << 16 | low;
     let mut n_ties = count - n_below_high - n_below_low;
-    let masks = (0..n_parts).map(|part| {
-        let keys = keys(part);
+    let mut masks = Vec::with_capacity(n_parts);
+    for part in 0..n_parts {
+        let keys = keys(part).await?;
         let mut mask = Mask::all_kept(keys.len());
         for (i, &key) in keys.iter().enumerate() {
             let is_tie = key == threshold && n_ties > 0;
@@ -97,21 +103,21 @@ fn remove_smallest(n_parts: usize, keys: impl Fn(usize) -> Vec<u32>, count: usiz
                 mask.remove(i);
             }
         }
-        mask
-    });
-    masks.collect()
+        masks.push(mask);
+    }
+    Ok(masks)
 }
 
 /// The bucket that holds the last of the `count` smallest entries, and how many entries lie below the bucket.
-fn find_bucket(
+async fn find_bucket<E>(
     n_parts: usize,
-    keys: &impl Fn(usize) -> Vec<u32>,
+    keys: &impl AsyncFn(usize) -> Result<Vec<u32>, E>,
     count: usize,
     bucket_of: impl Fn(u32) -> Option<u32>,
-) -> (u32, usize) {
+) -> Result<(u32, usize), E> {
     let mut histogram = vec![0usize; 1 << 16];
     for part in 0..n_parts {
-        for bucket in keys(part).into_iter().filter_map(&bucket_of) {
+        for bucket in keys(part).await?.into_iter().filter_map(&bucket_of) {
             histogram[bucket as usize] += 1;
         }
     }
@@ -121,7 +127,7 @@ fn find_bucket(
         n_below += histogram[bucket];
         bucket += 1;
     }
-    (bucket as u32, n_below)
+    Ok((bucket as u32, n_below))
 }
 
 /// Removes the `n` lowest-scoring heads of every layer; ties go to the lowest head.
@@ -149,9 +155,29 @@ pub fn lowest_heads(scores: &HeadScores, n: usize) -> Result<PrunedState, PruneE
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+    use std::convert::Infallible;
+
     use super::*;
-    use crate::checkpoint::HostTensor;
+    use crate::checkpoint::{HostTensor, NamedTensors};
     use crate::random::Random;
+
+    fn unstructured_masks(
+        sites: &[Site],
+        weights: &NamedTensors,
+        deltas: &[SiteDelta],
+        plan: Unstructured,
+    ) -> Result<PrunedState, Vec<PruneError>> {
+        let masks = pollster::block_on(super::unstructured_masks(sites, weights, deltas, plan));
+        masks.map_err(|failure| match failure {
+            PruneFailure::Problems(problems) => problems,
+            PruneFailure::Source(never) => match never {},
+        })
+    }
+
+    fn remove_smallest(parts: &[Vec<u32>], count: usize) -> Vec<Mask> {
+        let keys = async |i: usize| Ok::<_, Infallible>(parts[i].clone());
+        pollster::block_on(super::remove_smallest(parts.len(), &keys, count)).unwrap()
+    }
 
     /// Two layers of query, key, value and feed-forward, a pooler and a head.
     fn model() -> (Vec<Site>, NamedTensors, Vec<SiteDelta>) {
@@ -212,7 +238,7 @@ mod tests {
             let parts: Vec<Vec<u32>> =
                 [50, 1, 130].map(|n| (0..n).map(|_| random.below(spread)).collect()).into();
             for count in [0, 1, 57, 180, 181] {
-                let masks = remove_smallest(parts.len(), |i| parts[i].clone(), count);
+                let masks = remove_smallest(&parts, count);
                 let removed: Vec<_> = (0..parts.len())
                     .flat_map(|part| (0..parts[part].len()).map(move |i| (part, i)))
                     .filter(|&(part, i)| !masks[part].get(i))

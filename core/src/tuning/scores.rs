@@ -1,13 +1,42 @@
 //! What pruning goes by: a score for every entry of a weight, or for every attention head (`dsee-method` 3.2, 3.3).
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
-use super::criterion::{PruneCriterion, PruneError};
+use super::criterion::{PruneCriterion, PruneError, PruneFailure};
 use super::state::SiteDelta;
-use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::checkpoint::NamedTensors;
 use crate::nn::site::{Role, Site};
 use crate::omega::site_stream;
 use crate::random::Random;
+
+/// Where the weights to be pruned are. They are asked for one at a time, so that a model need not be in memory.
+#[expect(async_fn_in_trait, reason = "the engine stays on one thread, its futures need not be Send")]
+pub trait WeightSource {
+    /// Why a read fails.
+    type Error;
+
+    /// Shape of the parameter `name`, if there is one.
+    fn shape(&self, name: &str) -> Option<&[usize]>;
+
+    /// Values of the parameter `name`, which is there.
+    ///
+    /// # Errors
+    /// If they cannot be read any more.
+    async fn values(&self, name: &str) -> Result<Vec<f32>, Self::Error>;
+}
+
+impl WeightSource for NamedTensors {
+    type Error = Infallible;
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.get(name).map(|tensor| tensor.shape.as_slice())
+    }
+
+    async fn values(&self, name: &str) -> Result<Vec<f32>, Infallible> {
+        Ok(self[name].data.clone())
+    }
+}
 
 /// The sites a run adapts: those that carry an update; without any, the default roles query and value.
 ///
@@ -71,15 +100,15 @@ pub type HeadScores = BTreeMap<usize, Vec<f64>>;
 /// With `delta` the sum leaves out s, as in the released code; the order of the heads is the same.
 ///
 /// # Errors
-/// Every problem found, not just the first.
-pub fn head_scores(
+/// Every problem found, not just the first; or a weight that cannot be read.
+pub async fn head_scores<W: WeightSource>(
     sites: &[Site],
-    weights: &NamedTensors,
+    weights: &W,
     deltas: &[SiteDelta],
     n_heads: usize,
     criterion: PruneCriterion,
     seed: u64,
-) -> Result<HeadScores, Vec<PruneError>> {
+) -> Result<HeadScores, PruneFailure<W::Error>> {
     let adapted: Vec<_> =
         adapted_sites(sites, deltas).into_iter().filter(|site| site.role.is_attention()).collect();
     let mut problems = check_deltas(sites, deltas, criterion);
@@ -90,9 +119,9 @@ pub fn head_scores(
         problems.push(PruneError::NoDelta { criterion });
     }
     problems.extend(adapted.iter().filter_map(|site| check_heads(site, n_heads)));
-    problems.extend(adapted.iter().filter_map(|site| find_weight(site, weights).err()));
+    problems.extend(adapted.iter().filter_map(|site| check_weight(site, weights)));
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into());
     }
     let layers = sites.iter().filter(|site| site.role.is_attention()).filter_map(|site| site.layer);
     let mut scores: HeadScores = layers.map(|layer| (layer, vec![0.0; n_heads])).collect();
@@ -101,10 +130,10 @@ pub fn head_scores(
         return Ok(scores);
     }
     for site in adapted {
-        let (Some(layer), Ok(weight)) = (site.layer, find_weight(site, weights)) else { continue };
         let delta = deltas.iter().find(|delta| delta.path == site.path);
-        if let Some(scores) = scores.get_mut(&layer) {
-            add_head_sums(site, &head_values(weight, delta, criterion), scores);
+        if let Some(scores) = site.layer.and_then(|layer| scores.get_mut(&layer)) {
+            let weight = weights.values(&site.weight_name()).await.map_err(PruneFailure::Source)?;
+            add_head_sums(site, &head_values(&weight, delta, criterion), scores);
         }
     }
     Ok(scores)
@@ -116,12 +145,12 @@ fn randomise(layer: usize, scores: &mut [f64], seed: u64) {
 }
 
 /// The matrix whose absolute values are summed per head.
-fn head_values(weight: &HostTensor, delta: Option<&SiteDelta>, criterion: PruneCriterion) -> Vec<f32> {
+fn head_values(weight: &[f32], delta: Option<&SiteDelta>, criterion: PruneCriterion) -> Vec<f32> {
     if criterion != PruneCriterion::Delta {
-        return signed_scores(&weight.data, delta, criterion);
+        return signed_scores(weight, delta, criterion);
     }
     let unscaled = delta.map(|delta| SiteDelta { scale: 1.0, ..delta.clone() });
-    signed_scores(&weight.data, unscaled.as_ref(), criterion)
+    signed_scores(weight, unscaled.as_ref(), criterion)
 }
 
 /// Adds Σ |x| over each head's rows (columns for the attention output) to its score.
@@ -141,16 +170,16 @@ fn absolute_sum(values: &[f32]) -> f64 {
     values.iter().map(|x| f64::from(x.abs())).sum()
 }
 
-/// The weight of a site, if it is there in the right shape.
-pub(super) fn find_weight<'a>(site: &Site, weights: &'a NamedTensors) -> Result<&'a HostTensor, PruneError> {
+/// What is wrong with the weight of a site, if it is not there in the right shape.
+pub(super) fn check_weight(site: &Site, weights: &impl WeightSource) -> Option<PruneError> {
     let name = site.weight_name();
     let expected = vec![site.d_out, site.d_in];
-    match weights.get(&name) {
-        None => Err(PruneError::MissingWeight { name }),
-        Some(weight) if weight.shape != expected => {
-            Err(PruneError::WrongShape { name, found: weight.shape.clone(), expected })
+    match weights.shape(&name) {
+        None => Some(PruneError::MissingWeight { name }),
+        Some(found) if found != expected => {
+            Some(PruneError::WrongShape { found: found.to_vec(), name, expected })
         }
-        Some(weight) => Ok(weight),
+        Some(_) => None,
     }
 }
 
@@ -191,6 +220,26 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use crate::checkpoint::HostTensor;
+
+    fn head_scores(
+        sites: &[Site],
+        weights: &NamedTensors,
+        deltas: &[SiteDelta],
+        n_heads: usize,
+        criterion: PruneCriterion,
+        seed: u64,
+    ) -> Result<HeadScores, Vec<PruneError>> {
+        pollster::block_on(super::head_scores(sites, weights, deltas, n_heads, criterion, seed))
+            .map_err(problems)
+    }
+
+    fn problems(failure: PruneFailure<Infallible>) -> Vec<PruneError> {
+        match failure {
+            PruneFailure::Problems(problems) => problems,
+            PruneFailure::Source(never) => match never {},
+        }
+    }
 
     fn site(layer: usize, role: Role) -> Site {
         Site { path: format!("layer.{layer}.{role}"), layer: Some(layer), role, d_out: 4, d_in: 4 }

@@ -1,16 +1,40 @@
 //! Stage 2, and the evaluations outside of tuning: masks or heads from the tuned state, and what they cost.
 
 use super::{Run, Work, named};
+use crate::checkpoint::weights::Weights;
+use crate::checkpoint::{NamedTensors, Shaped};
 use crate::config::Pruning;
 use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
 use crate::metrics::MetricSet;
-use crate::nn::site::Site;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
+use crate::source::SourceError;
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
-use crate::tuning::scores::head_scores;
+use crate::tuning::scores::{WeightSource, head_scores};
+
+/// The weights as they are now: trained ones from the state, the others from the model's file.
+struct PresentWeights<'a> {
+    trained: &'a NamedTensors,
+    base: &'a Weights,
+}
+
+impl WeightSource for PresentWeights<'_> {
+    type Error = SourceError;
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        let trained = self.trained.get(name).map(Shaped::shape);
+        trained.or_else(|| self.base.0.get(name).map(Shaped::shape))
+    }
+
+    async fn values(&self, name: &str) -> Result<Vec<f32>, SourceError> {
+        match self.trained.get(name) {
+            Some(tensor) => Ok(tensor.data.clone()),
+            None => Ok(self.base.read(name).await?.data),
+        }
+    }
+}
 
 impl Run {
     pub(super) async fn advance_pruning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
@@ -44,10 +68,7 @@ impl Run {
 
     /// Chooses masks or heads from the tuned state and applies them to it.
     pub(super) async fn prune(&mut self) -> Result<PruneReport, EngineError> {
-        let prunable: Vec<String> = self.base.sites.iter().map(Site::weight_name).collect();
-        let is_prunable = |name: &str| prunable.iter().any(|prunable| prunable == name);
-        let mut weights = self.base.parameters.read_where(is_prunable).await?;
-        weights.extend(self.state.trained.clone());
+        let weights = PresentWeights { trained: &self.state.trained, base: &self.base.parameters };
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();
         let chosen = match config.prune {
@@ -59,12 +80,12 @@ impl Run {
                     criterion: config.prune_criterion,
                     seed: config.seed,
                 };
-                unstructured_masks(sites, &weights, deltas, plan).map_err(EngineError::Prune)?
+                unstructured_masks(sites, &weights, deltas, plan).await?
             }
             Pruning::Heads { n_heads } => {
                 let all = self.base.heads().n_heads;
-                let scores = head_scores(sites, &weights, deltas, all, config.prune_criterion, config.seed)
-                    .map_err(EngineError::Prune)?;
+                let (criterion, seed) = (config.prune_criterion, config.seed);
+                let scores = head_scores(sites, &weights, deltas, all, criterion, seed).await?;
                 report.head_scores = scores.values().cloned().collect();
                 let chosen =
                     lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
