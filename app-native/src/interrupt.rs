@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub const EXIT_INTERRUPTED: u8 = 130;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+static LISTENING: AtomicBool = AtomicBool::new(false);
 
-/// Listens for Ctrl-C from now on.
+/// Listens for Ctrl-C from now on; once for the process, however many runs it does.
 ///
 /// # Errors
 /// If the system does not let us.
 pub fn listen() -> Result<(), ctrlc::Error> {
+    if LISTENING.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| {
         if REQUESTED.swap(true, Ordering::SeqCst) {
             eprintln!("stopped");
