@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use dsee_core::{
     config::RunConfig,
     engine::{ExportParts, Origin, Run},
-    export::format::ExportFormat,
+    export::{adapter::check_adapter, format::ExportFormat},
     models::files::PretrainedModel,
     protocol::RunSummary,
 };
@@ -39,14 +39,16 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
     let parts = pollster::block_on(ExportParts::gather(run.outcome(), run.rows(), origin, &mut async || ()));
     let parts = parts.context("cannot read the base model")?;
     let input = parts.input();
-    let first = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Dsee };
+    // Something that others cannot read keeps the run from no form that we read.
+    let has_adapter = check_adapter(&input).is_ok();
+    let first = if has_adapter { ExportFormat::Adapter } else { ExportFormat::Dsee };
     let mut written = Vec::new();
     for format in [first, ExportFormat::Merged] {
         let path = recorder.folder().path().join(format.name());
         written.push((format, exports::write(&path, format, &input)?));
     }
-    let readable = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Merged };
-    recorder.set_how_to_load(&readable.how_to_load(input.n_labels()));
+    let readable = if has_adapter { ExportFormat::Adapter } else { ExportFormat::Merged };
+    recorder.set_how_to_load(&readable.how_to_load(&input));
     recorder.write_record()?;
     print(recorder.folder().path(), &summary, &written, json);
     Ok(())

@@ -4,7 +4,7 @@ use super::adapter::export_adapter;
 use super::dsee_state::export_dsee_state;
 use super::merged::export_merged;
 use super::verify::{Verified, VerifyError, verify_adapter, verify_dsee_state, verify_merged};
-use super::{ExportError, ExportInput, OutputFile};
+use super::{ExportError, ExportInput, OutputFile, loading};
 pub use crate::protocol::ExportFormat;
 
 impl ExportFormat {
@@ -44,16 +44,10 @@ impl ExportFormat {
 
     /// A snippet that loads it: Python, or a command where only we read it.
     #[must_use]
-    pub fn how_to_load(self, n_labels: usize) -> String {
-        let model = "from transformers import AutoModelForSequenceClassification";
+    pub fn how_to_load(self, input: &ExportInput<'_>) -> String {
         match self {
-            Self::Adapter => format!(
-                "from peft import PeftModel\n{model}\n\nbase = AutoModelForSequenceClassification.from_pretrained(BASE, \
-                 num_labels={n_labels})\nmodel = PeftModel.from_pretrained(base, \"adapter\")"
-            ),
-            Self::Merged => {
-                format!("{model}\n\nmodel = AutoModelForSequenceClassification.from_pretrained(\"merged\")")
-            }
+            Self::Adapter => loading::adapter(input, "BASE", "\"adapter\""),
+            Self::Merged => loading::model(input, "\"merged\""),
             Self::Dsee => "dsee eval --run RUN".to_owned(),
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::effective::{merged_values, pruned_base_values};
+use super::tokenizer_files::side_files;
 use super::{ExportError, ExportInput, OutputFile, dsee_state, model_card};
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::write::{write_f32, write_f32_with};
@@ -40,15 +41,6 @@ pub(super) fn pruned_base_files(input: &ExportInput<'_>, folder: &str) -> Vec<Ou
     model_files(input, folder, |name| pruned_base_values(input, name))
 }
 
-/// Copies of the tokenizer files.
-pub(super) fn tokenizer_files(input: &ExportInput<'_>, folder: &str) -> Vec<OutputFile> {
-    let copy = |(name, bytes): &(String, Vec<u8>)| OutputFile {
-        path: format!("{folder}{name}"),
-        bytes: bytes.clone(),
-    };
-    input.tokenizer_files.iter().map(copy).collect()
-}
-
 fn model_files<'a>(
     input: &ExportInput<'_>,
     folder: &str,
@@ -66,7 +58,7 @@ fn model_files<'a>(
         OutputFile::new(&format!("{folder}config.json"), pretty(&config_json(input))),
         OutputFile::new(&format!("{folder}{WEIGHTS_FILE}"), weights),
     ];
-    files.extend(tokenizer_files(input, folder));
+    files.extend(side_files(input, folder));
     files
 }
 
@@ -108,8 +100,8 @@ fn label_fields(input: &ExportInput<'_>) -> Map<String, Value> {
         ("label2id".to_owned(), Value::Object(label2id)),
         ("problem_type".to_owned(), json!(kind)),
     ]);
-    if let (None, Some(eos)) = (input.config.pad_token_id, input.config.eos_token_id) {
-        fields.insert("pad_token_id".to_owned(), json!(eos));
+    if let Some(pad) = input.pad_token_id() {
+        fields.insert("pad_token_id".to_owned(), json!(pad));
     }
     fields
 }

@@ -13,13 +13,18 @@ pub mod adapter;
 pub mod compact;
 pub mod dsee_state;
 mod effective;
+mod file_site;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+mod head;
+mod loading;
 pub mod merged;
 pub mod model_card;
 mod targets;
+mod tokenizer_files;
 pub mod verify;
+mod verify_lora;
 pub mod vertex_cover;
 
 use std::collections::BTreeMap;
@@ -127,6 +132,17 @@ pub enum ExportError {
         /// The parameter.
         parameter: String,
     },
+    /// A parameter was trained whose module holds others, and peft saves modules with all that is in them.
+    #[error(
+        "`{parameter}` was trained as a whole, and peft saves `{module}` only with everything in it, weights that are tied \
+         to others among them: export it merged"
+    )]
+    TrainedAroundModules {
+        /// The parameter.
+        parameter: String,
+        /// Its module.
+        module: String,
+    },
 }
 
 /// One thing that does not fit.
@@ -141,11 +157,17 @@ pub struct Misfit {
     pub expected: String,
 }
 
-impl ExportInput<'_> {
+impl<'a> ExportInput<'a> {
     /// Number of outputs of the head.
     #[must_use]
     pub fn n_labels(&self) -> usize {
         self.labels.len().max(1)
+    }
+
+    /// The token that fills up batches: the base model's own, or the end of a text where it has none.
+    #[must_use]
+    pub fn pad_token_id(&self) -> Option<usize> {
+        self.config.pad_token_id.or(self.config.eos_token_id)
     }
 
     /// Whether the base weights were changed by pruning.
@@ -155,7 +177,7 @@ impl ExportInput<'_> {
     }
 
     /// The update of the module whose weight is `parameter`.
-    pub(crate) fn site_of(&self, parameter: &str) -> Option<&SiteDelta> {
+    pub(crate) fn site_of(&self, parameter: &str) -> Option<&'a SiteDelta> {
         let module = parameter.strip_suffix(".weight")?;
         self.sites.iter().find(|site| site.path == module)
     }

@@ -434,12 +434,6 @@ impl Run {
     pub fn last_checkpoint(&self) -> &RunCheckpoint {
         &self.safe
     }
-
-    /// Whether what is trained leaves an adapter, rather than changed weights only.
-    #[must_use]
-    pub fn has_update(&self) -> bool {
-        matches!(self.config.method, Method::Lora | Method::Dsee)
-    }
 }
 
 fn named(figures: &MetricSet) -> std::collections::BTreeMap<String, f64> {
