@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use dsee_core::{
     config::RunConfig,
     engine::{ExportParts, Origin, Run},
-    export::{adapter::check_adapter, format::ExportFormat},
+    export::format::ExportFormat,
     models::files::PretrainedModel,
     protocol::RunSummary,
 };
@@ -39,15 +39,16 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
     let parts = pollster::block_on(ExportParts::gather(run.outcome(), run.rows(), origin, &mut async || ()));
     let parts = parts.context("cannot read the base model")?;
     let input = parts.input();
-    // Something that others cannot read keeps the run from no form that we read.
-    let has_adapter = check_adapter(&input).is_ok();
-    let first = if has_adapter { ExportFormat::Adapter } else { ExportFormat::Dsee };
+    // A run is kept whatever its method made: where no other form can hold it, our own state does.
+    let can_be = |format: &ExportFormat| format.check(&input).is_ok();
+    let first = if can_be(&ExportFormat::Adapter) { ExportFormat::Adapter } else { ExportFormat::Dsee };
     let mut written = Vec::new();
-    for format in [first, ExportFormat::Merged] {
+    for format in [first].into_iter().chain(Some(ExportFormat::Merged).filter(can_be)) {
         let path = recorder.folder().path().join(format.name());
         written.push((format, exports::write(&path, format, &input)?));
     }
-    let readable = if has_adapter { ExportFormat::Adapter } else { ExportFormat::Merged };
+    let readable = written.iter().map(|(format, _)| *format).find(|format| *format != ExportFormat::Dsee);
+    let readable = readable.unwrap_or(ExportFormat::Dsee);
     recorder.set_how_to_load(&readable.how_to_load(&input));
     recorder.write_record()?;
     print(recorder.folder().path(), &summary, &written, json);

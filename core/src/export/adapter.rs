@@ -52,7 +52,7 @@ pub fn adapter_size(input: &ExportInput<'_>) -> AdapterSize {
 /// # Errors
 /// Parts that do not fit, and runs that a LoRA file cannot express.
 pub fn check_adapter(input: &ExportInput<'_>) -> Result<BTreeSet<String>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     if input.sites.is_empty() {
         return Err(ExportError::NoUpdate);
     }

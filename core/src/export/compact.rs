@@ -16,9 +16,9 @@ use crate::models::parameter::{FileTensor, file_tensors};
 /// The files of a merged model without its removed heads.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_compact(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     let mut parameters = input.config.family.parameters(input.config, input.head);
     for parameter in &mut parameters {
         if let Some(layout) = removed_heads(input, &parameter.name) {

@@ -17,9 +17,9 @@ use crate::models::parameter::{FileTensor, file_tensors};
 /// The files of a merged model: everything in one, dense where an update is dense.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_merged(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     let mut files = model_files(input, "", |name| Cow::Owned(merged_values(input, name)));
     files.push(OutputFile::new("README.md", model_card::merged_card(input).into_bytes()));
     files.push(OutputFile::new(dsee_state::DSEE_CONFIG, dsee_state::config_bytes(input)));
@@ -30,9 +30,9 @@ pub fn export_merged(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportE
 /// was before training. The form in which sparsity is counted.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_pruned_base(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     Ok(pruned_base_files(input, ""))
 }
 

@@ -132,6 +132,15 @@ pub enum ExportError {
         /// The parameter.
         parameter: String,
     },
+    /// The method put parameters beside the pretrained ones, for which the form has no place.
+    #[error(
+        "this run added parameters to the model ({}), for which this form has no place: export our own state, which keeps \
+         everything", listed(.names)
+    )]
+    Added {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// A parameter was trained whose module holds others, and peft saves modules with all that is in them.
     #[error(
         "`{parameter}` was trained as a whole, and peft saves `{module}` only with everything in it, weights that are tied \
@@ -157,7 +166,27 @@ pub struct Misfit {
     pub expected: String,
 }
 
+/// The first names of a list, and how many there are.
+fn listed(names: &[String]) -> String {
+    match names {
+        [first, second, _, ..] => format!("{first}, {second}, … {} in all", names.len()),
+        names => names.join(", "),
+    }
+}
+
 impl<'a> ExportInput<'a> {
+    /// Checks that all parts belong together and that the method only changed what was there.
+    ///
+    /// # Errors
+    /// All misfits, or the parameters that were added.
+    pub fn check_pretrained(&self) -> Result<(), ExportError> {
+        self.check()?;
+        let parameters = self.config.family.parameters(self.config, self.head);
+        let is_pretrained = |name: &String| parameters.iter().any(|parameter| parameter.name == *name);
+        let names: Vec<String> = self.trained.keys().filter(|name| !is_pretrained(name)).cloned().collect();
+        if names.is_empty() { Ok(()) } else { Err(ExportError::Added { names }) }
+    }
+
     /// Number of outputs of the head.
     #[must_use]
     pub fn n_labels(&self) -> usize {
@@ -187,7 +216,7 @@ impl<'a> ExportInput<'a> {
         self.trained.get(name).or_else(|| self.base.get(name))
     }
 
-    /// Checks that all parts belong together; every function below relies on it.
+    /// Checks that all parts belong together; every export relies on it.
     ///
     /// # Errors
     /// All misfits.
@@ -217,7 +246,11 @@ impl<'a> ExportInput<'a> {
                 }
             }
         }
-        for name in self.trained.keys().filter(|&name| !shapes.contains_key(name)) {
+        let sites = self.config.family.sites(self.config, self.head);
+        // What a method adds is named after a site.
+        let is_added =
+            |name: &str| sites.iter().any(|site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.')));
+        for name in self.trained.keys().filter(|name| !shapes.contains_key(*name) && !is_added(name)) {
             misfits.push(Misfit::new(name, "trained values", "no such parameter"));
         }
     }

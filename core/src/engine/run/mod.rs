@@ -16,7 +16,7 @@ use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
 use crate::checkpoint::weights::StoredTensor;
-use crate::config::{Method, Pruning, RunConfig};
+use crate::config::{Pruning, RunConfig};
 use crate::data::{LabelSet, RunData};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
