@@ -49,14 +49,17 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin) -> Result<F
     let parts = pollster::block_on(ExportParts::gather(run.outcome(), run.rows(), origin, &mut async || ()));
     let parts = parts.context("cannot read the base model")?;
     let input = parts.input();
-    let first = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Dsee };
+    // A run is kept whatever its method made: where no other form can hold it, our own state does.
+    let can_be = |format: &ExportFormat| format.check(&input).is_ok();
+    let first = if can_be(&ExportFormat::Adapter) { ExportFormat::Adapter } else { ExportFormat::Dsee };
     let mut written = Vec::new();
-    for format in [first, ExportFormat::Merged] {
+    for format in [first].into_iter().chain(Some(ExportFormat::Merged).filter(can_be)) {
         let path = recorder.folder().path().join(format.name());
         written.push((format, exports::write(&path, format, &input)?));
     }
-    let readable = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Merged };
-    recorder.set_how_to_load(&readable.how_to_load(input.n_labels()));
+    let readable = written.iter().map(|(format, _)| *format).find(|format| *format != ExportFormat::Dsee);
+    let readable = readable.unwrap_or(ExportFormat::Dsee);
+    recorder.set_how_to_load(&readable.how_to_load(&input));
     recorder.write_record()?;
     Ok(FinishedRun { folder: recorder.folder().path().to_path_buf(), summary, written })
 }

@@ -394,7 +394,7 @@ def write_peft(out):
     folder = out / "peft"
     adapted.save_pretrained(folder)
     (folder / "README.md").unlink()
-    sort_adapter_config(folder / "adapter_config.json")
+    sort_adapter_config(folder / "adapter_config.json", "tiny_bert")
     batch = Batch()
     logits = adapted.eval()(**batch.padded).logits.detach()
     check_against_own_delta(out, values, adapted, logits)
@@ -402,11 +402,11 @@ def write_peft(out):
     write_json(folder / "listing.json", listing(folder / "adapter_model.safetensors"))
 
 
-def sort_adapter_config(path):
+def sort_adapter_config(path, base):
     # peft writes `target_modules` from a set, in an order that changes from run to run.
     config = json.loads(path.read_text())
     config["target_modules"] = sorted(config["target_modules"])
-    config["base_model_name_or_path"] = "tiny_bert"
+    config["base_model_name_or_path"] = base
     write_json(path, config)
 
 

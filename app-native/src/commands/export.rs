@@ -29,7 +29,7 @@ pub fn run(args: &ExportArgs, json: bool) -> Result<(), Failure> {
     let weights = saved.weights()?;
     let input = saved.export_input(&weights);
     let written = exports::write(&path, args.format, &input)?;
-    let how_to_load = args.format.how_to_load(input.n_labels());
+    let how_to_load = args.format.how_to_load(&input);
     if json {
         let report = json!({
             "path": path, "format": args.format.name(), "files": written.n_files, "bytes": written.n_bytes,

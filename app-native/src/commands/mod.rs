@@ -8,7 +8,6 @@ pub mod export;
 pub mod inspect;
 pub mod predict;
 pub mod prune;
-
 pub mod reproduce;
 pub mod score;
 pub mod train;

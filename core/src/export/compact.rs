@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::effective::{merged_values, removed_heads};
+use super::tokenizer_files::side_files;
 use super::{ExportError, ExportInput, OutputFile, dsee_state, merged, model_card};
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::write::write_named;
@@ -15,9 +16,9 @@ use crate::models::parameter::{FileTensor, file_tensors};
 /// The files of a merged model without its removed heads.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_compact(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     let mut parameters = input.config.family.parameters(input.config, input.head);
     for parameter in &mut parameters {
         if let Some(layout) = removed_heads(input, &parameter.name) {
@@ -46,7 +47,7 @@ pub fn export_compact(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, Export
         OutputFile::new("README.md", model_card::compact_card(input).into_bytes()),
         OutputFile::new(dsee_state::DSEE_CONFIG, dsee_state::config_bytes(input)),
     ];
-    files.extend(merged::tokenizer_files(input, ""));
+    files.extend(side_files(input, ""));
     Ok(files)
 }
 

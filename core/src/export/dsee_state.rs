@@ -14,6 +14,7 @@ use crate::checkpoint::NamedTensors;
 use crate::checkpoint::error::{CheckpointError, TensorProblem};
 use crate::checkpoint::safetensors_read::{Entry, Header};
 use crate::checkpoint::write::{TensorToWrite, Values, write_safetensors};
+use crate::models::family::Head;
 use crate::tuning::state::{Mask, PrunedState, SiteDelta};
 
 /// The settings of a state.
@@ -34,6 +35,9 @@ pub struct DseeConfig {
     pub base_id: Option<String>,
     /// Label names by class index; empty for regression.
     pub labels: Vec<String>,
+    /// What the model says. Absent in states that earlier versions wrote, which knew classifiers only.
+    #[serde(default)]
+    pub head: Option<Head>,
     /// How the parts combine, for readers that are people.
     pub scale_rule: String,
     /// The updated modules.
@@ -143,6 +147,7 @@ pub(super) fn config_bytes(input: &ExportInput<'_>) -> Vec<u8> {
         app_version: env!("CARGO_PKG_VERSION").to_owned(),
         base_id: input.base_id.map(str::to_owned),
         labels: input.labels.to_vec(),
+        head: Some(input.head),
         scale_rule: "weight = base * w_mask + scale * (u v + s), scale = alpha / rank".to_owned(),
         sites: input.sites.iter().map(site).collect(),
         pruned_heads: input.pruned.heads.clone(),
@@ -330,6 +335,12 @@ mod tests {
         assert_eq!(read.trained, fixture.trained);
         assert_eq!(read.config.facts, fixture.facts);
         assert_eq!(read.config.labels, fixture.labels);
+        let text = String::from_utf8(config).unwrap();
+        let without = text.replacen("\"head\"", "\"other\"", 1);
+        for (config, head) in [(&text, Some(Head::classes(3))), (&without, None)] {
+            let config = read_dsee_state(config.as_bytes(), &state).unwrap().config;
+            assert_eq!(config.head, head);
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The forms a tuned model can take: what each is called, who reads it, and how it is written and checked.
 
-use super::adapter::export_adapter;
+use super::adapter::{check_adapter, export_adapter};
 use super::dsee_state::export_dsee_state;
 use super::merged::export_merged;
 use super::verify::{Verified, VerifyError, verify_adapter, verify_dsee_state, verify_merged};
-use super::{ExportError, ExportInput, OutputFile};
+use super::{ExportError, ExportInput, OutputFile, loading};
 pub use crate::protocol::ExportFormat;
 
 impl ExportFormat {
@@ -44,17 +44,23 @@ impl ExportFormat {
 
     /// A snippet that loads it: Python, or a command where only we read it.
     #[must_use]
-    pub fn how_to_load(self, n_labels: usize) -> String {
-        let model = "from transformers import AutoModelForSequenceClassification";
+    pub fn how_to_load(self, input: &ExportInput<'_>) -> String {
         match self {
-            Self::Adapter => format!(
-                "from peft import PeftModel\n{model}\n\nbase = AutoModelForSequenceClassification.from_pretrained(BASE, \
-                 num_labels={n_labels})\nmodel = PeftModel.from_pretrained(base, \"adapter\")"
-            ),
-            Self::Merged => {
-                format!("{model}\n\nmodel = AutoModelForSequenceClassification.from_pretrained(\"merged\")")
-            }
+            Self::Adapter => loading::adapter(input, "BASE", "\"adapter\""),
+            Self::Merged => loading::model(input, "\"merged\""),
             Self::Dsee => "dsee eval --run RUN".to_owned(),
+        }
+    }
+
+    /// Whether this form can hold the model.
+    ///
+    /// # Errors
+    /// If it cannot, or the parts of the input do not belong together.
+    pub fn check(self, input: &ExportInput<'_>) -> Result<(), ExportError> {
+        match self {
+            Self::Adapter => check_adapter(input).map(drop),
+            Self::Merged => input.check_pretrained(),
+            Self::Dsee => input.check(),
         }
     }
 
@@ -100,7 +106,25 @@ mod tests {
             let files = format.export(&input).unwrap();
             assert!(format.verify(&input, &files).unwrap().tensors > 0);
         }
+        assert_eq!(ExportFormat::ALL.map(|format| format.check(&input)), [Ok(()), Ok(()), Ok(())]);
         let state = ExportFormat::Dsee.export(&input).unwrap();
         assert!(ExportFormat::Merged.verify(&input, &state).is_err());
+    }
+
+    #[test]
+    fn what_a_method_added_is_kept_by_our_own_state_alone() {
+        let mut fixture = Fixture::tuned();
+        let bottleneck = "bert.encoder.layer.0.attention.output.dense.adapter_down.weight";
+        fixture.trained.insert(bottleneck.into(), fixture.trained["classifier.weight"].clone());
+        let input = fixture.input();
+        let state = ExportFormat::Dsee.export(&input).unwrap();
+        ExportFormat::Dsee.verify(&input, &state).unwrap();
+        for format in [ExportFormat::Adapter, ExportFormat::Merged] {
+            let expected = ExportError::Added { names: vec![bottleneck.to_owned()] };
+            assert_eq!(format.check(&input), Err(expected.clone()));
+            assert_eq!(format.export(&input), Err(expected));
+        }
+        let text = ExportFormat::Merged.check(&input).unwrap_err().to_string();
+        assert!(text.contains(bottleneck) && text.contains("our own state"), "{text}");
     }
 }

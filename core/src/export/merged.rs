@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::effective::{merged_values, pruned_base_values};
+use super::tokenizer_files::side_files;
 use super::{ExportError, ExportInput, OutputFile, dsee_state, model_card};
 use crate::checkpoint::shards::WEIGHTS_FILE;
 use crate::checkpoint::write::{write_f32, write_f32_with};
@@ -16,9 +17,9 @@ use crate::models::parameter::{FileTensor, file_tensors};
 /// The files of a merged model: everything in one, dense where an update is dense.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_merged(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     let mut files = model_files(input, "", |name| Cow::Owned(merged_values(input, name)));
     files.push(OutputFile::new("README.md", model_card::merged_card(input).into_bytes()));
     files.push(OutputFile::new(dsee_state::DSEE_CONFIG, dsee_state::config_bytes(input)));
@@ -29,24 +30,15 @@ pub fn export_merged(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportE
 /// was before training. The form in which sparsity is counted.
 ///
 /// # Errors
-/// Parts that do not fit.
+/// Parts that do not fit, and parameters that a method added.
 pub fn export_pruned_base(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check()?;
+    input.check_pretrained()?;
     Ok(pruned_base_files(input, ""))
 }
 
 /// The same below a folder, without the check.
 pub(super) fn pruned_base_files(input: &ExportInput<'_>, folder: &str) -> Vec<OutputFile> {
     model_files(input, folder, |name| pruned_base_values(input, name))
-}
-
-/// Copies of the tokenizer files.
-pub(super) fn tokenizer_files(input: &ExportInput<'_>, folder: &str) -> Vec<OutputFile> {
-    let copy = |(name, bytes): &(String, Vec<u8>)| OutputFile {
-        path: format!("{folder}{name}"),
-        bytes: bytes.clone(),
-    };
-    input.tokenizer_files.iter().map(copy).collect()
 }
 
 fn model_files<'a>(
@@ -66,7 +58,7 @@ fn model_files<'a>(
         OutputFile::new(&format!("{folder}config.json"), pretty(&config_json(input))),
         OutputFile::new(&format!("{folder}{WEIGHTS_FILE}"), weights),
     ];
-    files.extend(tokenizer_files(input, folder));
+    files.extend(side_files(input, folder));
     files
 }
 
@@ -108,8 +100,8 @@ fn label_fields(input: &ExportInput<'_>) -> Map<String, Value> {
         ("label2id".to_owned(), Value::Object(label2id)),
         ("problem_type".to_owned(), json!(kind)),
     ]);
-    if let (None, Some(eos)) = (input.config.pad_token_id, input.config.eos_token_id) {
-        fields.insert("pad_token_id".to_owned(), json!(eos));
+    if let Some(pad) = input.pad_token_id() {
+        fields.insert("pad_token_id".to_owned(), json!(pad));
     }
     fields
 }

@@ -13,13 +13,18 @@ pub mod adapter;
 pub mod compact;
 pub mod dsee_state;
 mod effective;
+mod file_site;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+mod head;
+mod loading;
 pub mod merged;
 pub mod model_card;
 mod targets;
+mod tokenizer_files;
 pub mod verify;
+mod verify_lora;
 pub mod vertex_cover;
 
 use std::collections::BTreeMap;
@@ -127,6 +132,26 @@ pub enum ExportError {
         /// The parameter.
         parameter: String,
     },
+    /// The method put parameters beside the pretrained ones, for which the form has no place.
+    #[error(
+        "this run added parameters to the model ({}), for which this form has no place: export our own state, which keeps \
+         everything", listed(.names)
+    )]
+    Added {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A parameter was trained whose module holds others, and peft saves modules with all that is in them.
+    #[error(
+        "`{parameter}` was trained as a whole, and peft saves `{module}` only with everything in it, weights that are tied \
+         to others among them: export it merged"
+    )]
+    TrainedAroundModules {
+        /// The parameter.
+        parameter: String,
+        /// Its module.
+        module: String,
+    },
 }
 
 /// One thing that does not fit.
@@ -141,11 +166,37 @@ pub struct Misfit {
     pub expected: String,
 }
 
-impl ExportInput<'_> {
+/// The first names of a list, and how many there are.
+fn listed(names: &[String]) -> String {
+    match names {
+        [first, second, _, ..] => format!("{first}, {second}, … {} in all", names.len()),
+        names => names.join(", "),
+    }
+}
+
+impl<'a> ExportInput<'a> {
+    /// Checks that all parts belong together and that the method only changed what was there.
+    ///
+    /// # Errors
+    /// All misfits, or the parameters that were added.
+    pub fn check_pretrained(&self) -> Result<(), ExportError> {
+        self.check()?;
+        let parameters = self.config.family.parameters(self.config, self.head);
+        let is_pretrained = |name: &String| parameters.iter().any(|parameter| parameter.name == *name);
+        let names: Vec<String> = self.trained.keys().filter(|name| !is_pretrained(name)).cloned().collect();
+        if names.is_empty() { Ok(()) } else { Err(ExportError::Added { names }) }
+    }
+
     /// Number of outputs of the head.
     #[must_use]
     pub fn n_labels(&self) -> usize {
         self.labels.len().max(1)
+    }
+
+    /// The token that fills up batches: the base model's own, or the end of a text where it has none.
+    #[must_use]
+    pub fn pad_token_id(&self) -> Option<usize> {
+        self.config.pad_token_id.or(self.config.eos_token_id)
     }
 
     /// Whether the base weights were changed by pruning.
@@ -155,7 +206,7 @@ impl ExportInput<'_> {
     }
 
     /// The update of the module whose weight is `parameter`.
-    pub(crate) fn site_of(&self, parameter: &str) -> Option<&SiteDelta> {
+    pub(crate) fn site_of(&self, parameter: &str) -> Option<&'a SiteDelta> {
         let module = parameter.strip_suffix(".weight")?;
         self.sites.iter().find(|site| site.path == module)
     }
@@ -165,7 +216,7 @@ impl ExportInput<'_> {
         self.trained.get(name).or_else(|| self.base.get(name))
     }
 
-    /// Checks that all parts belong together; every function below relies on it.
+    /// Checks that all parts belong together; every export relies on it.
     ///
     /// # Errors
     /// All misfits.
@@ -195,7 +246,11 @@ impl ExportInput<'_> {
                 }
             }
         }
-        for name in self.trained.keys().filter(|&name| !shapes.contains_key(name)) {
+        let sites = self.config.family.sites(self.config, self.head);
+        // What a method adds is named after a site.
+        let is_added =
+            |name: &str| sites.iter().any(|site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.')));
+        for name in self.trained.keys().filter(|name| !shapes.contains_key(*name) && !is_added(name)) {
             misfits.push(Misfit::new(name, "trained values", "no such parameter"));
         }
     }

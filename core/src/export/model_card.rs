@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::adapter::AdapterSize;
-use super::{ExportInput, PhaseFacts};
+use super::{ExportInput, PhaseFacts, loading};
 
 /// The card of an adapter folder.
 pub(super) fn adapter_card(input: &ExportInput<'_>, size: &AdapterSize) -> String {
@@ -29,14 +29,7 @@ pub(super) fn adapter_card(input: &ExportInput<'_>, size: &AdapterSize) -> Strin
         None if input.is_pruned() => "folder + \"/base\"".to_owned(),
         None => "\"path/to/the/base/model\"".to_owned(),
     };
-    let _ = writeln!(
-        card,
-        "## Loading\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForSequenceClassification\n\n\
-         folder = \"path/to/this/folder\"\n\
-         base = AutoModelForSequenceClassification.from_pretrained({base}, num_labels={})\n\
-         model = PeftModel.from_pretrained(base, folder)\n```\n",
-        input.n_labels()
-    );
+    push_loading(&mut card, &loading::adapter(input, &base, "folder"));
     push_facts(&mut card, input);
     card
 }
@@ -67,16 +60,14 @@ pub(super) fn compact_card(input: &ExportInput<'_>) -> String {
 
 fn model_card(input: &ExportInput<'_>, note: &str) -> String {
     let mut card = front_matter(input, "transformers", &[]);
-    let _ = writeln!(
-        card,
-        "# Model\n\nTuned with DSEE. {note}\n\n## Loading\n\n```python\n\
-         from transformers import AutoModelForSequenceClassification, AutoTokenizer\n\n\
-         folder = \"path/to/this/folder\"\n\
-         model = AutoModelForSequenceClassification.from_pretrained(folder)\n\
-         tokenizer = AutoTokenizer.from_pretrained(folder)\n```\n"
-    );
+    let _ = writeln!(card, "# Model\n\nTuned with DSEE. {note}\n");
+    push_loading(&mut card, &loading::model(input, "folder"));
     push_facts(&mut card, input);
     card
+}
+
+fn push_loading(card: &mut String, snippet: &str) {
+    let _ = writeln!(card, "## Loading\n\n```python\nfolder = \"path/to/this/folder\"\n\n{snippet}\n```\n");
 }
 
 /// The block between two lines of dashes. Texts are quoted as in JSON, which YAML reads too.
@@ -94,7 +85,7 @@ fn front_matter(input: &ExportInput<'_>, library: &str, tags: &[&str]) -> String
     all_tags.extend(["transformers".to_owned(), "dsee".to_owned()]);
     lines.push("tags:".to_owned());
     lines.extend(all_tags.iter().map(|tag| format!("- {}", json!(tag))));
-    lines.push("pipeline_tag: text-classification".to_owned());
+    lines.push(format!("pipeline_tag: {}", input.head.pipeline_tag()));
     for (field, value) in
         [("datasets", input.facts.dataset.as_deref()), ("metrics", Some(&*input.facts.metric))]
     {
@@ -164,7 +155,7 @@ mod tests {
     #[test]
     fn the_adapter_card_names_its_base() {
         let fixture = Fixture::tuned();
-        let card = adapter_card(&fixture.input(), &adapter_size(&fixture.sites));
+        let card = adapter_card(&fixture.input(), &adapter_size(&fixture.input()));
         let expected_start = "---\nbase_model: \"org/tiny\"\nlibrary_name: peft\ntags:\n\
              - \"base_model:adapter:org/tiny\"\n- \"lora\"\n- \"transformers\"\n- \"dsee\"\n\
              pipeline_tag: text-classification\ndatasets:\n- \"sst2\"\nmetrics:\n- \"accuracy\"\n---\n\n# Adapter\n";
@@ -178,7 +169,7 @@ mod tests {
     #[test]
     fn a_pruned_adapter_warns() {
         let fixture = Fixture::pruned();
-        let card = adapter_card(&fixture.input(), &adapter_size(&fixture.sites));
+        let card = adapter_card(&fixture.input(), &adapter_size(&fixture.input()));
         assert!(
             card.contains("On the original base model it gives wrong") && card.contains("folder + \"/base\"")
         );

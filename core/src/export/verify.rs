@@ -6,18 +6,20 @@ use thiserror::Error;
 use super::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, PREFIX};
 use super::dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeStateError, read_dsee_state};
 use super::effective::{merged_values_f64, pruned_base_values};
-use super::targets::is_hit;
+use super::verify_lora::verify_updates;
 use super::{ExportInput, OutputFile};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::safetensors_read::read_safetensors;
 use crate::checkpoint::shards::WEIGHTS_FILE;
-use crate::checkpoint::{Checkpoint, HostTensor, NamedTensors};
+use crate::checkpoint::{Checkpoint, NamedTensors};
 use crate::models::config::ModelConfig;
 use crate::models::config_fields::ConfigError;
+use crate::models::family::Head;
 use crate::models::load::{LoadError, load_model};
+use crate::models::parameter::{FileTensor, file_tensors};
 
 /// Largest difference allowed for f32 rounding, relative to the largest value of the tensor.
-const TOLERANCE: f64 = 1e-6;
+pub(super) const TOLERANCE: f64 = 1e-6;
 
 /// The proof that files say what the state says.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -79,29 +81,35 @@ pub enum VerifyError {
 pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
     let config = json(files, ADAPTER_CONFIG)?;
     let weights = weights(files, ADAPTER_WEIGHTS)?;
-    verify_targets(input, &config)?;
-    let mut verified = Verified::default();
-    for site in input.sites {
-        let delta = rebuild(&config, &weights, &site.path, (site.d_out, site.d_in))?;
-        verified.compare(&site.path, delta.into_iter(), site.dense_f64(), TOLERANCE)?;
-    }
-    let whole = weights.tensors.iter().filter(|(name, _)| !name.contains(".lora_"));
-    for (name, tensor) in whole {
-        let name = name.strip_prefix(PREFIX).unwrap_or(name);
-        let Some(expected) = input.tensor(name) else {
-            return Err(differs(name, "a tensor".to_owned(), "nothing".to_owned()));
-        };
-        verified.compare(name, widen(&tensor.data), widen(&expected.data).collect(), 0.0)?;
-    }
-    let in_file = |name: &&String| weights.tensors.contains_key(&format!("{PREFIX}{name}"));
-    if let Some(name) = input.trained.keys().find(|name| !in_file(name)) {
-        return Err(differs(name, "absent".to_owned(), "trained".to_owned()));
-    }
+    let mut verified = verify_updates(input, &config, &weights)?;
+    verified.add(verify_whole(input, &weights)?);
     verified.add(verify_dsee_state(input, files)?);
     if input.is_pruned() {
         verified.add(verify_pruned_base(input, files, "base/")?);
     }
     Ok(verified)
+}
+
+/// Checks the tensors of an adapter that are no factors: what was trained whole is there, and everything is as in memory.
+fn verify_whole(input: &ExportInput<'_>, weights: &Checkpoint) -> Result<Verified, VerifyError> {
+    let parameters = input.config.family.parameters(input.config, input.head);
+    let tensors = file_tensors(&parameters);
+    let mut verified = Verified::default();
+    for (name, found) in weights.tensors.iter().filter(|(name, _)| !name.contains(".lora_")) {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        let Some(tensor) = tensors.iter().find(|tensor| tensor.name == name) else {
+            return Err(differs(name, "a tensor".to_owned(), "nothing".to_owned()));
+        };
+        let value = |part: &str| input.tensor(part).map(|tensor| tensor.data.clone()).unwrap_or_default();
+        verified.compare(name, widen(&found.data), widen(&tensor.join(value)).collect(), 0.0)?;
+    }
+    let is_trained =
+        |tensor: &&FileTensor<'_>| tensor.parts.iter().any(|part| input.trained.contains_key(&part.name));
+    let in_file = |tensor: &FileTensor<'_>| weights.tensors.contains_key(&format!("{PREFIX}{}", tensor.name));
+    match tensors.iter().filter(is_trained).find(|tensor| !in_file(tensor)) {
+        Some(tensor) => Err(differs(tensor.name, "absent".to_owned(), "trained".to_owned())),
+        None => Ok(verified),
+    }
 }
 
 /// Checks a merged model, with its removed heads as zeros or left out: labels and every parameter. It is loaded
@@ -114,6 +122,12 @@ pub fn verify_merged(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Ve
     let labels = config.id2label.unwrap_or_default();
     if !input.labels.is_empty() && labels != input.labels {
         return Err(differs("id2label", format!("{labels:?}"), format!("{:?}", input.labels)));
+    }
+    if matches!(input.head, Head::SequenceClassification { .. })
+        && config.pad_token_id != input.pad_token_id()
+    {
+        let (found, expected) = (config.pad_token_id, input.pad_token_id());
+        return Err(differs("pad_token_id", format!("{found:?}"), format!("{expected:?}")));
     }
     let mut verified = Verified::default();
     for name in input.base.keys() {
@@ -151,6 +165,7 @@ pub fn verify_dsee_state(input: &ExportInput<'_>, files: &[OutputFile]) -> Resul
         ("masks and heads", state.pruned == *input.pruned),
         ("trained parameters", state.trained == *input.trained),
         ("labels", state.config.labels == input.labels),
+        ("head", state.config.head == Some(input.head)),
     ];
     if let Some((what, _)) = equal.iter().find(|(_, equal)| !equal) {
         return Err(differs(what, "another value".to_owned(), "the value written".to_owned()));
@@ -160,12 +175,12 @@ pub fn verify_dsee_state(input: &ExportInput<'_>, files: &[OutputFile]) -> Resul
 }
 
 impl Verified {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.tensors += other.tensors;
         self.max_difference = self.max_difference.max(other.max_difference);
     }
 
-    fn compare(
+    pub(super) fn compare(
         &mut self,
         name: &str,
         found: impl Iterator<Item = f64>,
@@ -212,52 +227,6 @@ fn parameter<'a>(
     loaded.get(name).map(|tensor| widen(&tensor.data)).ok_or_else(absent)
 }
 
-/// Checks that the adapter applies to exactly the updated modules.
-fn verify_targets(input: &ExportInput<'_>, config: &Value) -> Result<(), VerifyError> {
-    let entries: Vec<&str> =
-        config["target_modules"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    for name in input.base.keys() {
-        let Some(module) = name.strip_suffix(".weight") else { continue };
-        let hit = entries.iter().any(|entry| is_hit(module, entry));
-        if hit != input.site_of(name).is_some() {
-            return Err(differs(module, format!("target: {hit}"), format!("target: {}", !hit)));
-        }
-    }
-    Ok(())
-}
-
-/// (alpha / rank) · B · A as peft computes it, from file and settings.
-fn rebuild(
-    config: &Value,
-    weights: &Checkpoint,
-    path: &str,
-    (d_out, d_in): (usize, usize),
-) -> Result<Vec<f64>, VerifyError> {
-    let factor = |part: &str| {
-        let name = format!("{PREFIX}{path}.{part}.weight");
-        let absent = || differs(&name, "absent".to_owned(), "a factor".to_owned());
-        weights.tensors.get(&name).ok_or_else(absent)
-    };
-    let (a, b): (&HostTensor, &HostTensor) = (factor("lora_A")?, factor("lora_B")?);
-    let key = format!("^{}", path.replace('.', r"\."));
-    let setting = |pattern: &str, default: &str| {
-        config[pattern].get(&key).unwrap_or(&config[default]).as_f64().unwrap_or(f64::NAN)
-    };
-    let rank = setting("rank_pattern", "r");
-    if a.shape != [rank as usize, d_in] || b.shape != [d_out, rank as usize] {
-        return Err(differs(path, format!("A {:?}, B {:?}", a.shape, b.shape), format!("rank {rank}")));
-    }
-    let (rank, scale) = (rank as usize, setting("alpha_pattern", "lora_alpha") / rank);
-    let mut delta = vec![0.0; d_out * d_in];
-    for (row, out) in delta.chunks_exact_mut(d_in).enumerate() {
-        for (k, &b) in b.data[row * rank..][..rank].iter().enumerate().filter(|(_, b)| **b != 0.0) {
-            let a = &a.data[k * d_in..][..d_in];
-            out.iter_mut().zip(a).for_each(|(out, &a)| *out += scale * f64::from(b) * f64::from(a));
-        }
-    }
-    Ok(delta)
-}
-
 fn bytes<'a>(files: &'a [OutputFile], path: &str) -> Result<&'a [u8], VerifyError> {
     let file = files.iter().find(|file| file.path == path);
     file.map(|file| file.bytes.as_slice()).ok_or_else(|| VerifyError::NoFile { path: path.to_owned() })
@@ -284,7 +253,7 @@ fn widen(values: &[f32]) -> impl Iterator<Item = f64> {
     values.iter().map(|&value| f64::from(value))
 }
 
-fn differs(what: &str, found: String, expected: String) -> VerifyError {
+pub(super) fn differs(what: &str, found: String, expected: String) -> VerifyError {
     VerifyError::Differs { what: what.to_owned(), found, expected }
 }
 
@@ -299,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_export_of_a_tuned_and_of_a_pruned_model_verifies() {
-        for fixture in [Fixture::tuned(), Fixture::pruned()] {
+        for fixture in Fixture::all() {
             let input = fixture.input();
             let adapter = verify_adapter(&input, &export_adapter(&input).unwrap()).unwrap();
             assert!(adapter.tensors >= 6 && adapter.max_difference < 1e-6, "{adapter:?}");
@@ -341,7 +310,12 @@ mod tests {
         let input = fixture.input();
         let files = export_adapter(&input).unwrap();
         let text = String::from_utf8(files[0].bytes.clone()).unwrap();
-        for (from, to) in [("\"query\"", "\"key\""), ("alpha_pattern", "alpha_forgotten"), ("{", "")] {
+        for (from, to) in [
+            ("\"query\"", "\"key\""),
+            ("alpha_pattern", "alpha_forgotten"),
+            ("\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true"),
+            ("{", ""),
+        ] {
             let mut changed = files.clone();
             changed[0].bytes = text.replacen(from, to, 1).into_bytes();
             assert!(verify_adapter(&input, &changed).is_err(), "{from}");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::config::ModelConfig;
 use super::config_fields::Fields;
 use super::parameter::Parameter;
@@ -16,7 +18,8 @@ use crate::tokenizer::TokenizerKind;
 pub static FAMILIES: [&dyn Family; 3] = [&bert::Bert, &roberta::Roberta, &gpt2::Gpt2];
 
 /// What follows the last layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Head {
     /// One vector per sequence to N classes, or to one number.
     SequenceClassification {

@@ -26,9 +26,11 @@ pub const BPE_VOCAB_FILE: &str = "vocab.json";
 pub const MERGES_FILE: &str = "merges.txt";
 /// Settings of the tokenizer.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
+/// How a language model writes text.
+pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 /// Everything that exports copy byte for byte, as far as it is there.
-const TOKENIZER_FILES: [&str; 7] = [
+const COPIED_FILES: [&str; 8] = [
     TOKENIZER_FILE,
     TOKENIZER_CONFIG_FILE,
     VOCAB_FILE,
@@ -36,6 +38,7 @@ const TOKENIZER_FILES: [&str; 7] = [
     MERGES_FILE,
     "special_tokens_map.json",
     "added_tokens.json",
+    GENERATION_CONFIG_FILE,
 ];
 
 /// The files of a model folder, wherever their bytes are.
@@ -66,7 +69,7 @@ pub struct PretrainedModel {
     pub weights_sha256: String,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The files of the tokenizer, for exports.
+    /// The files of the tokenizer, and the settings of generation, for exports.
     pub tokenizer_files: Vec<(String, Vec<u8>)>,
 }
 
@@ -114,7 +117,7 @@ impl ModelFiles {
     pub fn is_wanted(name: &str) -> bool {
         name == CONFIG_FILE
             || name == INDEX_FILE
-            || TOKENIZER_FILES.contains(&name)
+            || COPIED_FILES.contains(&name)
             || (name.starts_with("model") && name.ends_with(".safetensors"))
     }
 
@@ -143,7 +146,7 @@ impl ModelFiles {
             return Err(one(ConfigError { file: TOKENIZER_FILE.to_owned(), fields: vec![field] }.into()));
         }
         let mut tokenizer_files = Vec::new();
-        for name in TOKENIZER_FILES.into_iter().filter(|name| self.files.contains_key(*name)) {
+        for name in COPIED_FILES.into_iter().filter(|name| self.files.contains_key(*name)) {
             tokenizer_files.push((name.to_owned(), self.bytes(name).await.map_err(one)?));
         }
         Ok(PretrainedModel {

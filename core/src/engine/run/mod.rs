@@ -16,7 +16,7 @@ use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::{PhasePlan, TuningPhase};
 use crate::checkpoint::weights::StoredTensor;
-use crate::config::{Method, Pruning, RunConfig};
+use crate::config::{Pruning, RunConfig};
 use crate::data::{LabelSet, RunData};
 use crate::gpu::{Device, GpuError, Sizes};
 use crate::metrics::{Metric, MetricSet};
@@ -433,12 +433,6 @@ impl Run {
     #[must_use]
     pub fn last_checkpoint(&self) -> &RunCheckpoint {
         &self.safe
-    }
-
-    /// Whether what is trained leaves an adapter, rather than changed weights only.
-    #[must_use]
-    pub fn has_update(&self) -> bool {
-        matches!(self.config.method, Method::Lora | Method::Dsee)
     }
 }
 
