@@ -11,7 +11,7 @@ use dsee_core::data::{DataFile, load_splits};
 use dsee_core::engine::Run;
 use dsee_core::engine::service::{Reply, Request};
 use dsee_core::gpu::Device;
-use dsee_core::protocol::{Command, Event, ExportFormat, FailureKind, FailureReport, RunEvent, Variant};
+use dsee_core::protocol::{Command, Event, ExportFormat, FailureKind, FailureReport, Predicted, RunEvent, Variant};
 use dsee_core::source::Attachment;
 use dsee_tests::asking::{
     load, losses, predict, predicted, rejected, run_events, saved_state, settings, start, texts, variants,

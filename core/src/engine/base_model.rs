@@ -12,6 +12,7 @@ use crate::models::family::{Head, Parts};
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
 use crate::models::load::{match_model, restore_heads};
 use crate::models::{DropoutRates, Model};
+use crate::nn::outline::Outline;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
@@ -107,6 +108,12 @@ impl BaseModel {
         facts_of(&self.config)
     }
 
+    /// What tuning methods are told of it.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        outline_of(&self.config, self.head)
+    }
+
     /// The sizes that counts are made from.
     #[must_use]
     pub fn shape(&self) -> ModelShape {
@@ -142,6 +149,18 @@ pub fn shape_of(config: &ModelConfig) -> ModelShape {
     }
 }
 
+/// What tuning methods are told of a model of these settings with a head.
+#[must_use]
+pub fn outline_of(config: &ModelConfig, head: Head) -> Outline {
+    let parameters = config.family.parameters(config, head);
+    Outline {
+        sites: config.family.sites(config, head),
+        parameters: parameters.into_iter().map(|parameter| (parameter.name, parameter.place)).collect(),
+        n_heads: config.num_attention_heads,
+        is_decoder: config.family.is_causal(),
+    }
+}
+
 /// The sizes that settings are checked against, of a model of these settings.
 #[must_use]
 pub fn facts_of(config: &ModelConfig) -> ModelFacts {
@@ -150,6 +169,7 @@ pub fn facts_of(config: &ModelConfig) -> ModelFacts {
         num_hidden_layers: config.num_hidden_layers,
         num_attention_heads: config.num_attention_heads,
         max_position_embeddings: config.longest(),
+        is_decoder: config.family.is_causal(),
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::accounting::{ForwardPlan, ModelShape, forward_cost, n_nonzero_after, n_prunable};
 use crate::config::RunConfigDraft;
-use crate::engine::shape_of;
+use crate::engine::{outline_of, shape_of};
 use crate::models::{config::ModelConfig, family::Head};
+use crate::nn::outline::Outline;
 use crate::nn::site::{Role, Site};
 use crate::tuning;
 
@@ -48,8 +49,7 @@ impl CountRow {
 struct PaperModel {
     name: &'static str,
     shape: ModelShape,
-    sites: Vec<Site>,
-    parameters: Vec<String>,
+    outline: Outline,
     /// Numbers of the task head that the printed totals count.
     n_head: usize,
 }
@@ -58,14 +58,7 @@ impl PaperModel {
     fn new(name: &'static str, settings: &str, n_head: usize) -> Self {
         let config = ModelConfig::parse(name, settings.as_bytes()).expect("the settings above are right");
         let head = Head::classes(2);
-        let parameters = config.family.parameters(&config, head);
-        Self {
-            name,
-            shape: shape_of(&config),
-            sites: config.family.sites(&config, head),
-            parameters: parameters.into_iter().map(|parameter| parameter.name).collect(),
-            n_head,
-        }
+        Self { name, shape: shape_of(&config), outline: outline_of(&config, head), n_head }
     }
 
     fn n_total(&self) -> usize {
@@ -76,9 +69,10 @@ impl PaperModel {
     fn n_trainable(&self, settings: &[(&str, &str)]) -> usize {
         let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
         let config = draft.check().expect("the settings below are right");
-        let plan = tuning::plan(&config, &self.sites, &self.parameters);
-        let size =
-            |path: &String| self.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in);
+        let plan = tuning::plan(&config, &self.outline, false);
+        let size = |path: &String| {
+            self.outline.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in)
+        };
         plan.deltas.iter().map(|(path, delta)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero).sum()
     }
 }
@@ -152,9 +146,9 @@ fn nonzero([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
     let table = "3.2 non-zeros after unstructured pruning";
     let adapted = |site: &&Site| matches!(site.role, Role::Query | Role::Value);
     let is_head = |site: &&Site| site.role == Role::Head;
-    let n_adapted: usize = bert.sites.iter().filter(adapted).map(Site::n_entries).sum();
+    let n_adapted: usize = bert.outline.sites.iter().filter(adapted).map(Site::n_entries).sum();
     let n_others: usize =
-        bert.sites.iter().filter(|site| !adapted(site) && !is_head(site)).map(Site::n_entries).sum();
+        bert.outline.sites.iter().filter(|site| !adapted(site) && !is_head(site)).map(Site::n_entries).sum();
     let row = |what: String, computed: String, printed| CountRow { table, what, computed, printed };
     let mut rows = vec![
         row("BERT-base, adapted group".into(), n_adapted.to_string(), "14155776"),
@@ -168,7 +162,7 @@ fn nonzero([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
     }
     for (model, shares) in [(roberta, ["83.0", "74.5", "57.5"]), (gpt2, ["83.0", "74.5", "57.4"])] {
         // RoBERTa's own first head matrix is not pruned (`dsee-method` X8), nor is any other head.
-        let n_prunable = n_prunable(&model.sites);
+        let n_prunable = n_prunable(&model.outline.sites);
         rows.push(row(format!("{}, prunable", model.name), n_prunable.to_string(), "301989888"));
         for (ratio, share) in [0.2, 0.3, 0.5].into_iter().zip(shares) {
             let n = n_nonzero_after(model.n_total(), &[(n_prunable, ratio)]);

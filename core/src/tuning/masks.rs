@@ -81,7 +81,7 @@ pub async fn unstructured_masks<W: WeightSource>(
 }
 
 /// Masks over `n_parts` lists of keys that together remove the `count` smallest keys; ties go to the earliest entry.
-async fn remove_smallest<E>(
+pub(super) async fn remove_smallest<E>(
     n_parts: usize,
     keys: &impl AsyncFn(usize) -> Result<Vec<u32>, E>,
     count: usize,

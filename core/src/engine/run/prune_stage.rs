@@ -3,7 +3,7 @@
 use super::{Run, Work, named};
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::{NamedTensors, Shaped};
-use crate::config::Pruning;
+use crate::config::{Method, Pruning};
 use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
@@ -13,6 +13,8 @@ use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent
 use crate::source::SourceError;
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::{WeightSource, head_scores};
+use crate::tuning::state::PrunedState;
+use crate::tuning::{bert_tickets, earlybert};
 
 /// The weights as they are now: trained ones from the state, the others from the model's file.
 struct PresentWeights<'a> {
@@ -40,9 +42,8 @@ impl Run {
     pub(super) async fn advance_pruning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         if let Work::Scoring(_) = &self.work {
             let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
-            let retune = self.config.retune_epochs > 0.0;
-            self.position.stage = if retune { Stage::Retune } else { Stage::Evaluate };
             let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
+            self.position.stage = self.rewind();
             self.snapshot().await?;
             let step = self.step();
             let checkpoint = RunEvent::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
@@ -71,9 +72,22 @@ impl Run {
         let weights = PresentWeights { trained: &self.state.trained, base: &self.base.parameters };
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();
-        let chosen = match config.prune {
-            Pruning::None => return Ok(report),
-            Pruning::Unstructured { sparsity } => {
+        let one = |error| EngineError::Prune(vec![error]);
+        let mut trained = self.state.trained.clone();
+        let chosen = match (config.prune, config.method) {
+            (Pruning::None, _) => return Ok(report),
+            (Pruning::Unstructured { sparsity }, Method::BertTickets) => {
+                let share = bert_tickets::share(self.position.round, sparsity);
+                bert_tickets::masks(sites, &weights, share).await?
+            }
+            (Pruning::Heads { n_heads }, Method::EarlyBert) => {
+                let neurons = config.neuron_sparsity.unwrap_or(0.0);
+                let ticket = earlybert::draw(sites, &mut trained, n_heads, neurons).map_err(one)?;
+                report.head_scores = ticket.head_scores.values().cloned().collect();
+                report.removed_heads = self.removed_heads(&ticket.pruned);
+                ticket.pruned
+            }
+            (Pruning::Unstructured { sparsity }, _) => {
                 let plan = Unstructured {
                     adapted_ratio: sparsity,
                     others_ratio: sparsity,
@@ -82,23 +96,27 @@ impl Run {
                 };
                 unstructured_masks(sites, &weights, deltas, plan).await?
             }
-            Pruning::Heads { n_heads } => {
+            (Pruning::Heads { n_heads }, _) => {
                 let all = self.base.heads().n_heads;
                 let (criterion, seed) = (config.prune_criterion, config.seed);
                 let scores = head_scores(sites, &weights, deltas, all, criterion, seed).await?;
                 report.head_scores = scores.values().cloned().collect();
-                let chosen =
-                    lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
-                let layers = 0..self.base.config.num_hidden_layers;
-                report.removed_heads =
-                    layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect();
+                let chosen = lowest_heads(&scores, n_heads).map_err(one)?;
+                report.removed_heads = self.removed_heads(&chosen);
                 chosen
             }
         };
         self.keep_tuned();
+        self.state.trained = trained;
         self.state.prune(&self.base.sites, self.base.heads(), chosen);
         report.matrices = matrices(&self.base, &self.state);
         Ok(report)
+    }
+
+    /// The removed heads of every layer.
+    fn removed_heads(&self, chosen: &PrunedState) -> Vec<Vec<usize>> {
+        let layers = 0..self.base.config.num_hidden_layers;
+        layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect()
     }
 
     pub(super) async fn start_scoring(&mut self) -> Result<(), EngineError> {
