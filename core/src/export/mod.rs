@@ -248,8 +248,9 @@ impl<'a> ExportInput<'a> {
         }
         let sites = self.config.family.sites(self.config, self.head);
         // What a method adds is named after a site.
-        let is_added =
-            |name: &str| sites.iter().any(|site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.')));
+        let is_added = |name: &str| {
+            sites.iter().any(|site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.')))
+        };
         for name in self.trained.keys().filter(|name| !shapes.contains_key(*name) && !is_added(name)) {
             misfits.push(Misfit::new(name, "trained values", "no such parameter"));
         }
