@@ -153,6 +153,28 @@ pub fn forward_cost(shape: &ModelShape, plan: &ForwardPlan<'_>) -> ForwardCost {
     cost
 }
 
+/// Share of the feed-forward neurons whose weights are not all masked, on both sides: what structured baselines keep.
+#[must_use]
+pub fn feed_forward_kept(sites: &[Site], pruned: &PrunedState) -> f64 {
+    let (mut n_neurons, mut n_kept) = (0, 0);
+    for up in sites.iter().filter(|site| site.role == Role::FeedForwardUp) {
+        n_neurons += up.d_out;
+        let down = sites.iter().find(|site| site.role == Role::FeedForwardDown && site.layer == up.layer);
+        let masks =
+            (pruned.masks.get(&up.weight_name()), down.and_then(|d| pruned.masks.get(&d.weight_name())));
+        let (Some(down), (Some(into), Some(out))) = (down, masks) else {
+            n_kept += up.d_out;
+            continue;
+        };
+        let is_kept = |neuron: &usize| {
+            (0..up.d_in).any(|column| into.get(neuron * up.d_in + column))
+                || (0..down.d_out).any(|row| out.get(row * down.d_in + neuron))
+        };
+        n_kept += (0..up.d_out).filter(is_kept).count();
+    }
+    if n_neurons == 0 { 1.0 } else { n_kept as f64 / n_neurons as f64 }
+}
+
 /// One weight in the sparsity ledger, at its full size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {

@@ -37,6 +37,7 @@ fn read_config(r: &mut Reader) -> RunConfig {
     let rank = if method.has_update() { r.count("rank", 1) } else { 0 };
     let nnz = if method == Method::Dsee { r.count("nnz", 1) } else { 0 };
     let learning_rate = r.optional_number("learning_rate", POSITIVE).unwrap_or(default_learning_rate(method));
+    let is_searched = method == Method::EarlyBert;
     let num_train_epochs = r.number("num_train_epochs", POSITIVE);
     let per_device_train_batch_size = r.count("per_device_train_batch_size", 1);
     let task_type = r.choice("task_type").unwrap_or(TaskType::Auto);
@@ -65,10 +66,30 @@ fn read_config(r: &mut Reader) -> RunConfig {
         nnz,
         omega: r.choice("omega").unwrap_or(OmegaMethod::Grebsmo),
         target_modules: r.choices("target_modules"),
-        prune: r.pruning("prune"),
+        bottleneck_size: if method == Method::Adapters {
+            r.optional_count("bottleneck_size", 1).unwrap_or(0)
+        } else {
+            0
+        },
+        prefix_length: if method.has_prefix() {
+            r.optional_count("prefix_length", 1).unwrap_or(default_prefix_length(method))
+        } else {
+            0
+        },
+        prefix_hidden_size: if method == Method::Prefix { r.count("prefix_hidden_size", 1) } else { 0 },
+        neuron_sparsity: is_searched.then(|| r.number("neuron_sparsity", SHARE)),
+        prune: if r.draft.has("prune") { r.pruning("prune") } else { default_pruning(method) },
         prune_criterion: r.choice("prune_criterion").unwrap_or(default_criterion(method)),
-        retune_epochs: r.optional_number("retune_epochs", NOT_NEGATIVE).unwrap_or(num_train_epochs),
-        retune_learning_rate: r.optional_number("retune_learning_rate", POSITIVE).unwrap_or(learning_rate),
+        retune_epochs: r.optional_number("retune_epochs", NOT_NEGATIVE).unwrap_or(if is_searched {
+            2.0
+        } else {
+            num_train_epochs
+        }),
+        retune_learning_rate: r.optional_number("retune_learning_rate", POSITIVE).unwrap_or(if is_searched {
+            4e-5
+        } else {
+            learning_rate
+        }),
         num_train_epochs,
         max_steps: r.optional_count("max_steps", 1),
         per_device_train_batch_size,
@@ -105,13 +126,29 @@ fn recommended(draft: &RunConfigDraft, task: Task, method: Method) -> Vec<(&'sta
     task.settings(method).into_iter().filter(|(name, _)| is_meant(name)).collect()
 }
 
-/// The rates of the released DSEE scripts, of BERT's fine-tuning recipe, and of BitFit's search range: few
-/// trained numbers bear, and need, larger steps.
+/// The rates of the released DSEE scripts, of BERT's fine-tuning recipe, of BitFit's search range, and of the scripts
+/// released with LoRA (adapters), P-tuning v2 and prefix tuning: few trained numbers bear, and need, larger steps.
 fn default_learning_rate(method: Method) -> f64 {
     match method {
         Method::Dsee | Method::Lora => 2e-4,
-        Method::Full => 2e-5,
+        Method::Full | Method::FtTop2 | Method::EarlyBert | Method::BertTickets => 2e-5,
         Method::Bitfit => 4e-4,
+        Method::Adapters => 3e-4,
+        Method::PTuning => 5e-3,
+        Method::Prefix => 5e-5,
+    }
+}
+
+/// The shortest prefix of P-tuning v2's released scripts, and prefix tuning's for E2E.
+fn default_prefix_length(method: Method) -> usize {
+    if method == Method::Prefix { 10 } else { 20 }
+}
+
+/// The sparsity that the paper compares tickets at; a search's heads depend on the model.
+fn default_pruning(method: Method) -> Pruning {
+    match method {
+        Method::BertTickets => Pruning::Unstructured { sparsity: 0.5 },
+        _ => Pruning::None,
     }
 }
 
@@ -142,6 +179,19 @@ impl Reader<'_> {
         if matches!(config.prune, Pruning::Heads { .. }) && !config.prune_criterion.scores_heads() {
             let reason = "there is no such score of a head";
             wrong("prune_criterion", &config.prune_criterion, reason, "use delta, sum, weight or random");
+        }
+        let (method, is_share) = (config.method, matches!(config.prune, Pruning::Unstructured { .. }));
+        if method == Method::BertTickets && !is_share {
+            let reason = "bert-tickets removes a share of the weights, round by round";
+            wrong("prune", &config.prune, reason, "unstructured:0.5 is the usual choice");
+        }
+        if method == Method::EarlyBert && is_share {
+            let reason = "earlybert removes whole heads and neurons";
+            wrong("prune", &config.prune, reason, "use heads:N, or leave it out for a third of the heads");
+        }
+        if method.rewinds() && config.retune_epochs <= 0.0 {
+            let reason = format!("{method} trains what is left from the pretrained weights");
+            wrong("retune_epochs", &config.retune_epochs, &reason, "use 2, for example");
         }
         if let Some(text) = &config.text_column {
             for (field, other) in
@@ -235,6 +285,15 @@ mod tests {
         assert_eq!(full.prune_criterion, PruneCriterion::Weight);
         let lora = draft(&[("method", "lora")]).check().unwrap();
         assert_eq!((lora.learning_rate, lora.rank, lora.nnz), (2e-4, 16, 0));
+        let search = draft(&[("method", "earlybert")]).check().unwrap();
+        assert_eq!(
+            (search.learning_rate, search.num_train_epochs, search.neuron_sparsity),
+            (2e-5, 3.0, Some(0.4))
+        );
+        assert_eq!((search.retune_learning_rate, search.retune_epochs), (4e-5, 2.0));
+        let prefixes = ["p-tuning-v2", "prefix", "adapters"];
+        let lengths = prefixes.map(|method| draft(&[("method", method)]).check().unwrap().prefix_length);
+        assert_eq!(lengths, [20, 10, 0]);
     }
 
     #[test]
@@ -266,6 +325,10 @@ mod tests {
             draft(&[("task", "mnli"), ("validation_mismatched_file", "mm.tsv")]),
             draft(&[("task", "webnlg"), ("top_p", "0.5"), ("do_sample", "true"), ("num_beams", "1")]),
             draft(&[("method", "bitfit"), ("prune", "heads:3"), ("dropout", "0"), ("max_steps", "7")]),
+            draft(&[("method", "adapters"), ("bottleneck_size", "3")]),
+            draft(&[("method", "prefix"), ("prefix_length", "5"), ("prefix_hidden_size", "64")]),
+            draft(&[("method", "earlybert"), ("neuron_sparsity", "0")]),
+            draft(&[("method", "bert-tickets")]),
             draft(&[
                 ("method", "lora"),
                 ("text_column", "0"),
@@ -333,13 +396,17 @@ mod tests {
 
     #[test]
     fn impossible_combinations_are_named() {
-        let cases: [(&[(&str, &str)], &str); 9] = [
+        let cases: [(&[(&str, &str)], &str); 13] = [
             (&[("task_type", "generation"), ("metric_for_best_model", "f1")], "metric_for_best_model"),
             (
                 &[("task", "stsb"), ("task_type", "classification"), ("metric_for_best_model", "f1")],
                 "task_type",
             ),
             (&[("task", "rte"), ("metric_for_best_model", "pearson")], "metric_for_best_model"),
+            (&[("method", "bert-tickets"), ("prune", "heads:1")], "prune"),
+            (&[("method", "earlybert"), ("prune", "unstructured:0.5")], "prune"),
+            (&[("method", "earlybert"), ("retune_epochs", "0")], "retune_epochs"),
+            (&[("method", "adapters"), ("prune_criterion", "delta")], "prune_criterion"),
             (&[("task", "rte"), ("validation_mismatched_file", "a")], "validation_mismatched_file"),
             (&[("method", "full"), ("prune_criterion", "delta")], "prune_criterion"),
             (&[("text_column", "a"), ("label_column", "a")], "label_column"),

@@ -27,6 +27,11 @@ macro_rules! choices {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $enum { $($(#[$doc])* $variant,)+ }
 
+        impl $enum {
+            /// Every variant, the usual one first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
         impl Choice for $enum {
             const NAMES: &'static [&'static str] = &[$($name),+];
 
@@ -62,6 +67,18 @@ choices! {
         Full = "full",
         /// Biases and the head.
         Bitfit = "bitfit",
+        /// The last two layers, what follows them, and the head.
+        FtTop2 = "ft-top2",
+        /// Bottlenecks between frozen layers, and the head.
+        Adapters = "adapters",
+        /// A prefix of keys and values in every layer of an encoder, and the head.
+        PTuning = "p-tuning-v2",
+        /// A prefix of keys and values in every layer of a decoder, computed while tuning.
+        Prefix = "prefix",
+        /// A search for heads and neurons to remove, then every parameter that is left.
+        EarlyBert = "earlybert",
+        /// Rounds of full tuning and pruning, each from the pretrained weights.
+        BertTickets = "bert-tickets",
     }
 }
 
@@ -70,6 +87,24 @@ impl Method {
     #[must_use]
     pub fn has_update(self) -> bool {
         matches!(self, Self::Dsee | Self::Lora)
+    }
+
+    /// Whether a prefix of keys and values is trained.
+    #[must_use]
+    pub fn has_prefix(self) -> bool {
+        matches!(self, Self::PTuning | Self::Prefix)
+    }
+
+    /// Whether stage 3 starts from the pretrained weights again, so that there is nothing without it.
+    #[must_use]
+    pub fn rewinds(self) -> bool {
+        matches!(self, Self::EarlyBert | Self::BertTickets)
+    }
+
+    /// Whether every pretrained parameter is trained.
+    #[must_use]
+    pub fn is_full(self) -> bool {
+        matches!(self, Self::Full) || self.rewinds()
     }
 }
 

@@ -92,6 +92,19 @@ pub struct RunConfig {
     /// Attention matrices with an update, ascending and without repetition.
     pub target_modules: Vec<Role>,
 
+    /// Size m of adapters' bottlenecks; 0 is the default of the model, or a method without any.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bottleneck_size: usize,
+    /// Rows P of the trained prefix; 0 where the method has none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prefix_length: usize,
+    /// Size of the hidden vectors that a prefix is computed from; 0 where the method has none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prefix_hidden_size: usize,
+    /// Share of the feed-forward neurons that a search removes, in [0, 1); `None` where the method has no search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neuron_sparsity: Option<f64>,
+
     /// What stage 2 removes.
     pub prune: Pruning,
     /// What adapted weights and heads are ranked by.

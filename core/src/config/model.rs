@@ -1,6 +1,7 @@
 //! Settings against the sizes of a model.
 
 use super::{FieldError, Method, Pruning, RunConfig};
+use crate::tuning::adapters;
 
 /// The sizes of a model that settings are compared with, in Hugging Face's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ModelFacts {
     pub num_attention_heads: usize,
     /// Longest sequence, in tokens.
     pub max_position_embeddings: usize,
+    /// Whether tokens see only what stands before them.
+    pub is_decoder: bool,
 }
 
 impl RunConfig {
@@ -40,11 +43,46 @@ impl RunConfig {
             errors.push(FieldError::new("prune", self.prune, reason, too_large(n_heads - 1)));
         }
         let longest = model.max_position_embeddings;
+        let prefixed = self.max_length + self.prefix_length;
+        if self.max_length <= longest && prefixed > longest {
+            let reason = format!(
+                "the model knows {longest} positions, and texts take up to {} of them (max_length)",
+                self.max_length
+            );
+            let most = longest - self.max_length;
+            let suggestion = if most > 0 { too_large(most) } else { "use a smaller max_length".to_owned() };
+            errors.push(FieldError::new("prefix_length", self.prefix_length, reason, suggestion));
+        }
+        if let Some((other, what)) = self.other_method(model) {
+            let reason = format!("it is made for {what}");
+            errors.push(FieldError::new("method", self.method, reason, format!("use {other}")));
+        }
         if self.max_length > longest {
             let reason = format!("the model knows {longest} positions");
             errors.push(FieldError::new("max_length", self.max_length, reason, too_large(longest)));
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// The method to use instead where this one is made for models that read the other way, and which those are.
+    fn other_method(&self, model: &ModelFacts) -> Option<(Method, &'static str)> {
+        match (self.method, model.is_decoder) {
+            (Method::PTuning, true) => Some((Method::Prefix, "encoders")),
+            (Method::Prefix, false) => Some((Method::PTuning, "decoders")),
+            _ => None,
+        }
+    }
+
+    /// The settings with the defaults that depend on the model.
+    #[must_use]
+    pub fn for_model(mut self, model: &ModelFacts) -> Self {
+        if self.method == Method::Adapters && self.bottleneck_size == 0 {
+            self.bottleneck_size = adapters::default_size(model.is_decoder);
+        }
+        if self.method == Method::EarlyBert && self.prune == Pruning::None {
+            self.prune = Pruning::Heads { n_heads: model.num_attention_heads / 3 };
+        }
+        self
     }
 }
 
@@ -63,6 +101,7 @@ mod tests {
         num_hidden_layers: 2,
         num_attention_heads: 3,
         max_position_embeddings: 64,
+        is_decoder: false,
     };
 
     #[test]
@@ -71,6 +110,40 @@ mod tests {
         let errors = draft.check().unwrap().check_against(&TINY).unwrap_err();
         let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["rank", "nnz", "prune", "max_length"]);
+    }
+
+    #[test]
+    fn prefixes_and_methods_must_suit_the_model() {
+        let settings = |pairs: &[(&str, &str)]| {
+            let draft = RunConfigDraft::default().with("max_length", "60");
+            pairs.iter().fold(draft, |draft, (name, value)| draft.with(name, value)).check().unwrap()
+        };
+        let fault = |config: RunConfig, model: &ModelFacts| {
+            let errors = config.check_against(model).unwrap_err();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            errors[0].to_string()
+        };
+        let long = fault(settings(&[("method", "p-tuning-v2"), ("prefix_length", "5")]), &TINY);
+        assert!(
+            long.contains("prefix_length") && long.contains("64 positions") && long.contains("use 4 or less")
+        );
+        let decoder = ModelFacts { is_decoder: true, ..TINY };
+        let fits = ("prefix_length", "4");
+        let foreign = fault(settings(&[("method", "p-tuning-v2"), fits]), &decoder);
+        assert!(foreign.contains("made for encoders") && foreign.contains("use prefix"), "{foreign}");
+        let foreign = fault(settings(&[("method", "prefix"), fits]), &TINY);
+        assert!(foreign.contains("made for decoders") && foreign.contains("use p-tuning-v2"), "{foreign}");
+        assert_eq!(settings(&[("method", "prefix"), fits]).check_against(&decoder), Ok(()));
+    }
+
+    #[test]
+    fn some_defaults_depend_on_the_model() {
+        let settings = |method: &str| RunConfigDraft::default().with("method", method).check().unwrap();
+        assert_eq!(settings("adapters").for_model(&TINY).bottleneck_size, 8);
+        let decoder = ModelFacts { is_decoder: true, ..TINY };
+        assert_eq!(settings("adapters").for_model(&decoder).bottleneck_size, 7);
+        assert_eq!(settings("earlybert").for_model(&TINY).prune, Pruning::Heads { n_heads: 1 });
+        assert_eq!(settings("bert-tickets").for_model(&TINY).prune, Pruning::Unstructured { sparsity: 0.5 });
     }
 
     #[test]

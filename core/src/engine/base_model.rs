@@ -12,6 +12,7 @@ use crate::models::family::{Head, Parts};
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
 use crate::models::load::{match_model, restore_heads};
 use crate::models::{DropoutRates, Model};
+use crate::nn::outline::Outline;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
@@ -107,6 +108,18 @@ impl BaseModel {
         facts_of(&self.config)
     }
 
+    /// What tuning methods are told of it.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let parameters = self.config.family.parameters(&self.config, self.head);
+        Outline {
+            sites: self.sites.clone(),
+            parameters: parameters.into_iter().map(|parameter| (parameter.name, parameter.place)).collect(),
+            n_heads: self.config.num_attention_heads,
+            is_decoder: self.config.family.is_causal(),
+        }
+    }
+
     /// The sizes that counts are made from.
     #[must_use]
     pub fn shape(&self) -> ModelShape {
@@ -150,6 +163,7 @@ pub fn facts_of(config: &ModelConfig) -> ModelFacts {
         num_hidden_layers: config.num_hidden_layers,
         num_attention_heads: config.num_attention_heads,
         max_position_embeddings: config.longest(),
+        is_decoder: config.family.is_causal(),
     }
 }
 

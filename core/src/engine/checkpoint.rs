@@ -58,6 +58,9 @@ pub struct RunCheckpoint {
 pub struct Position {
     /// What comes next.
     pub stage: Stage,
+    /// Rounds of tuning and pruning before this one, where a method has several.
+    #[serde(default)]
+    pub round: usize,
     /// Optimizer steps of finished phases.
     pub steps_before: usize,
     /// Matrices of stage 0 that are done.

@@ -1,10 +1,14 @@
 //! The figures of a phase: trainable parameters, non-zero weights and FLOPs, counted as `dsee-method` 1.4, 3.2 and 3.4.
 
 use super::base_model::BaseModel;
-use crate::accounting::{ForwardPlan, SparsityLedger, forward_cost};
+use crate::accounting::{ForwardPlan, SparsityLedger, feed_forward_kept, forward_cost};
 use crate::checkpoint::weights::StoredTensor;
 use crate::metrics::{Metric, MetricSet};
+use crate::nn::added::PREFIX;
+use crate::nn::head_layout::HeadAxis;
+use crate::nn::outline::Place;
 use crate::nn::plan::TuningPlan;
+use crate::nn::site::Site;
 use crate::protocol::{MatrixSparsity, Phase, PhaseRow};
 use crate::train::place::HostState;
 
@@ -24,6 +28,9 @@ pub fn phase_row(
     let heads = &state.pruned.heads;
     let n_masked: usize = state.pruned.masks.values().map(|mask| mask.len - mask.count_kept()).sum();
     let n_update: usize = state.deltas.iter().map(|delta| delta.n_trainable()).sum();
+    let is_added = |name: &String| !base.parameters.0.contains_key(name);
+    let n_added: usize =
+        state.trained.iter().filter(|(name, _)| is_added(name)).map(|(_, tensor)| tensor.data.len()).sum();
     // Heads are removed for good and the update can be merged; under masks it stays beside the weights, because
     // merging would fill the zeros again.
     let unmerged = n_masked > 0 && !state.deltas.is_empty();
@@ -34,7 +41,7 @@ pub fn phase_row(
         &ForwardPlan {
             n_tokens: FLOP_TOKENS,
             heads,
-            feed_forward_kept: 1.0,
+            feed_forward_kept: feed_forward_kept(&base.sites, &state.pruned),
             unmerged: unmerged.then_some((rank, sites_per_layer)),
         },
     );
@@ -43,7 +50,9 @@ pub fn phase_row(
         metric_name: metric.map_or(String::new(), |(metric, _)| metric.name().to_owned()),
         metric: metric.and_then(|(metric, figures)| figures.get(metric)),
         trainable_parameters: n_trainable(base, state, plan),
-        non_zero_weights: shape.n_parameters(heads) - n_masked + if unmerged { n_update } else { 0 },
+        non_zero_weights: shape.n_parameters(heads) - n_masked
+            + n_added
+            + if unmerged { n_update } else { 0 },
         total_weights: shape.n_parameters(&std::collections::BTreeMap::new()),
         flops_linear: cost.linear_flops() as u64,
         flops_with_attention: cost.flops() as u64,
@@ -51,22 +60,44 @@ pub fn phase_row(
     }
 }
 
-/// Trained numbers without the head: updates after head removal, and parameters trained themselves.
+/// Trained numbers without the head: updates, parameters that are trained themselves, and those the method adds, all
+/// without what pruning removed.
 pub fn n_trainable(base: &BaseModel, state: &HostState, plan: &TuningPlan) -> usize {
-    let removed = |delta: &&crate::tuning::state::SiteDelta| {
-        let site = base.sites.iter().find(|site| site.path == delta.path)?;
-        Some(state.pruned.heads.get(&site.layer?)?.len() * base.heads().head_size * delta.rank)
+    let head: Vec<String> = base.outline().names(|place| place == Place::Head).collect();
+    let updates = state.deltas.iter().map(|delta| {
+        let site = base.sites.iter().find(|site| site.path == delta.path);
+        delta.n_trainable() - site.map_or(0, |site| n_removed(base, state, site) * delta.rank)
+    });
+    let whole = plan.trained.iter().filter(|name| !head.contains(name)).map(|name| {
+        let n_values = base.parameters.0.get(name).map_or(0, StoredTensor::n_values);
+        n_values - n_gone(base, state, name, n_values)
+    });
+    let added = plan.added.iter().map(|(name, added)| {
+        let n_values = added.n_values();
+        n_values - n_gone(base, state, name, n_values)
+    });
+    updates.sum::<usize>() + whole.sum::<usize>() + added.sum::<usize>()
+}
+
+/// Rows, or columns, of a site that belong to removed heads.
+fn n_removed(base: &BaseModel, state: &HostState, site: &Site) -> usize {
+    let removed = site.layer.and_then(|layer| state.pruned.heads.get(&layer)).map_or(0, Vec::len);
+    if site.role.is_attention() { removed * base.heads().head_size } else { 0 }
+}
+
+/// How many of a parameter's `n_values` are masked or belong to removed heads.
+fn n_gone(base: &BaseModel, state: &HostState, name: &str, n_values: usize) -> usize {
+    if let Some(mask) = state.pruned.masks.get(name) {
+        return mask.len - mask.count_kept();
+    }
+    let path = name.rsplit_once('.').map_or(name, |(path, _)| path);
+    let site = base.sites.iter().find(|site| site.path == path);
+    let Some((site, axis)) = site.and_then(|site| Some((site, HeadAxis::of_parameter(site.role, name)?)))
+    else {
+        return 0;
     };
-    let updates = state.deltas.iter().map(|delta| delta.n_trainable() - removed(&delta).unwrap_or(0));
-    let is_head = |name: &&String| {
-        base.sites.iter().any(|site| {
-            site.role == crate::nn::site::Role::Head && [site.weight_name(), site.bias_name()].contains(name)
-        })
-    };
-    let whole = plan.trained.iter().filter(|name| !is_head(name));
-    let n_whole: usize =
-        whole.map(|name| base.parameters.0.get(name).map_or(0, StoredTensor::n_values)).sum();
-    updates.sum::<usize>() + n_whole
+    let of = if axis == HeadAxis::Rows || name.ends_with(PREFIX) { site.d_out } else { site.d_in };
+    n_values / of * n_removed(base, state, site)
 }
 
 /// Zeros of every prunable weight.

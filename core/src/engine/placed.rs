@@ -4,6 +4,7 @@ use super::base_model::BaseModel;
 use super::error::EngineError;
 use crate::gpu::{Device, Sizes};
 use crate::models::Model;
+use crate::nn::added::prefix_length;
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::sparse_name;
 use crate::nn::parameters::{ArenaPart, Parameters};
@@ -34,7 +35,10 @@ impl Placed {
         let parameters = placement.place(device, &base.parameters, state, plan).await?;
         let model = base.find(&parameters, plan, dropout);
         refresh_weights(device, model.as_ref()).await?;
-        let inputs = BatchInputs::new(device, capacity, base.config.inputs())?;
+        let mut layout = base.config.inputs();
+        // The prefix stands at the first positions.
+        layout.first_position += prefix_length(&state.trained) as u32;
+        let inputs = BatchInputs::new(device, capacity, layout)?;
         Ok(Self { device: device.clone(), parameters, model, inputs, placement })
     }
 

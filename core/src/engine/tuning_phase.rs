@@ -29,17 +29,19 @@ pub struct PhasePlan {
     pub n_batches: usize,
     pub schedule: Schedule,
     pub order: BatchOrder,
+    /// Rounds before this one, where a method has several.
+    pub round: usize,
 }
 
 impl PhasePlan {
-    /// Steps, schedule and order of `phase` over `n_examples`.
-    pub fn new(config: &RunConfig, phase: Phase, n_examples: usize) -> Self {
+    /// Steps, schedule and order of `phase` in round `round` over `n_examples`.
+    pub fn new(config: &RunConfig, phase: Phase, round: usize, n_examples: usize) -> Self {
         let (epochs, peak) = match phase {
             Phase::Retune => (config.retune_epochs, config.retune_learning_rate),
             _ => (config.num_train_epochs, config.learning_rate),
         };
-        // Stage 3 shuffles anew, so that its epochs are not those of stage 1 again.
-        let seed = config.seed ^ (phase as u64) << 32;
+        // Stage 3 and later rounds shuffle anew, so that their epochs are not those of stage 1 again.
+        let seed = config.seed ^ (phase as u64) << 32 ^ (round as u64) << 40;
         let order = BatchOrder { seed, n_examples, batch_size: config.per_device_train_batch_size };
         let n_batches = order.n_batches();
         let passes = (epochs * n_batches as f64).ceil() as usize;
@@ -47,7 +49,13 @@ impl PhasePlan {
         let total_steps = config.max_steps.unwrap_or(planned).max(1);
         let warmup = warmup_steps(config.warmup_steps, total_steps);
         let schedule = Schedule { kind: config.lr_scheduler_type, peak, warmup_steps: warmup, total_steps };
-        Self { phase, total_steps, n_batches, schedule, order }
+        Self { phase, total_steps, n_batches, schedule, order, round }
+    }
+
+    /// Ends after this share of an epoch; the learning rate is what it would be otherwise.
+    pub fn cut_short(self, share: f64, accumulation: usize) -> Self {
+        let steps = (share * self.n_batches as f64 / accumulation as f64).ceil() as usize;
+        Self { total_steps: self.total_steps.min(steps.max(1)), ..self }
     }
 
     /// Epochs that the phase touches, the last one perhaps in part.
@@ -174,6 +182,8 @@ impl TuningPhase {
         let correction = |beta: f64| (1.0 - beta.powi(step as i32 + 1)) as f32;
         // The high half of the seed counts as well.
         let seed = mix(config.seed as u32) ^ (config.seed >> 32) as u32;
+        // Rounds are told apart by a large odd multiple, which is 0 for the first.
+        let seed = seed ^ (self.plan.round as u32).wrapping_mul(0x9e37_79b1);
         StepScalars {
             learning_rate: self.plan.schedule.learning_rate(step) as f32,
             bias_correction1: correction(config.adam_beta1),

@@ -10,6 +10,7 @@ use super::{Model, Output, linear};
 use crate::checkpoint::load::NameRules;
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
+use crate::nn::outline::Place;
 use crate::nn::site::{Role, Site};
 use crate::ops::dropout::dropout;
 use crate::tape::Tape;
@@ -54,7 +55,9 @@ impl Family for Bert {
         let mut list = encoder::parameters(config, PREFIX);
         match head {
             Head::SequenceClassification { n_labels } => {
+                list.place = Place::Top;
                 list.linear(POOLER, hidden, hidden);
+                list.place = Place::Head;
                 list.linear(CLASSIFIER, n_labels, hidden);
             }
             Head::MaskedLm | Head::CausalLm => {

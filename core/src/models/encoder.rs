@@ -11,6 +11,7 @@ use super::parameter::ParameterList;
 use super::{DropoutRates, Model, Norm, Output, Words, activation_number, linear};
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
+use crate::nn::outline::Place;
 use crate::nn::site::{Role, Site};
 use crate::ops::attention::{Heads, Pairing, attention};
 use crate::ops::dropout::dropout;
@@ -99,6 +100,7 @@ pub(super) fn parameters(config: &ModelConfig, prefix: &str) -> ParameterList {
     }
     list.layer_norm(&format!("{prefix}.embeddings.LayerNorm"), hidden);
     for layer in 0..config.num_hidden_layers {
+        list.place = Place::Layer(layer);
         let path = |module: &str| layer_module(prefix, layer, module);
         for (module, _) in LAYER_SITES.into_iter().filter(|(_, role)| role.is_attention()) {
             list.linear(&path(module), hidden, hidden);
@@ -108,7 +110,7 @@ pub(super) fn parameters(config: &ModelConfig, prefix: &str) -> ParameterList {
         list.linear(&path("output.dense"), hidden, feed_forward);
         list.layer_norm(&path("output.LayerNorm"), hidden);
     }
-    list.optional = true;
+    (list.optional, list.place) = (true, Place::Head);
     list
 }
 

@@ -11,6 +11,7 @@ use super::{DropoutRates, Model, Norm, Output, Words, activation_number, linear}
 use crate::checkpoint::load::NameRules;
 use crate::nn::inputs::BatchInputs;
 use crate::nn::linear::{After, Linear};
+use crate::nn::outline::Place;
 use crate::nn::site::{Role, Site};
 use crate::ops::attention::{Heads, Pairing, attention};
 use crate::ops::dropout::dropout;
@@ -105,6 +106,7 @@ impl Family for Gpt2 {
         list.table(WORDS.to_owned(), config.vocab_size, hidden);
         list.table(POSITIONS.to_owned(), config.max_position_embeddings, hidden);
         for layer in 0..config.num_hidden_layers {
+            list.place = Place::Layer(layer);
             let path = |module: &str| layer_module(layer, module);
             let mut map = |module: &str, parts: &[&str], d_out, d_in| {
                 let parts: Vec<String> = parts.iter().map(|part| path(part)).collect();
@@ -118,9 +120,10 @@ impl Family for Gpt2 {
             list.layer_norm(&path("ln_1"), hidden);
             list.layer_norm(&path("ln_2"), hidden);
         }
+        list.place = Place::Top;
         list.layer_norm(LAST_NORM, hidden);
         if let Head::SequenceClassification { n_labels } = head {
-            list.optional = true;
+            (list.optional, list.place) = (true, Place::Head);
             list.push(format!("{SCORE}.weight"), &[n_labels, hidden]);
         }
         list.parameters

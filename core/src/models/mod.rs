@@ -114,9 +114,9 @@ impl Norm {
     }
 }
 
-/// The linear map at `path`, with the scale of its update if the plan has one.
+/// The linear map at `path`, with what the plan wants done there.
 fn linear(parameters: &Parameters, plan: &TuningPlan, path: &str) -> Linear {
-    Linear::find(parameters, path, plan.deltas.get(path).map_or(1.0, |delta| delta.scale))
+    Linear::find(parameters, plan, path)
 }
 
 fn activation_number(act: HiddenAct) -> u32 {

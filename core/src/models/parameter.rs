@@ -2,6 +2,7 @@
 //! files hold its maps transposed, and query, key and value side by side in one tensor.
 
 use crate::checkpoint::load::ParamSpec;
+use crate::nn::outline::Place;
 
 /// One parameter of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Parameter {
     pub optional: bool,
     /// Whether only single rows are read, so that it may be split by rows.
     pub is_table: bool,
+    /// Where in the model it belongs.
+    pub place: Place,
     /// How files hold it.
     pub stored: Stored,
 }
@@ -114,18 +117,27 @@ impl FileTensor<'_> {
 }
 
 /// Lists parameters in the order of modules.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct ParameterList {
     pub parameters: Vec<Parameter>,
     /// Whether what is added from here on may be absent from a file.
     pub optional: bool,
+    /// Where what is added from here on belongs.
+    pub place: Place,
+}
+
+impl Default for ParameterList {
+    fn default() -> Self {
+        Self { parameters: Vec::new(), optional: false, place: Place::Embedding }
+    }
 }
 
 impl ParameterList {
     /// Any parameter that files hold as it is.
     pub fn push(&mut self, name: String, shape: &[usize]) {
-        let (shape, optional) = (shape.to_vec(), self.optional);
-        self.parameters.push(Parameter { name, shape, optional, is_table: false, stored: Stored::Same });
+        let (shape, optional, place) = (shape.to_vec(), self.optional, self.place);
+        let stored = Stored::Same;
+        self.parameters.push(Parameter { name, shape, optional, is_table: false, place, stored });
     }
 
     /// An embedding.

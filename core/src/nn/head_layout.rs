@@ -2,6 +2,7 @@
 //! query, key and value (weight and bias), columns of the map that joins the heads, whose bias stays.
 //! The one description of it: loading, placing, exports and updates all go by it.
 
+use super::added::PREFIX;
 use super::site::Role;
 use crate::checkpoint::HostTensor;
 
@@ -31,9 +32,12 @@ impl HeadAxis {
         Self::of_weight(role).filter(|axis| *axis == Self::Rows)
     }
 
-    /// The axis of a site's parameter, going by the end of its name.
+    /// The axis of a site's parameter, going by the end of its name. A prefix has the columns that the weight gives rows to.
     #[must_use]
     pub fn of_parameter(role: Role, name: &str) -> Option<Self> {
+        if name.ends_with(PREFIX) {
+            return Self::of_bias(role).map(|_| Self::Columns);
+        }
         if name.ends_with(".bias") { Self::of_bias(role) } else { Self::of_weight(role) }
     }
 }

@@ -2,7 +2,9 @@
 //! frozen or trained weight, or the effective weight `W⊙M + s (B A + P_Ω(S))` of an adapted site.
 
 use crate::gpu::{Dim, Slice};
+use crate::nn::added::Added;
 use crate::nn::parameters::Parameters;
+use crate::nn::plan::TuningPlan;
 use crate::ops::column_sum::bias_gradient;
 use crate::ops::delta::{LowRank, Sparse, refresh};
 use crate::ops::mask::mask_weight;
@@ -21,6 +23,8 @@ pub struct Linear {
     delta: Option<Delta>,
     /// Which entries of a trained weight stay, one bit each; frozen weights are masked when they are uploaded.
     keep: Option<Slice>,
+    /// What the method adds around the product.
+    added: Added,
 }
 
 /// The update beside a frozen weight.
@@ -63,9 +67,10 @@ pub struct After<'a> {
 }
 
 impl Linear {
-    /// Finds the map at `path` among the parameters; `scale` is alpha / R where it has an update.
+    /// Finds the map at `path` among the parameters, with all that `plan` wants done there.
     #[must_use]
-    pub fn find(parameters: &Parameters, path: &str, scale: f32) -> Self {
+    pub fn find(parameters: &Parameters, plan: &TuningPlan, path: &str) -> Self {
+        let added = Added::find(parameters, plan, path);
         let weight = parameters.get(&format!("{path}.weight")).clone();
         let bias = format!("{path}.bias");
         let bias = parameters.contains(&bias).then(|| parameters.get(&bias).clone());
@@ -73,7 +78,7 @@ impl Linear {
         if !parameters.contains(&a) {
             let mask = mask_name(&format!("{path}.weight"));
             let keep = parameters.contains(&mask).then(|| parameters.get(&mask).slice.clone());
-            return Self { path: path.to_owned(), weight, bias, delta: None, keep };
+            return Self { path: path.to_owned(), weight, bias, delta: None, keep, added };
         }
         let values = sparse_name(path);
         let sparse = parameters.contains(&values).then(|| Sparse {
@@ -81,6 +86,7 @@ impl Linear {
             values: parameters.get(&values).clone(),
         });
         let low_rank = LowRank { a: parameters.get(&a).clone(), b: parameters.get(&b).clone() };
+        let scale = plan.deltas.get(path).map_or(1.0, |delta| delta.scale);
         let delta = Delta { base: weight, low_rank, sparse, scale };
         Self {
             path: path.to_owned(),
@@ -88,13 +94,15 @@ impl Linear {
             bias,
             delta: Some(delta),
             keep: None,
+            added,
         }
     }
 
     /// A map that shares its weight with another part of the model.
     #[must_use]
     pub fn tied(path: &str, weight: &Tensor, bias: Option<&Tensor>) -> Self {
-        Self { path: path.to_owned(), weight: weight.clone(), bias: bias.cloned(), delta: None, keep: None }
+        let (path, weight, bias) = (path.to_owned(), weight.clone(), bias.cloned());
+        Self { path, weight, bias, delta: None, keep: None, added: Added::default() }
     }
 
     /// Module path.
@@ -129,9 +137,13 @@ impl Linear {
             || self.delta.is_some()
     }
 
-    /// x (rows, d_in) → (rows, d_out).
+    /// x (rows, d_in) → (rows, d_out), or (P + rows, d_out) with a prefix of P rows.
     pub fn forward(&self, tape: &mut Tape, x: &Tensor, after: After<'_>) -> Tensor {
         tape.set_scope(&self.path);
+        self.added.around(tape, x, after, |tape, x, after| self.product(tape, x, after))
+    }
+
+    fn product(&self, tape: &mut Tape, x: &Tensor, after: After<'_>) -> Tensor {
         let residual_grad = after.residual.is_some_and(|residual| residual.requires_grad);
         let requires_grad = x.requires_grad || self.is_trained() || residual_grad;
         let mut y = tape.output(x.rows, self.d_out(), requires_grad);

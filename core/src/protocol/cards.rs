@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Method, ModelFacts, RunConfig};
 use crate::nn::site::Role;
+use crate::tuning::adapters;
 
 /// A model that was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub struct ModelCard {
     pub n_parameters: usize,
     /// Biases among them.
     pub n_biases: usize,
+    /// Numbers of the last two layers and of what follows them.
+    pub n_top: usize,
+    /// Whether tokens see only what stands before them.
+    pub is_decoder: bool,
     /// Bytes of the weights on the device.
     pub weight_bytes: u64,
     /// Whether the file has a task head.
@@ -78,18 +83,34 @@ impl ModelCard {
             num_hidden_layers: self.num_hidden_layers,
             num_attention_heads: self.num_attention_heads,
             max_position_embeddings: self.max_position_embeddings,
+            is_decoder: self.is_decoder,
         }
     }
 
     /// Numbers the optimizer may change, without the task head (`dsee-method` 1.4).
     #[must_use]
     pub fn n_trainable(&self, config: &RunConfig) -> usize {
+        let sites = |is_chosen: &dyn Fn(Role) -> bool, n: &dyn Fn(&SiteCard) -> usize| -> usize {
+            self.sites.iter().filter(|site| is_chosen(site.role)).map(n).sum()
+        };
+        let is_prefixed = |role| matches!(role, Role::Key | Role::Value);
         match config.method {
-            Method::Full => self.n_parameters,
+            Method::Full | Method::EarlyBert | Method::BertTickets => self.n_parameters,
+            Method::FtTop2 => self.n_top,
             Method::Bitfit => self.n_biases,
-            Method::Lora | Method::Dsee => {
-                let sites = self.sites.iter().filter(|site| config.target_modules.contains(&site.role));
-                sites.map(|site| config.rank * (site.d_out + site.d_in) + config.nnz).sum()
+            Method::Lora | Method::Dsee => sites(&|role| config.target_modules.contains(&role), &|site| {
+                config.rank * (site.d_out + site.d_in) + config.nnz
+            }),
+            Method::Adapters => {
+                let size = config.clone().for_model(&self.facts()).bottleneck_size;
+                let is_place = |role| adapters::is_place(role, self.is_decoder);
+                sites(&is_place, &|site| adapters::n_trainable(size, site.d_out))
+            }
+            Method::PTuning => sites(&is_prefixed, &|site| config.prefix_length * site.d_out),
+            Method::Prefix => {
+                let (hidden, c) = (config.prefix_hidden_size, self.hidden_size);
+                let shared = config.prefix_length * c + hidden * (c + 1);
+                shared + sites(&is_prefixed, &|site| (hidden + 1) * site.d_out)
             }
         }
     }
@@ -103,16 +124,13 @@ impl ModelCard {
     pub fn memory_bytes(&self, config: &RunConfig) -> MemoryEstimate {
         let n_trained = self.n_trainable(config) as u64;
         let adapted = |site: &&SiteCard| config.target_modules.contains(&site.role);
-        let effective: usize = match config.method {
-            Method::Full | Method::Bitfit => 0,
-            Method::Lora | Method::Dsee => {
-                self.sites.iter().filter(adapted).map(|site| site.d_out * site.d_in).sum()
-            }
+        let effective: usize = if config.method.has_update() {
+            self.sites.iter().filter(adapted).map(|site| site.d_out * site.d_in).sum()
+        } else {
+            0
         };
-        let frozen = match config.method {
-            Method::Full | Method::Bitfit => self.n_parameters as u64 - n_trained,
-            Method::Lora | Method::Dsee => self.n_parameters as u64,
-        };
+        let is_own = config.method.is_full() || matches!(config.method, Method::Bitfit | Method::FtTop2);
+        let frozen = self.n_parameters as u64 - if is_own { n_trained } else { 0 };
         let longest = config.max_length.min(self.max_position_embeddings);
         let n_tokens = (config.per_device_train_batch_size * longest) as u64;
         MemoryEstimate {
@@ -131,11 +149,18 @@ impl ModelCard {
         let (hidden, inner) = (self.hidden_size, self.intermediate_size);
         let statistics = 2 * self.num_attention_heads + 4;
         let (kept, on_their_way) = match config.method {
-            Method::Full => (8 * hidden + 2 * inner, 0),
+            Method::Full | Method::FtTop2 | Method::BertTickets => (8 * hidden + 2 * inner, 0),
+            // What coefficients are multiplied with.
+            Method::EarlyBert => (9 * hidden + 3 * inner, 0),
             Method::Lora | Method::Dsee => (7 * hidden + inner, 3 * hidden + inner),
             Method::Bitfit => (6 * hidden + inner, 3 * hidden + inner),
+            // The inputs of the bottlenecks.
+            Method::Adapters => (8 * hidden + inner, 3 * hidden + inner),
+            // Keys and values without and with their prefixes.
+            Method::PTuning | Method::Prefix => (8 * hidden + inner, 3 * hidden + inner),
         };
-        self.num_hidden_layers * (kept + statistics) + on_their_way
+        let n_layers = if config.method == Method::FtTop2 { 2 } else { self.num_hidden_layers };
+        n_layers.min(self.num_hidden_layers) * (kept + statistics) + on_their_way
     }
 }
 

@@ -137,7 +137,9 @@ impl Task {
     pub fn settings(self, method: Method) -> Vec<(&'static str, &'static str)> {
         let TaskSpec { kind, metric, recipe, .. } = self.spec();
         let mut settings = vec![("task_type", kind.name()), ("metric_for_best_model", metric.name())];
-        if method == Method::Full {
+        if method == Method::EarlyBert {
+            // Its search and what follows it have lengths of their own.
+        } else if matches!(method, Method::Full | Method::FtTop2 | Method::BertTickets) {
             settings.push(("num_train_epochs", recipe.full_epochs));
         } else {
             settings.extend([("num_train_epochs", recipe.epochs), ("retune_epochs", recipe.retune_epochs)]);
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn every_recommendation_is_a_setting_with_a_right_value() {
         for task in Task::ALL {
-            for method in [Method::Dsee, Method::Lora, Method::Full, Method::Bitfit] {
+            for method in Method::ALL.iter().copied() {
                 let settings = task.settings(method);
                 let draft = RunConfigDraft::default().with("method", crate::config::Choice::name(method));
                 let draft = settings.iter().fold(draft, |draft, (name, value)| draft.with(name, value));

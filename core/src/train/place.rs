@@ -1,10 +1,12 @@
 //! Puts a model from host data onto the device: masks applied, removed heads left out, trained parameters in the arena.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use crate::checkpoint::weights::{TensorSource, pieces};
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::gpu::{Device, GpuError};
+use crate::nn::added::PREFIX;
 use crate::nn::head_layout::{HeadAxis, HeadLayout};
 use crate::nn::linear::{delta_names, mask_name, sparse_name};
 use crate::nn::parameters::{Parameters, Trained, matrix_shape};
@@ -43,7 +45,7 @@ impl From<PlaceError<Infallible>> for GpuError {
 pub struct HostState {
     /// Updates of the adapted sites.
     pub deltas: Vec<SiteDelta>,
-    /// Current values of the parameters that are trained themselves.
+    /// Current values of the parameters that are trained themselves, and of those that the method has added.
     pub trained: NamedTensors,
     /// What pruning removed.
     pub pruned: PrunedState,
@@ -98,13 +100,11 @@ impl Placement {
         Some(HeadLayout { axis: axis?, n_heads, head_size, removed })
     }
 
-    /// The heads of a site's weight or bias, with its shape in full size, where some were removed.
-    fn parameter_layout(&self, name: &str) -> Option<(HeadLayout<'_>, Vec<usize>)> {
+    /// The heads of a site's weight, bias or prefix, where some were removed.
+    fn parameter_layout(&self, name: &str) -> Option<(HeadLayout<'_>, &Site)> {
         let (path, _) = name.rsplit_once('.')?;
         let site = self.sites.iter().find(|site| site.path == path)?;
-        let layout = self.layout(site, HeadAxis::of_parameter(site.role, name))?;
-        let shape = if name.ends_with(".bias") { vec![site.d_out] } else { vec![site.d_out, site.d_in] };
-        Some((layout, shape))
+        Some((self.layout(site, HeadAxis::of_parameter(site.role, name))?, site))
     }
 
     fn shrink(&self, name: &str, tensor: &HostTensor) -> HostTensor {
@@ -112,10 +112,13 @@ impl Placement {
     }
 
     fn expand(&self, name: &str, tensor: HostTensor) -> HostTensor {
-        match self.parameter_layout(name) {
-            Some((layout, shape)) => layout.expand(&tensor, &shape),
-            None => tensor,
-        }
+        let Some((layout, site)) = self.parameter_layout(name) else { return tensor };
+        let shape = match tensor.shape.as_slice() {
+            [_] => vec![site.d_out],
+            [n_rows, ..] if name.ends_with(PREFIX) => vec![*n_rows, site.d_out],
+            _ => vec![site.d_out, site.d_in],
+        };
+        layout.expand(&tensor, &shape)
     }
 
     fn site(&self, path: &str) -> &Site {
@@ -181,6 +184,7 @@ impl Placement {
                 }
             }
         }
+        self.place_added(&mut parameters, base, state, plan)?;
         for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
             let [effective, omega, _, _] = delta_names(&delta.path);
             // Only its size matters: the first refresh fills it.
@@ -191,6 +195,22 @@ impl Placement {
             }
         }
         Ok(parameters)
+    }
+
+    /// Uploads what a method has added and this plan does not train.
+    fn place_added<S: TensorSource>(
+        &self,
+        parameters: &mut Parameters,
+        base: &S,
+        state: &HostState,
+        plan: &TuningPlan,
+    ) -> Result<(), GpuError> {
+        let pretrained: BTreeSet<String> = base.shapes().into_iter().map(|(name, _)| name).collect();
+        let is_added = |name: &str| !pretrained.contains(name) && !plan.added.contains_key(name);
+        for (name, tensor) in state.trained.iter().filter(|(name, _)| is_added(name)) {
+            parameters.add_frozen(name, &self.shrink(name, tensor))?;
+        }
+        Ok(())
     }
 
     /// The trained or pretrained value of a parameter as the device holds it: masked, and without removed heads.
@@ -225,6 +245,11 @@ impl Placement {
             let value = self.present_value(base, state, &name, &shape).await?;
             // As transformers: no decay on biases and layer norms, which are the one-dimensional parameters.
             trained.push(Trained { name, decays: value.shape.len() > 1, value });
+        }
+        for name in plan.added.keys() {
+            let Some(tensor) = state.trained.get(name) else { unreachable!("{name} was given first values") };
+            let value = self.shrink(name, tensor);
+            trained.push(Trained { name: name.clone(), decays: value.shape.len() > 1, value });
         }
         for delta in state.deltas.iter().map(|delta| self.shrink_delta(delta)) {
             let [_, _, a, b] = delta_names(&delta.path);

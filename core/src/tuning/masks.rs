@@ -80,7 +80,7 @@ pub fn unstructured_masks(
 }
 
 /// Masks over `n_parts` lists of keys that together remove the `count` smallest keys; ties go to the earliest entry.
-fn remove_smallest(n_parts: usize, keys: impl Fn(usize) -> Vec<u32>, count: usize) -> Vec<Mask> {
+pub(super) fn remove_smallest(n_parts: usize, keys: impl Fn(usize) -> Vec<u32>, count: usize) -> Vec<Mask> {
     // The threshold's upper half first, then its lower half: two histograms of 65,536 counts instead of a sort.
     let (high, n_below_high) = find_bucket(n_parts, &keys, count, |key| Some(key >> 16));
     let (low, n_below_low) =

@@ -1,37 +1,51 @@
 //! Tuning methods: what they train at which site, and what they leave behind.
 
+pub mod adapters;
+pub mod bert_tickets;
 pub mod bitfit;
 pub mod criterion;
 pub mod dsee;
+pub mod earlybert;
+pub mod ft_top2;
 pub mod full;
 pub mod initial;
 pub mod lora;
 pub mod masks;
+pub mod p_tuning;
+pub mod prefix;
 pub mod scores;
 pub mod shrink;
 pub mod state;
 
 use crate::config::{Method, RunConfig};
+use crate::nn::outline::{Outline, Place};
 use crate::nn::plan::TuningPlan;
-use crate::nn::site::{Role, Site};
 use lora::LoraSettings;
+use prefix::PrefixSettings;
 
-/// What the settings ask to train, from the sites of a model and the names of its parameters.
+/// What the settings ask to train in a model; with `is_tuned`, in stage 3, after the stages before it have left what they
+/// leave.
 #[must_use]
-pub fn plan(config: &RunConfig, sites: &[Site], parameters: &[String]) -> TuningPlan {
+pub fn plan(config: &RunConfig, model: &Outline, is_tuned: bool) -> TuningPlan {
     let settings = LoraSettings { rank: config.rank, alpha: config.alpha };
-    let targets = &config.target_modules;
+    let (targets, sites, head) = (&config.target_modules, &model.sites, head(model));
+    let prefix = PrefixSettings { length: config.prefix_length, hidden_size: config.prefix_hidden_size };
     match config.method {
-        Method::Full => full::plan(parameters),
-        Method::Bitfit => bitfit::plan(parameters, head(sites)),
-        Method::Lora => lora::plan(settings, targets, sites, head(sites)),
-        Method::Dsee => dsee::plan(settings, config.nnz, targets, sites, head(sites)),
+        Method::Full | Method::BertTickets => full::plan(model),
+        Method::FtTop2 => ft_top2::plan(model),
+        Method::Bitfit => bitfit::plan(model, head),
+        Method::Lora => lora::plan(settings, targets, sites, head),
+        Method::Dsee => dsee::plan(settings, config.nnz, targets, sites, head),
+        Method::Adapters => adapters::plan(config.bottleneck_size, model, head),
+        Method::PTuning => p_tuning::plan(prefix.length, config.dropout, model, head),
+        Method::Prefix => prefix::plan(prefix, is_tuned, model, head),
+        Method::EarlyBert if is_tuned => full::plan(model),
+        Method::EarlyBert => earlybert::plan(config.gradient_accumulation_steps, model),
     }
 }
 
 /// Trains the task head and nothing else.
-fn head(sites: &[Site]) -> TuningPlan {
-    let heads = sites.iter().filter(|site| site.role == Role::Head);
-    let trained = heads.flat_map(|site| [site.weight_name(), site.bias_name()]).collect();
+fn head(model: &Outline) -> TuningPlan {
+    let trained = model.names(|place| place == Place::Head).collect();
     TuningPlan { trained, ..TuningPlan::default() }
 }

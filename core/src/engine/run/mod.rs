@@ -3,6 +3,7 @@
 mod omega_stage;
 mod phase_states;
 mod prune_stage;
+mod rewind;
 mod tune_end;
 
 use std::rc::Rc;
@@ -26,7 +27,7 @@ use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
 use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, PhaseRow, RunEvent};
 use crate::train::place::HostState;
-use crate::tuning;
+use crate::tuning::{self, earlybert};
 
 /// Seconds after which the trained state is copied to the host, in case the device goes away.
 const SNAPSHOT_SECONDS: f64 = 30.0;
@@ -86,8 +87,7 @@ impl Run {
         let [train, validation] = encode(data, head, &model.tokenizer, &config)?;
         let base = BaseModel::new(model, head, config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
-        let names: Vec<String> = base.parameters.0.keys().cloned().collect();
-        let plan = tuning::plan(&config, &base.sites, &names);
+        let config = config.for_model(&base.facts());
         let state = base.untouched();
         let now = crate::clock::now();
         let mut run = Self {
@@ -95,7 +95,7 @@ impl Run {
             device: device.clone(),
             config,
             base: Rc::new(base),
-            plan,
+            plan: TuningPlan::default(),
             labels,
             train,
             validation,
@@ -118,10 +118,17 @@ impl Run {
             run.safe = checkpoint.clone();
             run.resumed_phase = checkpoint.position.phase.is_some().then_some(checkpoint);
         }
+        run.make_plan();
         for position in [&mut run.position, &mut run.safe.position] {
             position.data_sha256.clone_from(&data_sha256);
         }
         Ok(run)
+    }
+
+    /// What is trained from here on.
+    fn make_plan(&mut self) {
+        let stage = self.position.begin_at.unwrap_or(self.position.stage);
+        self.plan = tuning::plan(&self.config, &self.base.outline(), stage > Stage::Tune);
     }
 
     /// Whether the run is complete.
@@ -298,7 +305,10 @@ impl Run {
 
     async fn start_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
-        let plan = PhasePlan::new(&self.config, phase, self.train.len());
+        let mut plan = PhasePlan::new(&self.config, phase, self.position.round, self.train.len());
+        if self.plan.is_search() {
+            plan = plan.cut_short(earlybert::DRAW_AFTER, self.config.gradient_accumulation_steps);
+        }
         let placed = self.place(self.capacity(&plan)).await?;
         let objective = self.train.objective(&self.labels, self.config.label_smoothing_factor as f32);
         let mut tuning = TuningPhase::new(&placed, plan, &self.config, objective, &self.validation).await?;

@@ -8,7 +8,7 @@ use crate::engine::error::EngineError;
 use crate::nn::site::Site;
 use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
 use crate::protocol::{OmegaReport, Phase, RunEvent};
-use crate::tuning::initial::initial_delta;
+use crate::tuning::initial::{initial_added, initial_delta};
 
 impl Run {
     /// Numbers of the updates that are planned but do not exist yet.
@@ -19,12 +19,16 @@ impl Run {
         if self.state.deltas.is_empty() { self.base.sites.iter().map(size).sum() } else { 0 }
     }
 
+    /// What the method adds, before training.
     pub(super) fn create_deltas(&mut self, omegas: &[OmegaReport]) {
         for site in &self.base.sites {
             let Some(plan) = self.plan.deltas.get(&site.path) else { continue };
             let omega = omegas.iter().find(|omega| omega.path == site.path);
             let indices = omega.map(|omega| omega.indices.clone()).unwrap_or_default();
             self.state.deltas.push(initial_delta(site, *plan, indices, self.config.seed));
+        }
+        for (name, plan) in &self.plan.added {
+            self.state.trained.insert(name.clone(), initial_added(name, plan, self.config.seed));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Stage 2, and the evaluations outside of tuning: masks or heads from the tuned state, and what they cost.
 
 use super::{Run, Work, named};
-use crate::config::Pruning;
+use crate::config::{Method, Pruning};
 use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
@@ -11,14 +11,15 @@ use crate::nn::site::Site;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::head_scores;
+use crate::tuning::state::PrunedState;
+use crate::tuning::{bert_tickets, earlybert};
 
 impl Run {
     pub(super) async fn advance_pruning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         if let Work::Scoring(_) = &self.work {
             let Some((figures, seconds)) = self.advance_scoring().await? else { return Ok(Vec::new()) };
-            let retune = self.config.retune_epochs > 0.0;
-            self.position.stage = if retune { Stage::Retune } else { Stage::Evaluate };
             let row = self.finish_row(Phase::Prune, Some(&figures), seconds);
+            self.position.stage = self.rewind();
             self.snapshot().await?;
             let step = self.step();
             let checkpoint = RunEvent::Checkpoint { step, reason: CheckpointReason::PhaseEnd };
@@ -50,9 +51,22 @@ impl Run {
         weights.extend(self.state.trained.clone());
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();
-        let chosen = match config.prune {
-            Pruning::None => return Ok(report),
-            Pruning::Unstructured { sparsity } => {
+        let one = |error| EngineError::Prune(vec![error]);
+        let mut trained = self.state.trained.clone();
+        let chosen = match (config.prune, config.method) {
+            (Pruning::None, _) => return Ok(report),
+            (Pruning::Unstructured { sparsity }, Method::BertTickets) => {
+                let share = bert_tickets::share(self.position.round, sparsity);
+                bert_tickets::masks(sites, &weights, share).map_err(EngineError::Prune)?
+            }
+            (Pruning::Heads { n_heads }, Method::EarlyBert) => {
+                let neurons = config.neuron_sparsity.unwrap_or(0.0);
+                let ticket = earlybert::draw(sites, &mut trained, n_heads, neurons).map_err(one)?;
+                report.head_scores = ticket.head_scores.values().cloned().collect();
+                report.removed_heads = self.removed_heads(&ticket.pruned);
+                ticket.pruned
+            }
+            (Pruning::Unstructured { sparsity }, _) => {
                 let plan = Unstructured {
                     adapted_ratio: sparsity,
                     others_ratio: sparsity,
@@ -61,23 +75,27 @@ impl Run {
                 };
                 unstructured_masks(sites, &weights, deltas, plan).map_err(EngineError::Prune)?
             }
-            Pruning::Heads { n_heads } => {
+            (Pruning::Heads { n_heads }, _) => {
                 let all = self.base.heads().n_heads;
                 let scores = head_scores(sites, &weights, deltas, all, config.prune_criterion, config.seed)
                     .map_err(EngineError::Prune)?;
                 report.head_scores = scores.values().cloned().collect();
-                let chosen =
-                    lowest_heads(&scores, n_heads).map_err(|error| EngineError::Prune(vec![error]))?;
-                let layers = 0..self.base.config.num_hidden_layers;
-                report.removed_heads =
-                    layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect();
+                let chosen = lowest_heads(&scores, n_heads).map_err(one)?;
+                report.removed_heads = self.removed_heads(&chosen);
                 chosen
             }
         };
         self.keep_tuned();
+        self.state.trained = trained;
         self.state.prune(&self.base.sites, self.base.heads(), chosen);
         report.matrices = matrices(&self.base, &self.state);
         Ok(report)
+    }
+
+    /// The removed heads of every layer.
+    fn removed_heads(&self, chosen: &PrunedState) -> Vec<Vec<usize>> {
+        let layers = 0..self.base.config.num_hidden_layers;
+        layers.map(|layer| chosen.heads.get(&layer).cloned().unwrap_or_default()).collect()
     }
 
     pub(super) async fn start_scoring(&mut self) -> Result<(), EngineError> {

@@ -9,6 +9,7 @@ use crate::metrics::MetricSet;
 use crate::nn::parameters::ArenaPart;
 use crate::protocol::{CheckpointReason, Phase, PhaseRow, RunEvent};
 use crate::train::place::HostState;
+use crate::tuning::prefix;
 
 impl Run {
     /// Whether S has been left out to measure the low-rank part alone. What was tuned is on the host then.
@@ -26,7 +27,9 @@ impl Run {
         }
         let Work::Tuning(work) = &mut self.work else { unreachable!("only a phase under way ends") };
         let (placed, phase) = work.as_mut();
+        // A search is read as it stands at its end.
         if self.config.load_best_model_at_end
+            && !self.plan.is_search()
             && let Some(best) = &phase.best_values
         {
             for (name, tensor) in best {
@@ -84,6 +87,8 @@ impl Run {
         };
         self.position.rows.extend(low_rank.clone());
         let row = self.finish_row(phase.plan.phase, best.as_ref(), seconds);
+        prefix::fold(&mut self.state.trained, &self.base.sites);
+        self.make_plan();
         self.snapshot().await?;
         Ok([last].into_iter().chain(low_rank.map(RunEvent::PhaseFinished)).chain([row]).collect())
     }

@@ -10,6 +10,7 @@ use crate::checkpoint::weights::StoredTensor;
 use crate::engine::BaseModel;
 use crate::models::family::Head;
 use crate::models::files::{ModelFiles, PretrainedModel};
+use crate::nn::outline::Place;
 use crate::nn::site::Role;
 use crate::protocol::{Event, HeadOrigin, ModelCard, SiteCard};
 use crate::source::Attachment;
@@ -105,11 +106,22 @@ async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refu
         max_position_embeddings: model.config.longest(),
         n_parameters: count(""),
         n_biases: count(".bias"),
+        n_top: n_top(&base),
+        is_decoder: base.config.family.is_causal(),
         weight_bytes: 4 * all as u64,
         head,
         notes: base.notes.clone(),
         sites: base.sites.iter().map(site_card).collect(),
     })
+}
+
+/// Numbers of the last two layers and of what follows them, without the head.
+fn n_top(base: &BaseModel) -> usize {
+    let outline = base.outline();
+    let top = crate::tuning::ft_top2::plan(&outline).trained;
+    let head: Vec<String> = outline.names(|place| place == Place::Head).collect();
+    let names = top.iter().filter(|name| !head.contains(name));
+    names.filter_map(|name| base.parameters.0.get(name)).map(StoredTensor::n_values).sum()
 }
 
 fn site_card(site: &crate::nn::site::Site) -> SiteCard {

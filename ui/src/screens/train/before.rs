@@ -94,6 +94,19 @@ fn plan(state: &AppState, config: &RunConfig) -> Vec<(&'static str, String)> {
         Method::Lora => format!("{numbers} learn beside the frozen weights: rank {}.", config.rank),
         Method::Full => format!("{numbers} learn: all of them."),
         Method::Bitfit => format!("{numbers} learn: the biases."),
+        Method::FtTop2 => format!("{numbers} learn: the last two layers."),
+        Method::Adapters => format!("{numbers} learn in bottlenecks between the frozen layers."),
+        Method::PTuning | Method::Prefix => {
+            format!("{numbers} learn: {} keys and values before those of every layer.", config.prefix_length)
+        }
+        Method::EarlyBert => {
+            format!(
+                "{numbers} learn for a fifth of an epoch, to find the heads and neurons that matter least."
+            )
+        }
+        Method::BertTickets => {
+            format!("{numbers} learn, in rounds that each remove a tenth of the weights and start again.")
+        }
     };
     let mut steps = vec![("Tune", tune)];
     let pruned = match config.prune {
