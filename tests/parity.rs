@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use dsee_core::checkpoint::NamedTensors;
+use dsee_core::checkpoint::{HostTensor, NamedTensors};
 use dsee_core::gpu::{Device, Sizes, StepScalars};
 use dsee_core::models::DropoutRates;
 use dsee_core::models::config::ModelConfig;
 use dsee_core::models::family::{Head, Parts};
 use dsee_core::models::load::load_model;
+use dsee_core::nn::added::prefix_length;
 use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::linear::{delta_names, sparse_name};
 use dsee_core::nn::parameters::{ArenaPart, Parameters};
-use dsee_core::nn::plan::{DeltaPlan, TuningPlan};
+use dsee_core::nn::plan::{AddedPlan, DeltaPlan, FirstValues, TuningPlan};
 use dsee_core::ops::adamw::AdamW;
 use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::place::{HeadShape, HostState, Placement};
@@ -85,6 +86,24 @@ impl Case {
             });
             let n_nonzero = if sparse { 5 } else { 0 };
             self.plan.deltas.insert(site.path, DeltaPlan { rank, n_nonzero, scale });
+        }
+        self
+    }
+
+    /// What a method adds, from the other `init.` tensors of the file.
+    fn add(mut self) -> Self {
+        for init in self.golden.names() {
+            let Some(name) = init.strip_prefix("init.") else { continue };
+            let (shape, data) = (self.golden.shape(&init), self.golden.floats(&init));
+            let planned = AddedPlan { shape: shape.clone(), first: FirstValues::Constant(0.0) };
+            self.plan.added.insert(name.to_owned(), planned);
+            self.state.trained.insert(name.to_owned(), HostTensor { shape, data });
+        }
+        if let Head::SequenceClassification { .. } = self.head {
+            self.plan.trained.extend(["classifier.weight", "classifier.bias"].map(str::to_owned));
+        }
+        if self.golden.has("penalty") {
+            self.plan.coefficient_penalty = self.golden.floats("penalty")[0];
         }
         self
     }
@@ -181,7 +200,9 @@ impl Case {
         let (config, rates) = (&self.config, DropoutRates::default());
         let parts = Parts { config, parameters: &parameters, plan: &self.plan, rates };
         let model = config.family.build(&parts, self.head);
-        let inputs = BatchInputs::new(device, self.sizes(), config.inputs()).unwrap();
+        let mut layout = config.inputs();
+        layout.first_position += prefix_length(&self.state.trained) as u32;
+        let inputs = BatchInputs::new(device, self.sizes(), layout).unwrap();
         refresh_weights(device, model.as_ref()).await.unwrap();
         let sizes = self.write(&inputs);
         if self.golden.has("logits") {
@@ -301,7 +322,7 @@ fn regression() {
     let mut case = Case::new("bert_mse");
     for (name, shape) in [("classifier.weight", vec![1, 32]), ("classifier.bias", vec![1])] {
         let data = case.golden.floats(&format!("init.{name}"));
-        case.base.insert(name.to_owned(), dsee_core::checkpoint::HostTensor { shape, data });
+        case.base.insert(name.to_owned(), HostTensor { shape, data });
     }
     case.head = Head::classes(1);
     case.objective = Objective::Regression;
@@ -336,4 +357,29 @@ fn gpt2_predicts_the_next_word() {
 #[test]
 fn dsee_in_a_decoder() {
     Case::of("tiny_gpt2", Head::CausalLm, "gpt2_dsee").adapt().check_everywhere();
+}
+
+#[test]
+fn adapters_in_an_encoder() {
+    Case::new("bert_adapters").add().check_everywhere();
+}
+
+#[test]
+fn adapters_in_a_decoder() {
+    Case::of("tiny_gpt2", Head::CausalLm, "gpt2_adapters").add().check_everywhere();
+}
+
+#[test]
+fn a_prefix_in_an_encoder() {
+    Case::new("bert_prefix").add().check_everywhere();
+}
+
+#[test]
+fn a_computed_prefix_in_a_decoder() {
+    Case::of("tiny_gpt2", Head::CausalLm, "gpt2_prefix").add().check_everywhere();
+}
+
+#[test]
+fn searched_coefficients() {
+    Case::new("bert_search").train_all().add().check_everywhere();
 }
