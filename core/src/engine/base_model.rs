@@ -111,13 +111,7 @@ impl BaseModel {
     /// What tuning methods are told of it.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        let parameters = self.config.family.parameters(&self.config, self.head);
-        Outline {
-            sites: self.sites.clone(),
-            parameters: parameters.into_iter().map(|parameter| (parameter.name, parameter.place)).collect(),
-            n_heads: self.config.num_attention_heads,
-            is_decoder: self.config.family.is_causal(),
-        }
+        outline_of(&self.config, self.head)
     }
 
     /// The sizes that counts are made from.
@@ -163,6 +157,18 @@ pub fn facts_of(config: &ModelConfig) -> ModelFacts {
         num_hidden_layers: config.num_hidden_layers,
         num_attention_heads: config.num_attention_heads,
         max_position_embeddings: config.longest(),
+        is_decoder: config.family.is_causal(),
+    }
+}
+
+/// What tuning methods are told of a model with these settings and this head.
+#[must_use]
+pub fn outline_of(config: &ModelConfig, head: Head) -> Outline {
+    let parameters = config.family.parameters(config, head);
+    Outline {
+        sites: config.family.sites(config, head),
+        parameters: parameters.into_iter().map(|parameter| (parameter.name, parameter.place)).collect(),
+        n_heads: config.num_attention_heads,
         is_decoder: config.family.is_causal(),
     }
 }

@@ -18,7 +18,7 @@ pub mod session;
 mod state_file;
 mod tuning_phase;
 
-pub use base_model::{BaseModel, facts_of, shape_of};
+pub use base_model::{BaseModel, facts_of, outline_of, shape_of};
 pub use checkpoint::{RunCheckpoint, Stage};
 pub use corpus::Corpus;
 pub use error::EngineError;

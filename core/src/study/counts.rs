@@ -5,9 +5,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::accounting::{ForwardPlan, ModelShape, forward_cost, n_nonzero_after, n_prunable};
-use crate::config::RunConfigDraft;
-use crate::engine::shape_of;
+use crate::config::{ModelFacts, RunConfigDraft};
+use crate::engine::{facts_of, outline_of, shape_of};
 use crate::models::{config::ModelConfig, family::Head};
+use crate::nn::outline::{Outline, Place};
+use crate::nn::plan::{AddedPlan, DeltaPlan};
 use crate::nn::site::{Role, Site};
 use crate::tuning;
 
@@ -49,7 +51,10 @@ struct PaperModel {
     name: &'static str,
     shape: ModelShape,
     sites: Vec<Site>,
-    parameters: Vec<String>,
+    outline: Outline,
+    facts: ModelFacts,
+    /// Numbers of every parameter by name.
+    parameters: BTreeMap<String, usize>,
     /// Numbers of the task head that the printed totals count.
     n_head: usize,
 }
@@ -63,7 +68,9 @@ impl PaperModel {
             name,
             shape: shape_of(&config),
             sites: config.family.sites(&config, head),
-            parameters: parameters.into_iter().map(|parameter| parameter.name).collect(),
+            outline: outline_of(&config, head),
+            facts: facts_of(&config),
+            parameters: parameters.into_iter().map(|p| (p.name, p.shape.iter().product())).collect(),
             n_head,
         }
     }
@@ -72,14 +79,20 @@ impl PaperModel {
         self.shape.n_parameters(&BTreeMap::new()) + self.n_head
     }
 
-    /// Trained numbers of a method's plan, without the head.
+    /// Numbers that a method trains and leaves, without the head.
     fn n_trainable(&self, settings: &[(&str, &str)]) -> usize {
         let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
-        let config = draft.check().expect("the settings below are right");
-        let plan = tuning::plan(&config, &self.sites, &self.parameters);
+        let config = draft.check().expect("the settings below are right").for_model(&self.facts);
+        let plan = tuning::plan(&config, &self.outline, true);
+        let head: Vec<String> = self.outline.names(|place| place == Place::Head).collect();
+        let whole = plan.trained.iter().filter(|name| !head.contains(name));
+        let whole: usize = whole.filter_map(|name| self.parameters.get(name)).sum();
+        let added: usize = plan.added.values().map(AddedPlan::n_values).sum();
         let size =
             |path: &String| self.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in);
-        plan.deltas.iter().map(|(path, delta)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero).sum()
+        let update =
+            |(path, delta): (&String, &DeltaPlan)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero;
+        whole + added + plan.deltas.iter().map(update).sum::<usize>()
     }
 }
 
@@ -91,6 +104,7 @@ pub fn counts() -> Vec<CountRow> {
     let roberta = PaperModel::new("RoBERTa-large", ROBERTA_LARGE, 1_051_650);
     let gpt2 = PaperModel::new("GPT-2 medium", GPT2_MEDIUM, 0);
     let mut rows = trainable([&bert, &roberta, &gpt2]);
+    rows.extend(baselines([&bert, &roberta, &gpt2]));
     rows.extend(sizes([&bert, &roberta, &gpt2]));
     rows.extend(nonzero([&bert, &roberta, &gpt2]));
     rows.extend(flops(&bert));
@@ -126,6 +140,31 @@ fn trainable([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
         rows.push(CountRow { table, what, computed, printed: "589824" });
     }
     rows
+}
+
+/// The methods that DSEE is compared with.
+fn baselines([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
+    let cases: [(&PaperModel, &str, &[(&str, &str)], &str); 8] = [
+        (bert, "bitfit", &[], "102912"),
+        (gpt2, "ft-top2", &[], "25194496"),
+        (roberta, "adapters", &[], "835968"),
+        (gpt2, "adapters", &[], "368808"),
+        (bert, "p-tuning-v2", &[("prefix_length", "16")], "294912"),
+        (bert, "p-tuning-v2", &[("prefix_length", "32")], "589824"),
+        (gpt2, "prefix", &[("prefix_length", "5")], "245760"),
+        (gpt2, "prefix", &[("prefix_length", "10")], "491520"),
+    ];
+    let row = |(model, method, settings, printed): (&PaperModel, &str, &[(&str, &str)], _)| {
+        let options: String = settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+        let computed = model.n_trainable(&[settings, &[("method", method)]].concat()).to_string();
+        CountRow {
+            table: "5 baselines",
+            what: format!("{}, {method}{options}", model.name),
+            computed,
+            printed,
+        }
+    };
+    cases.map(row).into()
 }
 
 fn sizes(models: [&PaperModel; 3]) -> Vec<CountRow> {

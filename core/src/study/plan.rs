@@ -200,6 +200,7 @@ mod tests {
         num_hidden_layers: 2,
         num_attention_heads: 4,
         max_position_embeddings: 128,
+        is_decoder: false,
     };
 
     fn arm(id: &str, settings: &[(&str, &str)]) -> Arm {
