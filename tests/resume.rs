@@ -115,7 +115,7 @@ fn bits(state: &HostState) -> Vec<(String, Vec<u32>)> {
     deltas.chain(trained).collect()
 }
 
-fn check(flags: &[(&str, &str)]) {
+fn check(flags: &[(&str, &str)]) -> HostState {
     let config = config(flags);
     let (unbroken, state) = run_to_end(&config, &[]);
     assert!(unbroken.losses.iter().any(|(phase, ..)| *phase == Phase::Retune), "both phases are tested");
@@ -127,6 +127,7 @@ fn check(flags: &[(&str, &str)]) {
     assert_eq!(broken.rows, unbroken.rows);
     assert_eq!(bits(&broken_state), bits(&state));
     assert_eq!(broken_state.pruned, state.pruned);
+    state
 }
 
 /// Up to the piece of work that tells a row about `phase`; the run before it, and the events of that piece.
@@ -213,4 +214,44 @@ fn with_removed_heads() {
 #[test]
 fn with_every_weight_trained() {
     check(&[("method", "full"), ("prune", "unstructured:0.4")]);
+}
+
+#[test]
+fn with_adapters() {
+    check(&[("method", "adapters"), ("bottleneck_size", "4"), ("prune", "heads:1")]);
+}
+
+#[test]
+fn with_prefixes_of_the_heads_that_are_left() {
+    check(&[("method", "p-tuning-v2"), ("prefix_length", "5"), ("prune", "heads:1")]);
+}
+
+/// Heads and neurons are gone, and what is left was trained without coefficients.
+#[test]
+fn a_search_for_heads_and_neurons() {
+    let state = check(&[("method", "earlybert"), ("neuron_sparsity", "0.25")]);
+    assert!(state.pruned.heads.values().all(|heads| heads.len() == 1) && state.pruned.heads.len() == 2);
+    // 32 of 128 neurons, each a row of 32 in one matrix and a column of 32 in the other.
+    let n_masked: usize = state.pruned.masks.values().map(|mask| mask.len - mask.count_kept()).sum();
+    assert_eq!(n_masked, 32 * (32 + 32));
+    assert!(state.trained.keys().all(|name| !name.ends_with("coefficients")));
+}
+
+/// Two rounds and the last tuning: every one is a row, and the masks only grow.
+#[test]
+fn rounds_of_pruning_and_rewinding() {
+    let flags = [("method", "bert-tickets"), ("prune", "unstructured:0.2"), ("num_train_epochs", "1")];
+    let state = check(&flags);
+    let (told, _) = run_to_end(&config(&flags), &[]);
+    let phases: Vec<Phase> = told.rows.iter().map(|(phase, _)| *phase).collect();
+    let rounds = [Phase::Tune, Phase::Prune, Phase::Tune, Phase::Prune, Phase::Retune, Phase::Evaluate];
+    assert_eq!(phases, rounds);
+    let (mut n_entries, mut n_masked) = (0, 0);
+    for (name, mask) in &state.pruned.masks {
+        n_entries += mask.len;
+        n_masked += mask.len - mask.count_kept();
+        let weight = &state.trained[name].data;
+        assert!((0..mask.len).all(|i| mask.get(i) || weight[i] == 0.0), "{name} is masked");
+    }
+    assert_eq!(n_masked, (0.2 * n_entries as f64).round() as usize);
 }

@@ -41,7 +41,9 @@ class Values:
         self.trained[name] = torch.nn.Parameter(value)
         return self.trained[name]
 
-    def init(self):
+    def finish(self, model):
+        """The first values. The model learns of its new parameters, so that it clears their gradients."""
+        model.added = torch.nn.ParameterList(self.trained.values())
         return {f"init.{name}": value.detach().clone() for name, value in self.trained.items()}
 
 
@@ -113,7 +115,7 @@ def bert_adapters(out):
         for block in ("attention.output", "output"):
             path = f"bert.encoder.layer.{layer}.{block}"
             model.get_submodule(path).dropout = Bottleneck(values, f"{path}.dense")
-    return values.init() | classification(model, head | values.trained, 1e-2, base.Batch())
+    return values.finish(model) | classification(model, head | values.trained, 1e-2, base.Batch())
 
 
 def gpt2_adapters(out):
@@ -121,7 +123,7 @@ def gpt2_adapters(out):
     model = families.load(GPT2LMHeadModel, out, "tiny_gpt2").requires_grad_(False)
     for layer in LAYERS:
         model.transformer.h[layer].mlp.dropout = Bottleneck(values, f"transformer.h.{layer}.mlp.c_proj")
-    return values.init() | families.language(model, values.trained, 1e-2)
+    return values.finish(model) | families.language(model, values.trained, 1e-2)
 
 
 def bert_prefix(out):
@@ -130,7 +132,7 @@ def bert_prefix(out):
         attention = f"bert.encoder.layer.{layer}.attention.self"
         rows = [values.new(f"{attention}.{leaf}.prefix", N_PREFIX, 32, scale=1.0) for leaf in ("key", "value")]
         Prefix(*(lambda rows=rows: rows for rows in rows)).attach(model.get_submodule(attention))
-    return values.init() | classification(model, head | values.trained, 1e-2, shifted(base.Batch()))
+    return values.finish(model) | classification(model, head | values.trained, 1e-2, shifted(base.Batch()))
 
 
 def gpt2_prefix(out):
@@ -146,11 +148,11 @@ def gpt2_prefix(out):
             up = values.new(f"{path}.weight", 32, HIDDEN), values.new(f"{path}.bias", 32)
             computed.append(lambda up=up: linear(torch.tanh(linear(embedding, *down)), *up))
         Prefix(*computed).attach(model.transformer.h[layer].attn)
-    plain = families.plain_batch
+    init, plain = values.finish(model), families.plain_batch
     families.plain_batch = lambda segments: shifted(plain(segments))
     tensors = families.language(model, values.trained, 1e-2)
     families.plain_batch = plain
-    return values.init() | tensors
+    return init | tensors
 
 
 def bert_search(out):
@@ -169,7 +171,7 @@ def bert_search(out):
             model.get_submodule(f"{prefix}.{module}").register_forward_pre_hook(scale)
     trained = dict(model.named_parameters()) | values.trained
     penalty = {"penalty": torch.tensor([PENALTY])}
-    return values.init() | penalty | classification(model, trained, 1e-3, base.Batch())
+    return values.finish(model) | penalty | classification(model, trained, 1e-3, base.Batch())
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::accounting::{ForwardPlan, ModelShape, forward_cost, n_nonzero_after, n_prunable};
-use crate::config::RunConfigDraft;
-use crate::engine::{outline_of, shape_of};
+use crate::config::{ModelFacts, RunConfigDraft};
+use crate::engine::{facts_of, outline_of, shape_of};
 use crate::models::{config::ModelConfig, family::Head};
-use crate::nn::outline::Outline;
+use crate::nn::outline::{Outline, Place};
+use crate::nn::plan::{AddedPlan, DeltaPlan};
 use crate::nn::site::{Role, Site};
 use crate::tuning;
 
@@ -49,7 +50,11 @@ impl CountRow {
 struct PaperModel {
     name: &'static str,
     shape: ModelShape,
+    sites: Vec<Site>,
     outline: Outline,
+    facts: ModelFacts,
+    /// Numbers of every parameter by name.
+    parameters: BTreeMap<String, usize>,
     /// Numbers of the task head that the printed totals count.
     n_head: usize,
 }
@@ -58,22 +63,36 @@ impl PaperModel {
     fn new(name: &'static str, settings: &str, n_head: usize) -> Self {
         let config = ModelConfig::parse(name, settings.as_bytes()).expect("the settings above are right");
         let head = Head::classes(2);
-        Self { name, shape: shape_of(&config), outline: outline_of(&config, head), n_head }
+        let parameters = config.family.parameters(&config, head);
+        Self {
+            name,
+            shape: shape_of(&config),
+            sites: config.family.sites(&config, head),
+            outline: outline_of(&config, head),
+            facts: facts_of(&config),
+            parameters: parameters.into_iter().map(|p| (p.name, p.shape.iter().product())).collect(),
+            n_head,
+        }
     }
 
     fn n_total(&self) -> usize {
         self.shape.n_parameters(&BTreeMap::new()) + self.n_head
     }
 
-    /// Trained numbers of a method's plan, without the head.
+    /// Numbers that a method trains and leaves, without the head.
     fn n_trainable(&self, settings: &[(&str, &str)]) -> usize {
         let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
-        let config = draft.check().expect("the settings below are right");
-        let plan = tuning::plan(&config, &self.outline, false);
-        let size = |path: &String| {
-            self.outline.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in)
-        };
-        plan.deltas.iter().map(|(path, delta)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero).sum()
+        let config = draft.check().expect("the settings below are right").for_model(&self.facts);
+        let plan = tuning::plan(&config, &self.outline, true);
+        let head: Vec<String> = self.outline.names(|place| place == Place::Head).collect();
+        let whole = plan.trained.iter().filter(|name| !head.contains(name));
+        let whole: usize = whole.filter_map(|name| self.parameters.get(name)).sum();
+        let added: usize = plan.added.values().map(AddedPlan::n_values).sum();
+        let size =
+            |path: &String| self.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in);
+        let update =
+            |(path, delta): (&String, &DeltaPlan)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero;
+        whole + added + plan.deltas.iter().map(update).sum::<usize>()
     }
 }
 
@@ -85,6 +104,7 @@ pub fn counts() -> Vec<CountRow> {
     let roberta = PaperModel::new("RoBERTa-large", ROBERTA_LARGE, 1_051_650);
     let gpt2 = PaperModel::new("GPT-2 medium", GPT2_MEDIUM, 0);
     let mut rows = trainable([&bert, &roberta, &gpt2]);
+    rows.extend(baselines([&bert, &roberta, &gpt2]));
     rows.extend(sizes([&bert, &roberta, &gpt2]));
     rows.extend(nonzero([&bert, &roberta, &gpt2]));
     rows.extend(flops(&bert));
@@ -122,6 +142,31 @@ fn trainable([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
     rows
 }
 
+/// The methods that DSEE is compared with.
+fn baselines([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
+    let cases: [(&PaperModel, &str, &[(&str, &str)], &str); 8] = [
+        (bert, "bitfit", &[], "102912"),
+        (gpt2, "ft-top2", &[], "25194496"),
+        (roberta, "adapters", &[], "835968"),
+        (gpt2, "adapters", &[], "368808"),
+        (bert, "p-tuning-v2", &[("prefix_length", "16")], "294912"),
+        (bert, "p-tuning-v2", &[("prefix_length", "32")], "589824"),
+        (gpt2, "prefix", &[("prefix_length", "5")], "245760"),
+        (gpt2, "prefix", &[("prefix_length", "10")], "491520"),
+    ];
+    let row = |(model, method, settings, printed): (&PaperModel, &str, &[(&str, &str)], _)| {
+        let options: String = settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+        let computed = model.n_trainable(&[settings, &[("method", method)]].concat()).to_string();
+        CountRow {
+            table: "5 baselines",
+            what: format!("{}, {method}{options}", model.name),
+            computed,
+            printed,
+        }
+    };
+    cases.map(row).into()
+}
+
 fn sizes(models: [&PaperModel; 3]) -> Vec<CountRow> {
     let [bert, roberta, gpt2] = models.map(|model| &model.shape);
     let none = BTreeMap::new();
@@ -146,9 +191,9 @@ fn nonzero([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
     let table = "3.2 non-zeros after unstructured pruning";
     let adapted = |site: &&Site| matches!(site.role, Role::Query | Role::Value);
     let is_head = |site: &&Site| site.role == Role::Head;
-    let n_adapted: usize = bert.outline.sites.iter().filter(adapted).map(Site::n_entries).sum();
+    let n_adapted: usize = bert.sites.iter().filter(adapted).map(Site::n_entries).sum();
     let n_others: usize =
-        bert.outline.sites.iter().filter(|site| !adapted(site) && !is_head(site)).map(Site::n_entries).sum();
+        bert.sites.iter().filter(|site| !adapted(site) && !is_head(site)).map(Site::n_entries).sum();
     let row = |what: String, computed: String, printed| CountRow { table, what, computed, printed };
     let mut rows = vec![
         row("BERT-base, adapted group".into(), n_adapted.to_string(), "14155776"),
@@ -162,7 +207,7 @@ fn nonzero([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
     }
     for (model, shares) in [(roberta, ["83.0", "74.5", "57.5"]), (gpt2, ["83.0", "74.5", "57.4"])] {
         // RoBERTa's own first head matrix is not pruned (`dsee-method` X8), nor is any other head.
-        let n_prunable = n_prunable(&model.outline.sites);
+        let n_prunable = n_prunable(&model.sites);
         rows.push(row(format!("{}, prunable", model.name), n_prunable.to_string(), "301989888"));
         for (ratio, share) in [0.2, 0.3, 0.5].into_iter().zip(shares) {
             let n = n_nonzero_after(model.n_total(), &[(n_prunable, ratio)]);

@@ -56,6 +56,8 @@ pub fn model_card() -> ModelCard {
         max_position_embeddings: 128,
         n_parameters: 685_952,
         n_biases: 4_480,
+        n_top: 413_440,
+        is_decoder: false,
         weight_bytes: 2_743_808,
         head: HeadOrigin::Fresh,
         notes: Vec::new(),

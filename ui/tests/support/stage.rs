@@ -126,6 +126,8 @@ pub fn model() -> ModelCard {
         max_position_embeddings: 512,
         n_parameters: 22_713_216,
         n_biases: 25_728,
+        n_top: 3_696_768,
+        is_decoder: false,
         weight_bytes: 90_868_376,
         head: HeadOrigin::Fresh,
         notes: vec!["The file also holds a masked-word head, which is not used.".into()],

@@ -28,6 +28,8 @@ impl Run {
     pub fn phase_states(&self) -> BTreeMap<Variant, HostState> {
         let newest = match self.position.stage {
             Stage::Begin | Stage::SelectOmega | Stage::Tune => return BTreeMap::new(),
+            // The pretrained weights again, which are no state that was reached.
+            Stage::Retune if self.config.method.rewinds() => return BTreeMap::new(),
             Stage::Prune => Variant::Tuned,
             Stage::Evaluate | Stage::Done if self.config.prune == Pruning::None => Variant::Tuned,
             Stage::Retune => Variant::Pruned,
