@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use dsee_core::{
     checkpoint::hash::sha256_hex,
-    data::DataSplits,
+    data::RunData,
     models::files::PretrainedModel,
     study::{
         Settings, Study,
@@ -74,7 +74,7 @@ impl Manifest {
         study: Study,
         plan: &Plan,
         model: &PretrainedModel,
-        data: &BTreeMap<String, DataSplits>,
+        data: &BTreeMap<String, RunData>,
         quick: bool,
     ) -> Self {
         Self {
@@ -199,16 +199,21 @@ fn described(run: &PlannedRun) -> ManifestRun {
 }
 
 /// The texts and labels as they are read, whatever file they came from.
-fn facts(splits: &DataSplits) -> DataFacts {
-    let mut text = String::new();
-    for dataset in
-        [Some(&splits.train), Some(&splits.validation), splits.mismatched.as_ref()].into_iter().flatten()
-    {
-        text.push_str(&format!("{:?}", dataset));
-    }
-    DataFacts {
-        n_train: splits.train.examples.len(),
-        n_validation: splits.validation.examples.len(),
-        sha256: sha256_hex(text.as_bytes()),
-    }
+fn facts(data: &RunData) -> DataFacts {
+    let (text, n_train, n_validation) = match data {
+        RunData::Labelled(splits) => {
+            let sets = [Some(&splits.train), Some(&splits.validation), splits.mismatched.as_ref()];
+            let text = sets.into_iter().flatten().map(|dataset| format!("{dataset:?}")).collect();
+            (text, splits.train.examples.len(), splits.validation.examples.len())
+        }
+        RunData::Generation(splits) => {
+            let text: String = format!("{:?}{:?}", splits.train, splits.validation);
+            (text, splits.train.len(), splits.validation.len())
+        }
+        RunData::Plain(splits) => {
+            let text = format!("{:?}{:?}", splits.train, splits.validation);
+            (text, splits.train.len(), splits.validation.len())
+        }
+    };
+    DataFacts { n_train, n_validation, sha256: sha256_hex(text.as_bytes()) }
 }

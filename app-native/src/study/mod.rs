@@ -14,7 +14,7 @@ pub use args::StudyArgs;
 
 use dsee_core::{
     config::{FieldError, RunConfigDraft},
-    data::DataSplits,
+    data::RunData,
     engine::facts_of,
     models::files::PretrainedModel,
     study::{
@@ -110,7 +110,7 @@ fn prepare(
     let facts = facts_of(&model.config);
     let task_files = data.iter().map(|(task, splits)| {
         let settings = files.get(task).cloned().unwrap_or_default();
-        (task.clone(), TaskFiles { settings, n_train: splits.train.examples.len() })
+        (task.clone(), TaskFiles { settings, n_train: splits.n_train() })
     });
     let task_files = task_files.collect();
     let basis =
@@ -130,7 +130,7 @@ fn read_data(
     files: &BTreeMap<String, Settings>,
     draft: &RunConfigDraft,
     model: &PretrainedModel,
-) -> Result<BTreeMap<String, DataSplits>, Failure> {
+) -> Result<BTreeMap<String, RunData>, Failure> {
     let (mut data, mut problems) = (BTreeMap::new(), Vec::new());
     for task in &study.tasks {
         let mut draft = draft.clone();

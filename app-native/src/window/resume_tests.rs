@@ -41,8 +41,7 @@ fn train(path: &Path, settings: &Settings) {
         settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
     let config = draft.with("output_dir", &path.display().to_string()).check().unwrap();
     let inputs = run_inputs::read(&config).unwrap_or_else(|failure| panic!("{failure}"));
-    training::begin(config, inputs, None, GpuArgs::default(), false)
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    training::begin(config, inputs, None, GpuArgs::default()).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// Step and loss of every line of the log.
@@ -122,7 +121,7 @@ fn a_run_of_the_window_that_was_killed_goes_on_on_the_command_line() {
     }
     let point = ResumePoint::at(&run).unwrap_or_else(|failure| panic!("{failure}"));
     assert!((4..=7).contains(&point.step), "{}", point.step);
-    training::go_on(point, GpuArgs::default(), false).unwrap_or_else(|failure| panic!("{failure}"));
+    training::go_on(point, GpuArgs::default()).unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(losses(&run).len(), STEPS, "every step once");
     assert_eq!(losses(&run), losses(&unbroken));
 }

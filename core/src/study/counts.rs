@@ -144,7 +144,8 @@ fn trainable([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
 
 /// The methods that DSEE is compared with.
 fn baselines([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
-    let cases: [(&PaperModel, &str, &[(&str, &str)], &str); 8] = [
+    type Case<'a> = (&'a PaperModel, &'a str, &'a [(&'a str, &'a str)], &'static str);
+    let cases: [Case<'_>; 8] = [
         (bert, "bitfit", &[], "102912"),
         (gpt2, "ft-top2", &[], "25194496"),
         (roberta, "adapters", &[], "835968"),
@@ -154,7 +155,7 @@ fn baselines([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
         (gpt2, "prefix", &[("prefix_length", "5")], "245760"),
         (gpt2, "prefix", &[("prefix_length", "10")], "491520"),
     ];
-    let row = |(model, method, settings, printed): (&PaperModel, &str, &[(&str, &str)], _)| {
+    let row = |(model, method, settings, printed): Case<'_>| {
         let options: String = settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
         let computed = model.n_trainable(&[settings, &[("method", method)]].concat()).to_string();
         CountRow {
