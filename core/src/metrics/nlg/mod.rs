@@ -8,6 +8,7 @@ mod bleu;
 mod chrf;
 mod cider;
 mod corpus;
+mod marks;
 mod meteor;
 mod ngrams;
 mod nist;

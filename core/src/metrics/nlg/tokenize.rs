@@ -1,6 +1,8 @@
 //! Words as the scoring programs cut them: NIST's mteval-13a tokens, and the plain form of the WebNLG and DART
 //! evaluation.
 
+use super::marks::is_mark;
+
 /// What Python calls white space: Unicode's, and the four separators of ASCII.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
@@ -35,7 +37,7 @@ pub fn words(text: &str) -> Vec<String> {
 pub fn plain_words(text: &str) -> Vec<String> {
     let mut spaced = String::with_capacity(text.len() * 2);
     for c in text.to_lowercase().chars() {
-        if c.is_alphanumeric() || c == '_' {
+        if (c.is_alphanumeric() && !is_mark(c)) || c == '_' {
             spaced.push(c);
         } else {
             spaced.extend([' ', c, ' ']);
@@ -96,5 +98,7 @@ mod tests {
     #[test]
     fn plain_words_are_letters_digits_and_single_signs() {
         assert_eq!(plain_words("Café-Bar, n_1: 3.5!").join(" "), "café - bar , n_1 : 3 . 5 !");
+        // Vowel signs are signs.
+        assert_eq!(plain_words("கிழமை").join(" "), "க ி ழம ை");
     }
 }

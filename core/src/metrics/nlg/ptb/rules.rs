@@ -1,6 +1,8 @@
 //! The rules of the tokenizer for everything that is longer than one sign. Each takes a text and a place, and answers
 //! where its token ends if it has one there.
 
+use super::super::marks::is_mark;
+
 /// Abbreviations that keep their point.
 const ABBREVIATIONS: &str = "adj adm adv al ala apr ariz assn assoc asst atty attys aug ave bancorp bhd bldg blvd \
     brig bros calif capt cf cie cmdr co col colo comdr conn corp cos cpl ct dak dec dept det dr drs elec ens esq est \
@@ -305,9 +307,7 @@ fn is_letter_or_digit(c: char) -> bool {
 }
 
 fn is_letter(c: char) -> bool {
-    // Vowel signs and the like are marks on letters.
-    let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{e4e}') && !matches!(c, '।' | '॥');
-    (c.is_alphabetic() && !matches!(c, 'ª' | 'º')) || (is_mark && !c.is_numeric())
+    (c.is_alphabetic() && !matches!(c, 'ª' | 'º')) || is_mark(c)
 }
 
 fn is_apostrophe(c: char) -> bool {
