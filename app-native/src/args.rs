@@ -32,6 +32,10 @@ pub enum Verb {
     Score(commands::score::ScoreArgs),
     /// Prune a tuned run, and retune it.
     Prune(Box<commands::prune::PruneArgs>),
+    /// Tune by several methods and compare them in one table.
+    Compare(Box<commands::compare::CompareArgs>),
+    /// Run a table of the paper on a model and data of yours, and judge its claims.
+    Reproduce(Box<commands::reproduce::ReproduceArgs>),
     /// Write a run's result in a form that other tools load, and check it by reading it back.
     Export(commands::export::ExportArgs),
     /// Measure the adapter, the kernels and whole training steps.

@@ -22,6 +22,7 @@ mod run_inputs;
 mod run_lock;
 mod saved_run;
 mod settings_args;
+mod study;
 mod trainer_log;
 mod training;
 mod window;
@@ -57,6 +58,8 @@ fn carry_out(verb: &Verb, json: bool, process_start: Instant) -> Result<(), Fail
         Verb::Predict(args) => commands::predict::run(args, json),
         Verb::Score(args) => commands::score::run(args, json),
         Verb::Prune(args) => commands::prune::run(args, json),
+        Verb::Compare(args) => commands::compare::run(args, json),
+        Verb::Reproduce(args) => commands::reproduce::run(args, json),
         Verb::Export(args) => commands::export::run(args, json),
         Verb::Bench(args) => commands::bench::run(args, json),
         Verb::Env(args) => commands::env::run(args, json),

@@ -9,7 +9,10 @@ use dsee_core::{
     protocol::RunSummary,
 };
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     exports::{self, Written},
@@ -30,11 +33,18 @@ pub fn origin(config: &RunConfig, model: &PretrainedModel) -> anyhow::Result<Ori
     Ok(Origin::new(config, model, Some((&name, &bytes))).on_hub(base_id))
 }
 
-/// Writes and verifies the exports, completes the record, and prints the result on stdout.
+/// A finished run, as it is told to the user.
+pub struct FinishedRun {
+    folder: PathBuf,
+    summary: RunSummary,
+    written: Vec<(ExportFormat, Written)>,
+}
+
+/// Writes and verifies the exports, and completes the record.
 ///
 /// # Errors
 /// If something cannot be written or reads back differently.
-pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool) -> Result<(), Failure> {
+pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin) -> Result<FinishedRun, Failure> {
     let summary = recorder.summary().cloned().context("the run told no summary")?;
     let parts = pollster::block_on(ExportParts::gather(run.outcome(), run.rows(), origin, &mut async || ()));
     let parts = parts.context("cannot read the base model")?;
@@ -48,28 +58,31 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin, json: bool)
     let readable = if run.has_update() { ExportFormat::Adapter } else { ExportFormat::Merged };
     recorder.set_how_to_load(&readable.how_to_load(input.n_labels()));
     recorder.write_record()?;
-    print(recorder.folder().path(), &summary, &written, json);
-    Ok(())
+    Ok(FinishedRun { folder: recorder.folder().path().to_path_buf(), summary, written })
 }
 
-fn print(folder: &Path, summary: &RunSummary, written: &[(ExportFormat, Written)], json: bool) {
-    let path = |format: &ExportFormat| folder.join(format.name());
-    if json {
-        let exports = written.iter().map(|(format, written)| {
-            json!({
-                "format": format.name(), "path": path(format), "verified_tensors": written.verified.tensors,
-                "max_difference": written.verified.max_difference,
-            })
-        });
-        let exports: Vec<_> = exports.collect();
-        let result = json!({ "run_folder": folder, "summary": summary, "exports": exports });
-        println!("{result:#}");
-        return;
+impl FinishedRun {
+    /// Prints the result on stdout.
+    pub fn print(&self, json: bool) {
+        let Self { folder, summary, written } = self;
+        let path = |format: &ExportFormat| folder.join(format.name());
+        if json {
+            let exports = written.iter().map(|(format, written)| {
+                json!({
+                    "format": format.name(), "path": path(format), "verified_tensors": written.verified.tensors,
+                    "max_difference": written.verified.max_difference,
+                })
+            });
+            let exports: Vec<_> = exports.collect();
+            let result = json!({ "run_folder": folder, "summary": summary, "exports": exports });
+            println!("{result:#}");
+            return;
+        }
+        println!("{}", phase_table::render(&summary.phases));
+        for (format, written) in written {
+            let (name, tensors) = (format.name(), written.verified.tensors);
+            println!("{name:<9} verified, {tensors} tensors read back: {}", path(format).display());
+        }
+        println!("{:<9} {}", "report", folder.join("report.html").display());
     }
-    println!("{}", phase_table::render(&summary.phases));
-    for (format, written) in written {
-        let (name, tensors) = (format.name(), written.verified.tensors);
-        println!("{name:<9} verified, {tensors} tensors read back: {}", path(format).display());
-    }
-    println!("{:<9} {}", "report", folder.join("report.html").display());
 }

@@ -162,7 +162,7 @@ impl Progress {
 }
 
 /// Seconds as `1:02:03`, `2:03` or `3 s`.
-fn clock(seconds: f64) -> String {
+pub fn clock(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
     match (hours, minutes) {

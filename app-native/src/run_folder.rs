@@ -156,6 +156,17 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Removes what only matters for going on and for other tools: the checkpoints, and the merged weights, which
+    /// `dsee export` makes again.
+    pub fn slim(&self) {
+        let checkpoints = self.checkpoints().into_iter().map(|step| self.checkpoint_path(step));
+        for path in checkpoints.chain([self.path.join("merged")]) {
+            if let Err(error) = fs::remove_dir_all(&path) {
+                log::warn!("not removed: {}: {error}", path.display());
+            }
+        }
+    }
+
     /// Steps of the checkpoints in the folder, ascending.
     pub fn checkpoints(&self) -> Vec<usize> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();

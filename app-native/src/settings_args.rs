@@ -18,11 +18,19 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// The checked settings: file first, flags over it.
     pub fn resolve(&self) -> Result<RunConfig, Failure> {
+        self.draft()?.check().map_err(|errors| Failure::Settings(as_flags(errors)))
+    }
+
+    /// The same, unchecked.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn draft(&self) -> Result<RunConfigDraft, Failure> {
         let file = match &self.config {
             Some(path) => read_draft(path)?,
             None => RunConfigDraft::default(),
         };
-        file.overridden_by(&self.flags).check().map_err(|errors| Failure::Settings(as_flags(errors)))
+        Ok(file.overridden_by(&self.flags))
     }
 }
 

@@ -12,7 +12,8 @@ use dsee_core::{
 use crate::{
     failure::Failure,
     gpu_args::GpuArgs,
-    interrupt, outcome,
+    interrupt,
+    outcome::{self, FinishedRun},
     recorder::RunRecorder,
     resume::ResumePoint,
     run_folder::RunFolder,
@@ -30,20 +31,19 @@ pub fn begin(
     inputs: Inputs,
     from: Option<RunCheckpoint>,
     gpu: GpuArgs,
-    json: bool,
-) -> Result<(), Failure> {
+) -> Result<FinishedRun, Failure> {
     let (run, origin) = open(&config, inputs, from, gpu)?;
     // Only now: settings that do not fit the model should leave no folder behind that blocks the next try.
     let folder = RunFolder::create(&mut config)?;
     let _lock = RunLock::take_or_fail(folder.path())?;
-    drive_to_end(run, RunRecorder::new(folder, &config), &origin, gpu, json)
+    drive_to_end(run, RunRecorder::new(folder, &config), &origin, gpu)
 }
 
 /// Goes on with an interrupted run.
 ///
 /// # Errors
 /// If the checkpoint, the model or the data cannot be used any more, and whatever stops the run.
-pub fn go_on(point: ResumePoint, gpu: GpuArgs, json: bool) -> Result<(), Failure> {
+pub fn go_on(point: ResumePoint, gpu: GpuArgs) -> Result<FinishedRun, Failure> {
     let ResumePoint { folder, config, step, files } = point;
     let _lock = RunLock::take_or_fail(folder.path())?;
     let checkpoint = RunCheckpoint::from_files(&files)
@@ -53,7 +53,7 @@ pub fn go_on(point: ResumePoint, gpu: GpuArgs, json: bool) -> Result<(), Failure
     let mut recorder = RunRecorder::new(folder, &config);
     recorder.restore(step, &files)?;
     recorder.progress.line(&format!("resumed   at step {step}"));
-    drive_to_end(run, recorder, &origin, gpu, json)
+    drive_to_end(run, recorder, &origin, gpu)
 }
 
 /// Places settings, model and data on the adapter.
@@ -85,13 +85,12 @@ fn drive_to_end(
     mut recorder: RunRecorder,
     origin: &Origin,
     gpu: GpuArgs,
-    json: bool,
-) -> Result<(), Failure> {
+) -> Result<FinishedRun, Failure> {
     interrupt::listen()?;
     let driven = drive(&mut run, &mut recorder, gpu);
     recorder.progress.clear();
     driven?;
-    outcome::write(&run, &mut recorder, origin, json).map_err(|failure| match failure {
+    outcome::write(&run, &mut recorder, origin).map_err(|failure| match failure {
         // All phases are done and saved: the exports can be written again from there.
         Failure::Failed(cause) => {
             Failure::Stopped { cause, resume_command: recorder.folder().newest_resume_command() }

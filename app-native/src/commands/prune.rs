@@ -55,7 +55,8 @@ pub fn run(args: &PruneArgs, json: bool) -> Result<(), Failure> {
         )
         .into());
     }
-    training::begin(config, inputs, Some(RunCheckpoint::tuned(saved.state)), args.gpu, json)
+    training::begin(config, inputs, Some(RunCheckpoint::tuned(saved.state)), args.gpu)?.print(json);
+    Ok(())
 }
 
 /// The settings of the tuned run with those of the command line over them.

@@ -23,7 +23,8 @@ pub struct TrainArgs {
 /// Runs it.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     if let Some(from) = &args.resume_from_checkpoint {
-        return training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu, json);
+        training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu)?.print(json);
+        return Ok(());
     }
     let config = args.settings.resolve()?;
     if args.print_config {
@@ -32,5 +33,6 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let inputs = run_inputs::read(&config)?;
-    training::begin(config, inputs, None, args.gpu, json)
+    training::begin(config, inputs, None, args.gpu)?.print(json);
+    Ok(())
 }

@@ -37,6 +37,11 @@ impl RunConfigDraft {
         self
     }
 
+    /// Forgets `name`.
+    pub fn unset(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     /// Whether `name` was given.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

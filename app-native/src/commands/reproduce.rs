@@ -1,0 +1,147 @@
+//! `dsee reproduce`: a table of the paper on the model and data at hand.
+
+use anyhow::bail;
+use clap::builder::PossibleValuesParser;
+use dsee_core::{
+    config::FieldError,
+    study::{Settings, Study, counts, tables},
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    failure::Failure,
+    study::{self, Assignment, StudyArgs},
+};
+
+/// What tables decide themselves.
+const RESERVED: [(&str, &str); 6] = [
+    ("task", "use --tasks"),
+    ("train_file", "use --data"),
+    ("validation_file", "use --data"),
+    ("validation_mismatched_file", "use --data"),
+    ("seed", "use --seeds"),
+    ("run_name", "leave it out: runs are named by task, row and seed"),
+];
+/// The table that is arithmetic only.
+const COUNTS: &str = "counts";
+/// The names that the files of a task go by, without their ending; samples come last.
+const TRAIN: [&str; 2] = ["train", "train_sample"];
+const VALIDATION: [&str; 5] = ["dev", "dev_matched", "validation", "validation_matched", "dev_sample"];
+const MISMATCHED: [&str; 2] = ["dev_mismatched", "validation_mismatched"];
+const ENDINGS: [&str; 3] = ["tsv", "csv", "jsonl"];
+
+/// Flags of `dsee reproduce`.
+#[derive(Debug, clap::Args)]
+pub struct ReproduceArgs {
+    /// The table; `counts` is arithmetic and runs nothing.
+    #[arg(value_parser = PossibleValuesParser::new(tables::NAMES.iter().chain(&[COUNTS])))]
+    table: String,
+    /// Folder with a folder for every task: sst2/train.tsv, sst2/dev.tsv, and so on.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Only these tasks of the table.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    tasks: Option<Vec<String>>,
+    #[command(flatten)]
+    study: StudyArgs,
+}
+
+/// Runs it.
+pub fn run(args: &ReproduceArgs, json: bool) -> Result<(), Failure> {
+    if args.table == COUNTS {
+        return Ok(print_counts(json)?);
+    }
+    let Some(mut study) = tables::find(&args.table) else {
+        return Err(anyhow::anyhow!("there is no table {}", args.table).into());
+    };
+    let mut files = BTreeMap::new();
+    if args.study.merge.is_empty() {
+        if !study.text_tasks().is_empty() {
+            return Err(anyhow::anyhow!(
+                "{} is about texts that a decoder writes, and this version does not tune decoders on them yet",
+                study.name
+            )
+            .into());
+        }
+        choose_tasks(&mut study, args.tasks.as_deref()).map_err(|error| Failure::Settings(vec![error]))?;
+        files = find_files(&study, args.data.as_deref())?;
+    }
+    let assignment = Assignment { study, files, reserved: &RESERVED, seeds: &[1, 2, 3, 4, 5] };
+    study::run(assignment, &args.study, json)
+}
+
+fn print_counts(json: bool) -> anyhow::Result<()> {
+    let rows = counts::counts();
+    if json {
+        let n_exact = rows.iter().filter(|row| row.is_exact()).count();
+        println!("{:#}", json!({ "study": COUNTS, "n": rows.len(), "n_exact": n_exact, "rows": rows }));
+    } else {
+        println!("{}", counts::to_markdown(&rows).trim_end());
+    }
+    match rows.iter().find(|row| !row.is_exact()) {
+        Some(row) => bail!("{}: computed {}, printed {}", row.what, row.computed, row.printed),
+        None => Ok(()),
+    }
+}
+
+fn choose_tasks(study: &mut Study, chosen: Option<&[String]>) -> Result<(), FieldError> {
+    let Some(chosen) = chosen else { return Ok(()) };
+    if let Some(foreign) = chosen.iter().find(|task| !study.tasks.contains(task)) {
+        let advice = format!("it has {}", study.tasks.join(", "));
+        return Err(FieldError::new("--tasks", foreign, format!("is no task of {}", study.name), advice));
+    }
+    study.tasks.retain(|task| chosen.contains(task));
+    Ok(())
+}
+
+/// The files of every task. Whatever is missing is said at once, with what was looked for.
+fn find_files(study: &Study, data: Option<&Path>) -> anyhow::Result<BTreeMap<String, Settings>> {
+    let Some(data) = data else {
+        bail!(
+            "name the folder of the data with --data; it has a folder for each of {}",
+            study.tasks.join(", ")
+        )
+    };
+    let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
+    for task in &study.tasks {
+        let folder = data.join(task);
+        let mut settings = Settings::new();
+        for (setting, names) in [("train_file", &TRAIN[..]), ("validation_file", &VALIDATION)] {
+            match find_file(&folder, names) {
+                Some(path) => settings.push((setting.to_owned(), path)),
+                None => problems.push(format!(
+                    "no {} of {task}: looked for {} in {}",
+                    setting.replace('_', " "),
+                    looked_for(names),
+                    folder.display()
+                )),
+            }
+        }
+        if let Some(path) = find_file(&folder, &MISMATCHED).filter(|_| task == "mnli") {
+            settings.push(("validation_mismatched_file".to_owned(), path));
+        }
+        files.insert(task.clone(), settings);
+    }
+    if !problems.is_empty() {
+        bail!(
+            "the data are not complete; name fewer tasks with --tasks, or put the files there\n  {}",
+            problems.join("\n  ")
+        );
+    }
+    Ok(files)
+}
+
+fn find_file(folder: &Path, names: &[&str]) -> Option<String> {
+    let paths = names.iter().flat_map(|name| ENDINGS.map(|ending| folder.join(format!("{name}.{ending}"))));
+    let path = paths.into_iter().find(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))?;
+    Some(path.display().to_string())
+}
+
+fn looked_for(names: &[&str]) -> String {
+    format!("{} (.{})", names.join(", "), ENDINGS.join(", ."))
+}

@@ -1,0 +1,66 @@
+//! The flags that all studies share.
+
+use dsee_core::study::shard::Shard;
+use std::path::PathBuf;
+
+use crate::{gpu_args::GpuArgs, settings_args::SettingsArgs};
+
+/// Flags of verbs that do many runs.
+#[derive(Debug, clap::Args)]
+pub struct StudyArgs {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Seeds, with commas; every one runs the whole table.
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub seeds: Option<Vec<u64>>,
+    /// Few steps and one seed where nothing else is set: to see that it works, not to judge by.
+    #[arg(long)]
+    pub quick: bool,
+    /// Do the I-th of N parts of the runs only.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Run nothing: join the runs in the folders of several shards into one table.
+    #[arg(long, value_name = "FOLDER", num_args = 1..)]
+    pub merge: Vec<PathBuf>,
+    /// Keep checkpoints and merged weights of finished runs.
+    #[arg(long)]
+    pub keep_models: bool,
+    #[command(flatten)]
+    pub gpu: GpuArgs,
+}
+
+/// The present command again, going on in `root`.
+pub fn again(root: &std::path::Path) -> String {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let has_folder = |word: &String| {
+        ["--output-dir", "--output_dir"].iter().any(|flag| word.split('=').next() == Some(flag))
+    };
+    if !words.iter().any(has_folder) {
+        words.extend(["--output-dir".to_owned(), root.display().to_string()]);
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("dsee {}", words.join(" "))
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./,=:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(quoted("--seeds=1,2"), "--seeds=1,2");
+        assert_eq!(quoted("my data"), "'my data'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

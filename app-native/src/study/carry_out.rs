@@ -1,0 +1,113 @@
+//! The runs of a study one after another, each by the code of `dsee train`. What is finished is not done again, what
+//! was interrupted goes on.
+
+use dsee_core::study::plan::PlannedRun;
+use std::{fs, path::Path, time::Instant};
+
+use super::{
+    StudyArgs,
+    args::again,
+    findings::{finished_report, is_begun},
+};
+use crate::{
+    failure::Failure, gpu_args::GpuArgs, interrupt, progress::clock, resume::ResumePoint,
+    run_folder::RunFolder, run_inputs, run_lock, training,
+};
+
+/// Does what is left of `runs`. Gives the runs that failed, with their reasons; the others are done.
+///
+/// # Errors
+/// If the user interrupts, or a folder cannot be used.
+pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(String, String)>, Failure> {
+    interrupt::listen()?;
+    let is_left = |run: &&&PlannedRun| finished_report(&root.join(&run.id)).is_none();
+    let left: Vec<&&PlannedRun> = runs.iter().filter(is_left).collect();
+    if left.len() < runs.len() {
+        eprintln!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
+    }
+    let mut outlook = Outlook::new(left.iter().map(|run| run.work).sum());
+    let mut failed = Vec::new();
+    for (i, run) in left.iter().enumerate() {
+        eprintln!("\nrun {} of {}  {}{}", i + 1, left.len(), run.id, outlook.text());
+        let start = Instant::now();
+        match one(run, &root.join(&run.id), args.gpu) {
+            Ok(folder) if args.keep_models => drop(folder),
+            Ok(folder) => folder.slim(),
+            Err(Failure::Interrupted { .. }) => {
+                return Err(Failure::Interrupted { resume_command: again(root) });
+            }
+            // A run that diverges is a result, too; the others must not wait for it.
+            Err(Failure::Stopped { cause, .. }) => {
+                eprintln!("error: {cause:#}");
+                failed.push((run.id.clone(), format!("{cause:#}")));
+            }
+            Err(other) => return Err(other),
+        }
+        if interrupt::requested() {
+            return Err(Failure::Interrupted { resume_command: again(root) });
+        }
+        outlook.note(run.work, start.elapsed().as_secs_f64());
+    }
+    Ok(failed)
+}
+
+/// Begins the run, or goes on with it.
+fn one(run: &PlannedRun, path: &Path, gpu: GpuArgs) -> Result<RunFolder, Failure> {
+    if is_begun(path) {
+        let folder = RunFolder::open(path)?;
+        if !folder.checkpoints().is_empty() {
+            training::go_on(ResumePoint::at(path)?, gpu)?;
+            return Ok(folder);
+        }
+        // Nothing to go on from: it begins again. Whoever writes it now is not disturbed.
+        if run_lock::is_held(path) {
+            return Err(anyhow::anyhow!("another command is writing this run: {}", path.display()).into());
+        }
+        fs::remove_dir_all(path)?;
+    }
+    let mut config = run.config.clone();
+    config.output_dir = Some(path.display().to_string());
+    let inputs = run_inputs::read(&config)?;
+    training::begin(config, inputs, None, gpu)?;
+    Ok(RunFolder::open(path)?)
+}
+
+/// How long all runs will take, going by those that are done.
+struct Outlook {
+    work_left: u64,
+    work_done: u64,
+    seconds: f64,
+}
+
+impl Outlook {
+    fn new(work_left: u64) -> Self {
+        Self { work_left, work_done: 0, seconds: 0.0 }
+    }
+
+    fn note(&mut self, work: u64, seconds: f64) {
+        self.work_left = self.work_left.saturating_sub(work);
+        self.work_done += work;
+        self.seconds += seconds;
+    }
+
+    fn text(&self) -> String {
+        if self.work_done == 0 {
+            return String::new();
+        }
+        let left = self.seconds / self.work_done as f64 * self.work_left as f64;
+        format!("  about {} left for all", clock(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_the_work() {
+        let mut outlook = Outlook::new(100);
+        assert_eq!(outlook.text(), "");
+        outlook.note(20, 60.0);
+        assert_eq!(outlook.text(), "  about 4:00 left for all");
+    }
+}

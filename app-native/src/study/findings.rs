@@ -1,0 +1,157 @@
+//! What the runs below a folder came to, written and printed.
+
+use anyhow::Context as _;
+use dsee_core::{
+    protocol::Phase,
+    report::{ComparisonReport, RunReport, Setting},
+    study::{
+        document::{Findings, verdict_line},
+        results::{Outcome, Results},
+    },
+};
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::manifest::{Manifest, ManifestRun};
+use crate::{atomic, recorder::REPORT_DATA_FILE, run_folder::SETTINGS_FILE};
+
+/// Results as data, beside the written reports.
+const RESULTS_FILE: &str = "results.json";
+
+/// The finished runs of a study.
+#[derive(Default)]
+pub struct Gathered {
+    results: Results,
+    reports: BTreeMap<String, RunReport>,
+    /// Sentences the reader must see.
+    pub notes: Vec<String>,
+}
+
+/// Whether there is a run in the folder, in whatever state.
+pub fn is_begun(path: &Path) -> bool {
+    path.join(SETTINGS_FILE).is_file()
+}
+
+/// The report of a run that is complete: it was evaluated at the end and its exports are written. `None` if it is not.
+pub fn finished_report(path: &Path) -> Option<RunReport> {
+    let report: RunReport = serde_json::from_slice(&fs::read(path.join(REPORT_DATA_FILE)).ok()?).ok()?;
+    // The last row is recorded together with the exports, after they were read back.
+    let is_evaluated = report.phase_rows.last()?.phase == Phase::Evaluate.to_string();
+    (is_evaluated && !report.how_to_load.is_empty()).then_some(report)
+}
+
+impl Gathered {
+    /// Reads the runs below `root` that are finished.
+    ///
+    /// # Errors
+    /// If a finished run has no figures.
+    pub fn of(manifest: &Manifest, root: &Path) -> anyhow::Result<Self> {
+        let mut gathered = Self { notes: notes(manifest), ..Self::default() };
+        for run in &manifest.runs {
+            gathered.take(run, &root.join(&run.id))?;
+        }
+        Ok(gathered)
+    }
+
+    /// Nothing yet.
+    pub fn none(manifest: &Manifest) -> Self {
+        Self { notes: notes(manifest), ..Self::default() }
+    }
+
+    /// Takes in a run, if it is finished.
+    ///
+    /// # Errors
+    /// If it is finished and has no figures.
+    pub fn take(&mut self, run: &ManifestRun, path: &Path) -> anyhow::Result<()> {
+        let Some(report) = finished_report(path) else { return Ok(()) };
+        let outcome = Outcome::read(&run.id, &run.arm, &run.task, run.seed, &report)
+            .with_context(|| format!("the run has no figures: {}", path.display()))?;
+        self.results.outcomes.push(outcome);
+        self.reports.insert(run.id.clone(), report);
+        Ok(())
+    }
+
+    /// Writes the reports and the data.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write(&self, manifest: &Manifest, root: &Path) -> anyhow::Result<()> {
+        let (report, json) = self.documents(manifest);
+        fs::create_dir_all(root).with_context(|| format!("cannot make the folder: {}", root.display()))?;
+        atomic::write(&root.join("report.html"), report.to_html().as_bytes())?;
+        atomic::write(&root.join("report.md"), report.to_markdown().as_bytes())?;
+        Ok(atomic::write(&root.join(RESULTS_FILE), format!("{json:#}\n").as_bytes())?)
+    }
+
+    /// Prints the table, or the data, on stdout.
+    ///
+    /// # Errors
+    /// Never; the table can always be made.
+    pub fn print(&self, manifest: &Manifest, root: Option<&Path>, json: bool) -> anyhow::Result<()> {
+        let (report, data) = self.documents(manifest);
+        if json {
+            println!("{data:#}");
+            return Ok(());
+        }
+        println!("{}", report.to_markdown().trim_end());
+        if !manifest.study.claims.is_empty() {
+            println!("\nclaims: {}", verdict_line(&manifest.study, &self.results));
+        }
+        if let Some(root) = root {
+            println!("\n{:<9} {}", "report", root.join("report.html").display());
+        }
+        Ok(())
+    }
+
+    fn documents(&self, manifest: &Manifest) -> (ComparisonReport, serde_json::Value) {
+        let (facts, settings) = (self.facts(manifest), shared_settings(manifest));
+        let findings = Findings {
+            study: &manifest.study,
+            results: &self.results,
+            n_planned: manifest.runs.len(),
+            facts: &facts,
+            notes: &self.notes,
+            settings: &settings,
+        };
+        (findings.report(&self.reports), findings.to_json())
+    }
+
+    fn facts(&self, manifest: &Manifest) -> Vec<(String, String)> {
+        let mut seeds: Vec<u64> = manifest.runs.iter().map(|run| run.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+        let data = manifest.data.iter().map(|(task, data)| {
+            format!("{task} ({} to train, {} to validate)", data.n_train, data.n_validation)
+        });
+        let mut adapters: Vec<&str> = self.reports.values().map(|report| report.adapter.as_str()).collect();
+        adapters.sort_unstable();
+        adapters.dedup();
+        let facts = [
+            ("Model", manifest.model.clone()),
+            ("Paper's", manifest.study.paper_model.clone()),
+            ("Data", data.collect::<Vec<_>>().join(", ")),
+            ("Seeds", seeds.join(", ")),
+            ("Adapter", adapters.join(", ")),
+        ];
+        let facts = facts.into_iter().filter(|(_, value)| !value.is_empty());
+        facts.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn notes(manifest: &Manifest) -> Vec<String> {
+    let mut notes = Vec::new();
+    if manifest.quick {
+        notes
+            .push("shortened by --quick: it shows that everything works, not what the methods can do".into());
+    }
+    notes.extend(manifest.left_out.iter().map(|(arm, reason)| format!("{arm} was not run: {reason}")));
+    notes
+}
+
+/// Settings that are the same in all runs.
+fn shared_settings(manifest: &Manifest) -> Vec<Setting> {
+    let Some((first, others)) = manifest.runs.split_first() else { return Vec::new() };
+    let is_shared = |pair: &&(String, String)| others.iter().all(|run| run.settings.contains(pair));
+    let shared = first.settings.iter().filter(is_shared);
+    shared.map(|(name, value)| Setting { name: name.clone(), value: value.clone() }).collect()
+}
