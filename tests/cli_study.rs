@@ -1,0 +1,210 @@
+//! Studies through the command line: comparing methods, tables of the paper, going on after a kill, shards and their
+//! join. Needs an adapter.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod cli_support;
+
+use cli_support::{Workplace, dsee, fails, flags_of, json, put, tiny_bert};
+use predicates::{prelude::PredicateBooleanExt, str::contains};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// `dsee compare` of LoRA and full fine-tuning with two seeds, on the tiny model.
+fn compare(place: &Workplace, folder: &str, more: &[&str]) -> Vec<String> {
+    let train = place.flags(folder, &["--max-steps", "6", "--logging-steps", "2", "--methods", "lora,full"]);
+    let fixed = ["compare", "--seeds", "1,2"].map(str::to_owned);
+    let more = more.iter().map(ToString::to_string);
+    fixed.into_iter().chain(train.into_iter().skip(1)).chain(more).collect()
+}
+
+/// What a study prints as JSON, without what takes another time each time.
+fn timeless(mut value: Value) -> Value {
+    for arm in value["arms"].as_array_mut().unwrap() {
+        arm["seconds"].take();
+    }
+    for run in value["runs"].as_array_mut().unwrap() {
+        run["seconds"].take();
+    }
+    value["notes"].take();
+    value
+}
+
+#[test]
+fn methods_are_compared_once_and_for_all() {
+    let place = Workplace::new();
+    let flags = compare(&place, "all", &["--json"]);
+    let first = json(dsee(&flags_of(&flags)));
+    assert_eq!((&first["n_done"], &first["n_planned"]), (&4.into(), &4.into()));
+    let lora = &first["arms"][0];
+    assert_eq!(lora["cells"][0]["value"]["n"], 2);
+    assert!(lora["cells"][0]["value"]["sd"].is_number(), "{lora}");
+    assert!(lora["trainable_parameters"].as_u64() < first["arms"][1]["trainable_parameters"].as_u64());
+
+    // Every run is an ordinary run folder, without what only matters for going on.
+    let run = place.path("all/data-lora-seed2");
+    for name in ["run.toml", "trainer_log.jsonl", "report.html", "adapter/adapter_model.safetensors"] {
+        assert!(run.join(name).is_file(), "{name}");
+    }
+    assert!(!run.join("checkpoint-6").exists() && !run.join("merged").exists());
+    let evaluated = json(dsee(&["eval", "--run", run.to_str().unwrap(), "--json"]));
+    let told = first["runs"].as_array().unwrap().iter().find(|one| one["run"] == "data-lora-seed2").unwrap();
+    assert_eq!(evaluated["metrics"]["accuracy"], told["metrics"]["accuracy"]);
+
+    // Done is done: the same command only prints, and another one is refused.
+    let log = fs::metadata(run.join("trainer_log.jsonl")).unwrap().modified().unwrap();
+    dsee(&flags_of(&flags[..flags.len() - 1]))
+        .assert()
+        .success()
+        .stdout(contains("| lora |").and(contains("±")))
+        .stderr(contains("4 of 4 runs are done already"));
+    assert_eq!(fs::metadata(run.join("trainer_log.jsonl")).unwrap().modified().unwrap(), log);
+    let html = fs::read_to_string(place.path("all/report.html")).unwrap();
+    assert!(html.contains("training loss, smoothed") && html.contains("line s1 d0"), "curves over each other");
+    let others = compare(&place, "all", &["--learning-rate", "1e-3"]);
+    fails(dsee(&flags_of(&others)), 1, &["another study", "learning_rate"]);
+
+    shards_come_to_the_same(&place, &first);
+}
+
+/// Two shards at the same time, each in its own folder, and their join.
+fn shards_come_to_the_same(place: &Workplace, whole: &Value) {
+    let shard = |part: &str, folder: &str| {
+        let flags = compare(place, folder, &["--shard", part]);
+        let (out, errors) = (Stdio::null(), Stdio::piped());
+        Command::new(env!("CARGO_BIN_EXE_dsee")).args(flags).stdout(out).stderr(errors).spawn().unwrap()
+    };
+    let parts = [shard("1/2", "a"), shard("2/2", "b")];
+    for part in parts {
+        let output = part.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let (a, b, joined) = (place.text("a"), place.text("b"), place.text("joined"));
+    let merged = json(dsee(&["compare", "--json", "--output-dir", &joined, "--merge", &a, &b]));
+    assert_eq!(timeless(merged), timeless(whole.clone()));
+    assert!(place.path("joined/report.html").is_file());
+
+    fails(dsee(&["compare", "--merge", &a]), 1, &["missing: data-", "run the missing shards"]);
+    fails(dsee(&["compare", "--merge", &a, &b, &place.text("all")]), 1, &["double: data-lora-seed1 is in"]);
+    fails(dsee(&["reproduce", "t1", "--merge", &a, &b]), 1, &["holds the study compare, not t1"]);
+    fails(dsee(&["compare", "--merge", &a, &place.text("none")]), 1, &["no study.json"]);
+    let manifest = fs::read_to_string(place.path("b/study.json")).unwrap();
+    put(&place.path("b/study.json"), manifest.replace("\"32\"", "\"24\"").as_bytes());
+    fails(dsee(&["compare", "--merge", &a, &b]), 1, &["cannot be joined", "max_length: 24 there, 32 here"]);
+}
+
+/// Starts a study, kills it once `log` has `n_lines` lines, and waits for its end.
+fn kill_after(flags: &[String], log: &Path, n_lines: usize, signal: &str) -> (Option<i32>, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_dsee"))
+        .args(flags)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let n_now = || fs::read_to_string(log).unwrap_or_default().lines().count();
+    while n_now() < n_lines && start.elapsed() < Duration::from_secs(90) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap();
+    let output = run.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_study_goes_on_after_a_kill_and_an_interrupt() {
+    let place = Workplace::new();
+    let more = ["--max-steps", "40", "--save-strategy", "steps", "--save-steps", "2", "--logging-steps", "1"];
+    let flags = |folder: &str| compare(&place, folder, &more);
+    let whole = json(dsee(&flags_of(&[flags("whole"), vec!["--json".to_owned()]].concat())));
+
+    // Killed within the first run, interrupted within the second: both go on where they were.
+    let broken = flags("broken");
+    let (code, _) = kill_after(&broken, &place.path("broken/data-lora-seed1/trainer_log.jsonl"), 8, "-KILL");
+    assert_eq!(code, None);
+    let (code, errors) =
+        kill_after(&broken, &place.path("broken/data-full-seed1/trainer_log.jsonl"), 8, "-INT");
+    assert_eq!(code, Some(130), "{errors}");
+    assert!(errors.contains("resumed   at step"), "the killed run went on\n{errors}");
+    let again = errors.lines().last().unwrap().trim();
+    let words: Vec<&str> = again.split_whitespace().skip(1).collect();
+    assert_eq!(words, flags_of(&broken), "{again}");
+    let last = json(dsee(&[&words[..], &["--json"]].concat()));
+    assert_eq!(timeless(last), timeless(whole));
+}
+
+/// Data folders as a table looks for them.
+fn task_folder(place: &Workplace) -> String {
+    let mut text = "sentence\tlabel\n".to_owned();
+    for i in 0..40 {
+        let (word, label) = [("good", 1), ("bad", 0), ("great", 1), ("not good", 0)][i % 4];
+        text.push_str(&format!("the movie {} was {word}\t{label}\n", i * 7));
+    }
+    put(&place.path("data/sst2/train.tsv"), text.as_bytes());
+    put(&place.path("data/sst2/dev.tsv"), text.as_bytes());
+    place.text("data")
+}
+
+#[test]
+fn a_table_runs_on_the_embedded_model_and_judges_its_claims() {
+    let place = Workplace::new();
+    let (data, output) = (task_folder(&place), place.text("t6"));
+    let flags = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--seeds", "3", "--max-steps", "2"];
+    let flags = [&flags[..], &["--per-device-train-batch-size", "8", "--output-dir", &output]].concat();
+    let result = json(dsee(&[&flags[..], &["--json"]].concat()));
+    assert_eq!(result["study"], "t6");
+    assert_eq!(result["n_done"], result["n_planned"]);
+    let arms = result["arms"].as_array().unwrap();
+    let arm = |id: &str| arms.iter().find(|arm| arm["arm"] == id).unwrap();
+    let flops = |id: &str| arm(id)["flops_linear"].as_f64().unwrap();
+    assert!(flops("heads-9") < flops("heads-3") && flops("heads-3") < flops("full"));
+    let claims = result["claims"].as_array().unwrap();
+    assert_eq!(claims.len(), 5);
+    let numbers = claims[0]["evidence"][0]["numbers"].as_str().unwrap();
+    assert!(numbers.starts_with("SST-2: DSEE, 3 of 12 heads removed "), "{numbers}");
+    let verdicts: Vec<&str> = claims.iter().map(|claim| claim["verdict"].as_str().unwrap()).collect();
+    let not_run = claims[0]["evidence"][1]["is_so"].is_null();
+    assert!(not_run && verdicts[0] != "holds", "MNLI was not run: {verdicts:?}");
+    dsee(&flags).assert().success().stdout(contains("SST-2 accuracy").and(contains("not measured")));
+}
+
+#[test]
+fn counts_are_exact() {
+    dsee(&["reproduce", "counts"])
+        .assert()
+        .success()
+        .stdout(contains("| 590208 | 590208 | equal |").and(contains("differs").not()));
+    let counts = json(dsee(&["reproduce", "counts", "--json"]));
+    assert_eq!(counts["n"], counts["n_exact"]);
+    assert!(counts["n"].as_u64().unwrap() > 45);
+}
+
+#[test]
+fn wrong_studies_are_refused_before_anything_runs() {
+    let place = Workplace::new();
+    let model = tiny_bert();
+    let model = ["--model", model.to_str().unwrap(), "--max-length", "32"];
+    let with = |args: &[&str]| dsee(&[args, &model].concat());
+    fails(with(&["reproduce", "t8"]), 2, &["t8", "fig2"]);
+    fails(with(&["compare", "--shard", "3/2"]), 2, &["no shard 3 of 2"]);
+    fails(with(&["compare", "--shard", "half"]), 2, &["is not I/N"]);
+    fails(with(&["compare", "--methods", "lora,ia3"]), 2, &["no method `ia3`", "bitfit"]);
+    let set = ["compare", "--method", "lora", "--seed", "1", "--rank", "0"];
+    fails(with(&set), 2, &["use --methods", "use --seeds", "--rank = 0"]);
+    fails(with(&["compare", "--methods", "dsee", "--rank", "99"]), 2, &["--rank = 99", "32"]);
+
+    fails(with(&["reproduce", "t1"]), 1, &["--data", "sst2, rte, cola, mrpc"]);
+    let data = task_folder(&place);
+    let looked_for = ["no train file of rte: looked for train, train_sample", "no validation file of cola", "mrpc"];
+    fails(with(&["reproduce", "t1", "--data", &data]), 1, &looked_for);
+    fails(with(&["reproduce", "t1", "--data", &data, "--tasks", "qnli"]), 2, &["no task of t1", "mrpc"]);
+    let varied = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--task", "rte"];
+    fails(with(&varied), 2, &["use --tasks"]);
+    fails(with(&["reproduce", "t2", "--data", &data]), 1, &["t2 is about texts", "does not tune decoders"]);
+}
