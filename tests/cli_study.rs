@@ -65,7 +65,10 @@ fn methods_are_compared_once_and_for_all() {
         .stderr(contains("4 of 4 runs are done already"));
     assert_eq!(fs::metadata(run.join("trainer_log.jsonl")).unwrap().modified().unwrap(), log);
     let html = fs::read_to_string(place.path("all/report.html")).unwrap();
-    assert!(html.contains("training loss, smoothed") && html.contains("line s1 d0"), "curves over each other");
+    assert!(
+        html.contains("training loss, smoothed") && html.contains("line s1 d0"),
+        "curves over each other"
+    );
     let others = compare(&place, "all", &["--learning-rate", "1e-3"]);
     fails(dsee(&flags_of(&others)), 1, &["another study", "learning_rate"]);
 
@@ -201,7 +204,8 @@ fn wrong_studies_are_refused_before_anything_runs() {
 
     fails(with(&["reproduce", "t1"]), 1, &["--data", "sst2, rte, cola, mrpc"]);
     let data = task_folder(&place);
-    let looked_for = ["no train file of rte: looked for train, train_sample", "no validation file of cola", "mrpc"];
+    let looked_for =
+        ["no train file of rte: looked for train, train_sample", "no validation file of cola", "mrpc"];
     fails(with(&["reproduce", "t1", "--data", &data]), 1, &looked_for);
     fails(with(&["reproduce", "t1", "--data", &data, "--tasks", "qnli"]), 2, &["no task of t1", "mrpc"]);
     let varied = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--task", "rte"];
