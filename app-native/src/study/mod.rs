@@ -14,7 +14,7 @@ pub use args::StudyArgs;
 
 use dsee_core::{
     config::{FieldError, RunConfigDraft},
-    data::DataSplits,
+    data::RunData,
     engine::facts_of,
     models::files::PretrainedModel,
     study::{
@@ -108,9 +108,9 @@ fn prepare(
     let model = run_inputs::load_model(&model_draft.check().map_err(settings)?)?;
     let data = read_data(&study, &files, &draft, &model)?;
     let facts = facts_of(&model.config);
-    let task_files = data.iter().map(|(task, splits)| {
+    let task_files = data.iter().map(|(task, data)| {
         let settings = files.get(task).cloned().unwrap_or_default();
-        (task.clone(), TaskFiles { settings, n_train: splits.train.examples.len() })
+        (task.clone(), TaskFiles { settings, n_train: manifest::sizes(data).0 })
     });
     let task_files = task_files.collect();
     let basis =
@@ -130,7 +130,7 @@ fn read_data(
     files: &BTreeMap<String, Settings>,
     draft: &RunConfigDraft,
     model: &PretrainedModel,
-) -> Result<BTreeMap<String, DataSplits>, Failure> {
+) -> Result<BTreeMap<String, RunData>, Failure> {
     let (mut data, mut problems) = (BTreeMap::new(), Vec::new());
     for task in &study.tasks {
         let mut draft = draft.clone();
@@ -142,8 +142,8 @@ fn read_data(
         }
         let config = draft.check().map_err(settings)?;
         match run_inputs::load_data(&config, model.config.id2label.clone()) {
-            Ok(splits) => {
-                data.insert(task.clone(), splits);
+            Ok(read) => {
+                data.insert(task.clone(), read);
             }
             Err(error) => problems.push(format!("{error:#}")),
         }
