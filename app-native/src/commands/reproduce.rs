@@ -63,7 +63,8 @@ pub fn run(args: &ReproduceArgs, json: bool) -> Result<(), Failure> {
     if args.study.merge.is_empty() {
         if !study.text_tasks().is_empty() {
             return Err(anyhow::anyhow!(
-                "{} is about texts that a decoder writes, and this version does not tune decoders on them yet",
+                "{} is about BLEU and other figures of texts that a decoder writes, which runs do not measure yet; \
+                 train with `dsee train --task e2e`, and score texts with `dsee score`",
                 study.name
             )
             .into());

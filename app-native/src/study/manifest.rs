@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use dsee_core::{
     checkpoint::hash::sha256_hex,
-    data::RunData,
+    data::{RunData, generation::GenerationExample},
     models::files::PretrainedModel,
     study::{
         Settings, Study,
@@ -83,7 +83,7 @@ impl Manifest {
             quick,
             model: model.name.clone(),
             model_sha256: model.weights_sha256.clone(),
-            data: data.iter().map(|(task, splits)| (task.clone(), facts(splits))).collect(),
+            data: data.iter().map(|(task, data)| (task.clone(), facts(data))).collect(),
             runs: plan.runs.iter().map(described).collect(),
             left_out: plan.left_out.clone(),
         }
@@ -198,22 +198,25 @@ fn described(run: &PlannedRun) -> ManifestRun {
     }
 }
 
+/// Examples to train on and to validate on.
+pub fn sizes(data: &RunData) -> (usize, usize) {
+    let texts = |examples: &[GenerationExample]| examples.iter().map(|one| one.completions.len()).sum();
+    match data {
+        RunData::Labelled(splits) => (splits.train.examples.len(), splits.validation.examples.len()),
+        RunData::Generation(splits) => (texts(&splits.train), texts(&splits.validation)),
+        RunData::Plain(splits) => (splits.train.len(), splits.validation.len()),
+    }
+}
+
 /// The texts and labels as they are read, whatever file they came from.
 fn facts(data: &RunData) -> DataFacts {
-    let (text, n_train, n_validation) = match data {
+    let content = match data {
         RunData::Labelled(splits) => {
-            let sets = [Some(&splits.train), Some(&splits.validation), splits.mismatched.as_ref()];
-            let text = sets.into_iter().flatten().map(|dataset| format!("{dataset:?}")).collect();
-            (text, splits.train.examples.len(), splits.validation.examples.len())
+            format!("{:?}{:?}{:?}", splits.train, splits.validation, splits.mismatched)
         }
-        RunData::Generation(splits) => {
-            let text: String = format!("{:?}{:?}", splits.train, splits.validation);
-            (text, splits.train.len(), splits.validation.len())
-        }
-        RunData::Plain(splits) => {
-            let text = format!("{:?}{:?}", splits.train, splits.validation);
-            (text, splits.train.len(), splits.validation.len())
-        }
+        RunData::Generation(splits) => format!("{:?}{:?}", splits.train, splits.validation),
+        RunData::Plain(splits) => format!("{:?}{:?}", splits.train, splits.validation),
     };
-    DataFacts { n_train, n_validation, sha256: sha256_hex(text.as_bytes()) }
+    let (n_train, n_validation) = sizes(data);
+    DataFacts { n_train, n_validation, sha256: sha256_hex(content.as_bytes()) }
 }

@@ -108,9 +108,9 @@ fn prepare(
     let model = run_inputs::load_model(&model_draft.check().map_err(settings)?)?;
     let data = read_data(&study, &files, &draft, &model)?;
     let facts = facts_of(&model.config);
-    let task_files = data.iter().map(|(task, splits)| {
+    let task_files = data.iter().map(|(task, data)| {
         let settings = files.get(task).cloned().unwrap_or_default();
-        (task.clone(), TaskFiles { settings, n_train: splits.n_train() })
+        (task.clone(), TaskFiles { settings, n_train: manifest::sizes(data).0 })
     });
     let task_files = task_files.collect();
     let basis =
@@ -142,8 +142,8 @@ fn read_data(
         }
         let config = draft.check().map_err(settings)?;
         match run_inputs::load_data(&config, model.config.id2label.clone()) {
-            Ok(splits) => {
-                data.insert(task.clone(), splits);
+            Ok(read) => {
+                data.insert(task.clone(), read);
             }
             Err(error) => problems.push(format!("{error:#}")),
         }

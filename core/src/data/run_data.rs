@@ -41,16 +41,6 @@ impl RunData {
         })
     }
 
-    /// Sequences to train on: examples, or texts of all contexts.
-    #[must_use]
-    pub fn n_train(&self) -> usize {
-        match self {
-            Self::Labelled(splits) => splits.train.examples.len(),
-            Self::Generation(splits) => splits.train.iter().map(|example| example.completions.len()).sum(),
-            Self::Plain(splits) => splits.train.len(),
-        }
-    }
-
     /// The examples with labels, if that is what they are.
     #[must_use]
     pub fn labelled(&self) -> Option<&DataSplits> {
