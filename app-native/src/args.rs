@@ -28,6 +28,8 @@ pub enum Verb {
     Eval(commands::eval::EvalArgs),
     /// Label texts with a finished run.
     Predict(commands::predict::PredictArgs),
+    /// Write text with a decoder: greedy, sampled, or by beam search.
+    Generate(Box<commands::generate::GenerateArgs>),
     /// Score generated text against references, or any two files: BLEU, NIST, METEOR, TER, ROUGE-L, CIDEr, chrF.
     Score(commands::score::ScoreArgs),
     /// Prune a tuned run, and retune it.

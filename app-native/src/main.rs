@@ -56,6 +56,7 @@ fn carry_out(verb: &Verb, json: bool, process_start: Instant) -> Result<(), Fail
         Verb::Train(args) => commands::train::run(args, json),
         Verb::Eval(args) => commands::eval::run(args, json),
         Verb::Predict(args) => commands::predict::run(args, json),
+        Verb::Generate(args) => commands::generate::run(args, json),
         Verb::Score(args) => commands::score::run(args, json),
         Verb::Prune(args) => commands::prune::run(args, json),
         Verb::Compare(args) => commands::compare::run(args, json),

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod env;
 pub mod eval;
 pub mod export;
+pub mod generate;
 pub mod inspect;
 pub mod predict;
 pub mod prune;

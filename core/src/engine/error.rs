@@ -12,6 +12,7 @@ use crate::omega::OmegaError;
 use crate::source::SourceError;
 use crate::tokenizer::TokenizerError;
 use crate::train::place::PlaceError;
+use crate::train::write::WriteError;
 use crate::tuning::criterion::{PruneError, PruneFailure};
 
 /// An error of a run.
@@ -58,6 +59,14 @@ pub enum EngineError {
     /// Choosing masks or heads.
     #[error("{}", list(.0))]
     Prune(Vec<PruneError>),
+    /// The next word cannot be had.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Text behind a trained prefix.
+    #[error(
+        "text is not generated behind a trained prefix yet: evaluate this run with `dsee eval`, or tune with another method"
+    )]
+    PrefixWriter,
     /// Training went astray.
     #[error(
         "the loss is not finite at step {step} of {phase} (learning rate {learning_rate:.3e}, last finite loss \

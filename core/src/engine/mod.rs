@@ -1,7 +1,7 @@
 //! Runs and tuned models: what the apps drive.
 //!
 //! [`Run`] is a run, one bounded piece of work at a time: the caller decides when to go on, pause, save or stop.
-//! [`Session`] is a tuned model at rest. The command line drives both directly; windows and pages send commands to
+//! [`Session`] is a tuned model at rest, [`Writer`] one that writes text. The command line drives both directly; windows and pages send commands to
 //! [`service::serve`], which drives them the same way.
 
 pub mod base_model;
@@ -17,6 +17,7 @@ pub mod service;
 pub mod session;
 mod state_file;
 mod tuning_phase;
+pub mod writer;
 
 pub use base_model::{BaseModel, facts_of, outline_of, shape_of};
 pub use checkpoint::{RunCheckpoint, Stage};
@@ -25,3 +26,4 @@ pub use error::EngineError;
 pub use origin::{ExportParts, Origin};
 pub use run::Run;
 pub use session::Session;
+pub use writer::Writer;

@@ -5,10 +5,10 @@ use super::corpus::Corpus;
 use super::error::EngineError;
 use super::placed::Placed;
 use super::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
+use super::writer::tuned_plan;
 use crate::data::LabelSet;
 use crate::gpu::Device;
 use crate::metrics::MetricSet;
-use crate::nn::plan::{DeltaPlan, TuningPlan};
 use crate::train::place::HostState;
 
 /// A model on the device with a data set to run it on.
@@ -33,11 +33,7 @@ impl Session {
     ) -> Result<Self, EngineError> {
         let dataset = dataset.into();
         let capacity = dataset.evaluation_sizes(EVALUATION_TOKENS, max_sequences);
-        let deltas = state.deltas.iter().map(|delta| {
-            let shape = DeltaPlan { rank: delta.rank, n_nonzero: delta.s_indices.len(), scale: delta.scale };
-            (delta.path.clone(), shape)
-        });
-        let plan = TuningPlan { deltas: deltas.collect(), ..TuningPlan::default() };
+        let plan = tuned_plan(state);
         let placed = Placed::new(device, base, state, &plan, None, capacity).await?;
         let scorer = Scorer::new(&placed, &dataset).await?;
         Ok(Self { placed, scorer, scoring: Scoring::default(), dataset })
