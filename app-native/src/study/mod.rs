@@ -19,7 +19,7 @@ use dsee_core::{
     models::files::PretrainedModel,
     study::{
         OWN_DATA, Settings, Study,
-        plan::{Basis, Plan, TaskFiles},
+        plan::{Basis, Plan, TaskFiles, refused},
         shard::Shard,
     },
 };
@@ -101,6 +101,11 @@ fn prepare(
 ) -> Result<(Plan, Manifest), Failure> {
     let Assignment { study, files, reserved, .. } = assignment;
     draft.unset("output_dir");
+    let mut wrong = refused(&study, &draft, reserved);
+    wrong.extend(draft.check().err().into_iter().flatten());
+    if !wrong.is_empty() {
+        return Err(settings(wrong));
+    }
     let mut model_draft = RunConfigDraft::default();
     if let Some(model) = draft.text("model") {
         model_draft.set("model", &model);

@@ -70,7 +70,7 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong with the settings of any run, each thing once.
     pub fn new(study: &Study, basis: &Basis<'_>) -> Result<Self, Vec<FieldError>> {
-        let mut errors = refused(study, basis);
+        let mut errors = refused(study, basis.draft, basis.reserved);
         let mut plan = Self::default();
         let is_known = |arm: &&Arm| unknown_method(arm).is_none();
         let arms: Vec<&Arm> = study.arms.iter().filter(is_known).collect();
@@ -102,8 +102,9 @@ impl Plan {
 }
 
 /// Settings of the user that the study decides: by itself, or because they are what it compares.
-fn refused(study: &Study, basis: &Basis<'_>) -> Vec<FieldError> {
-    let reserved = basis.reserved.iter().map(|&(name, advice)| (name.to_owned(), advice.to_owned()));
+#[must_use]
+pub fn refused(study: &Study, draft: &RunConfigDraft, reserved: &[(&str, &str)]) -> Vec<FieldError> {
+    let reserved = reserved.iter().map(|&(name, advice)| (name.to_owned(), advice.to_owned()));
     let is_everywhere =
         |name: &String| study.arms.iter().all(|arm| arm.settings.iter().any(|(other, _)| other == name));
     // A share depends on the user's value, and so leaves it to him.
@@ -112,7 +113,7 @@ fn refused(study: &Study, basis: &Basis<'_>) -> Vec<FieldError> {
         first.iter().filter(|(name, _)| name != "rank").map(|(name, _)| name).filter(|n| is_everywhere(n));
     let varied = varied.map(|name| (name.clone(), "leave it out: it is what is compared".to_owned()));
     let given = |(name, advice): (String, String)| {
-        let value = basis.draft.text(&name)?;
+        let value = draft.text(&name)?;
         Some(FieldError::new(&name, value, format!("{} sets it for every run", study.name), advice))
     };
     let mut found = Vec::new();
