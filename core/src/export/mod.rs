@@ -35,6 +35,7 @@ use thiserror::Error;
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::models::config::ModelConfig;
 use crate::models::family::Head;
+use crate::nn::site::Site;
 use crate::tuning::state::{PrunedState, SiteDelta};
 
 /// One file to be written.
@@ -247,9 +248,10 @@ impl<'a> ExportInput<'a> {
             }
         }
         let sites = self.config.family.sites(self.config, self.head);
-        // What a method adds is named after a site.
+        // What a method adds is named after a site, or is the common origin of prefixes.
         let is_added = |name: &str| {
-            sites.iter().any(|site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.')))
+            let is_at = |site: &Site| name.strip_prefix(&site.path).is_some_and(|rest| rest.starts_with('.'));
+            name.starts_with("prefix.") || sites.iter().any(is_at)
         };
         for name in self.trained.keys().filter(|name| !shapes.contains_key(*name) && !is_added(name)) {
             misfits.push(Misfit::new(name, "trained values", "no such parameter"));
