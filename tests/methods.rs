@@ -32,8 +32,7 @@ fn logits(folder: &str, head: Head, file: &str, added: NamedTensors) -> Vec<f32>
     let batch = file.batch();
     let targets = if head == Head::CausalLm { file.uints("mlm_positions") } else { Vec::new() };
     let words = if head == Head::CausalLm { file.uints("mlm_labels") } else { Vec::new() };
-    let sizes =
-        Sizes { tokens: batch.n_tokens(), sequences: batch.n_sequences(), targets: targets.len() };
+    let sizes = Sizes { tokens: batch.n_tokens(), sequences: batch.n_sequences(), targets: targets.len() };
     pollster::block_on(async {
         let parameters = placement.place(&device, &base, &state, &plan).await.unwrap();
         let rates = DropoutRates::default();
@@ -63,7 +62,8 @@ fn adapters_and_searches_start_as_the_frozen_model() {
         [("tiny_bert", Head::classes(3), "bert_full"), ("tiny_gpt2", Head::CausalLm, "gpt2_full")]
     {
         let frozen = logits(folder, head, file, NamedTensors::new());
-        for settings in [&[("method", "adapters"), ("bottleneck_size", "5")][..], &[("method", "earlybert")]] {
+        for settings in [&[("method", "adapters"), ("bottleneck_size", "5")][..], &[("method", "earlybert")]]
+        {
             let added = added(folder, head, settings);
             assert!(!added.is_empty());
             assert_close(folder, &logits(folder, head, file, added), &frozen, 1e-6, 0.0);

@@ -144,25 +144,23 @@ fn trainable([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
 
 /// The methods that DSEE is compared with.
 fn baselines([bert, roberta, gpt2]: [&PaperModel; 3]) -> Vec<CountRow> {
-    let cases: [(&PaperModel, &str, &[(&str, &str)], &str); 8] = [
-        (bert, "bitfit", &[], "102912"),
-        (gpt2, "ft-top2", &[], "25194496"),
-        (roberta, "adapters", &[], "835968"),
-        (gpt2, "adapters", &[], "368808"),
-        (bert, "p-tuning-v2", &[("prefix_length", "16")], "294912"),
-        (bert, "p-tuning-v2", &[("prefix_length", "32")], "589824"),
-        (gpt2, "prefix", &[("prefix_length", "5")], "245760"),
-        (gpt2, "prefix", &[("prefix_length", "10")], "491520"),
+    // The length of the prefix where there is one.
+    let cases = [
+        (bert, "bitfit", None, "102912"),
+        (gpt2, "ft-top2", None, "25194496"),
+        (roberta, "adapters", None, "835968"),
+        (gpt2, "adapters", None, "368808"),
+        (bert, "p-tuning-v2", Some("16"), "294912"),
+        (bert, "p-tuning-v2", Some("32"), "589824"),
+        (gpt2, "prefix", Some("5"), "245760"),
+        (gpt2, "prefix", Some("10"), "491520"),
     ];
-    let row = |(model, method, settings, printed): (&PaperModel, &str, &[(&str, &str)], _)| {
-        let options: String = settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
-        let computed = model.n_trainable(&[settings, &[("method", method)]].concat()).to_string();
-        CountRow {
-            table: "5 baselines",
-            what: format!("{}, {method}{options}", model.name),
-            computed,
-            printed,
-        }
+    let row = |(model, method, length, printed): (&PaperModel, &str, Option<&str>, _)| {
+        let mut settings = vec![("method", method)];
+        settings.extend(length.map(|length| ("prefix_length", length)));
+        let rows = length.map_or(String::new(), |length| format!(", {length} rows"));
+        let computed = model.n_trainable(&settings).to_string();
+        CountRow { table: "5 baselines", what: format!("{}, {method}{rows}", model.name), computed, printed }
     };
     cases.map(row).into()
 }
