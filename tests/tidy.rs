@@ -106,7 +106,10 @@ fn training_and_models_name_no_method() {
 
 #[test]
 fn tuning_names_no_model() {
-    let found = findings(&product("core/src/tuning/"), |line| names(line, &MODELS));
+    // Two methods of the literature have a model in their names.
+    let without_titles =
+        |line: &str| line.replace("bert_tickets", "").replace("BertTickets", "").replace("EarlyBert", "");
+    let found = findings(&product("core/src/tuning/"), |line| names(&without_titles(line), &MODELS));
     none(&found, "a method sees sites and roles (core/src/nn/site.rs): say it in core/src/models");
 }
 

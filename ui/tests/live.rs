@@ -22,7 +22,7 @@ use std::{
 use support::{Window, harness};
 
 /// Longest time anything here may take on a software adapter under load.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The engine's thread as the engine sees it.
 struct ThreadHost {
