@@ -15,7 +15,7 @@ use predicates::str::contains;
 use std::path::Path;
 
 const CONFIG: &str = r#"{"model_type": "gpt2", "vocab_size": 300, "n_embd": 32, "n_layer": 1, "n_head": 2,
-    "n_positions": 64, "eos_token_id": 0}"#;
+    "n_positions": 128, "eos_token_id": 0}"#;
 
 /// A model folder and a file of twelve contexts.
 fn prepare(folder: &Path) {
@@ -64,8 +64,8 @@ fn what_cannot_be_written_is_said() {
     let place = tempfile::tempdir().unwrap();
     prepare(place.path());
     let model = place.path().join("model").to_str().unwrap().to_owned();
-    let long = ["generate", "--model", &model, "--max-new-tokens", "60", "name : Anna | type : pub"];
-    dsee(&long).assert().failure().stderr(contains("64 positions"));
+    let long = ["generate", "--model", &model, "--max-new-tokens", "124", "name : Anna | type : pub"];
+    dsee(&long).assert().failure().stderr(contains("128 positions"));
     dsee(&["generate", "--model", &model, "--num-beams", "0", "a"])
         .assert()
         .failure()
