@@ -5,7 +5,7 @@ mod support;
 
 use dsee_core::{
     engine::service::{Host, Reply, Request, serve},
-    protocol::{Command, Event, MatrixView, RunEvent},
+    protocol::{Command, Event, MatrixView, Phase, RunEvent},
     source::NamedBytes,
 };
 use dsee_ui::{Action, Notice, state::Activity, state::Screen};
@@ -137,13 +137,13 @@ impl Live {
         views.collect()
     }
 
-    /// Accuracies at the ends of the phases, in their order.
-    fn accuracies(&self) -> Vec<f64> {
-        let rows = self.told.iter().filter_map(|event| match event {
-            Event::Run { event: RunEvent::PhaseFinished(row), .. } => row.metric,
+    /// Accuracy at the end of a phase.
+    fn accuracy(&self, phase: Phase) -> f64 {
+        let row = self.told.iter().find_map(|event| match event {
+            Event::Run { event: RunEvent::PhaseFinished(row), .. } if row.phase == phase => Some(row),
             _ => None,
         });
-        rows.collect()
+        row.and_then(|row| row.metric).unwrap()
     }
 }
 
@@ -175,7 +175,7 @@ fn the_lesson_about_pruning_trains_and_shows_what_it_cost() {
     let mut live = Live::open("lesson=lesson%3D4%26sparsity%3D70");
     live.press("Play");
     live.until("the end", |live| live.is_at(Activity::Finished));
-    let [tuned, pruned, retuned] = live.accuracies()[..3] else { panic!("{:?}", live.accuracies()) };
+    let [tuned, pruned, retuned] = [Phase::Tune, Phase::Prune, Phase::Retune].map(|phase| live.accuracy(phase));
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let sentence = format!(
         "With 70 % zeros: {} tuned, {} right after pruning, {} retuned.",
