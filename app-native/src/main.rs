@@ -5,6 +5,7 @@
 mod args;
 mod atomic;
 mod commands;
+mod data_file;
 mod exports;
 mod failure;
 mod file_source;

@@ -9,16 +9,14 @@ use dsee_core::{
     protocol::RunSummary,
 };
 use serde_json::json;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     exports::{self, Written},
     failure::Failure,
     hub, phase_table,
     recorder::RunRecorder,
+    run_inputs,
 };
 
 /// Takes note of settings, model and data for the exports.
@@ -27,9 +25,11 @@ use crate::{
 /// If the training file cannot be read again.
 pub fn origin(config: &RunConfig, model: &PretrainedModel) -> anyhow::Result<Origin> {
     let base_id = config.model.as_deref().and_then(hub::id_of).map(|id| id.to_string());
-    let Some(path) = &config.train_file else { return Ok(Origin::new(config, model, None).on_hub(base_id)) };
-    let bytes = fs::read(path).with_context(|| format!("cannot read the data file: {path}"))?;
-    let name = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
+    if config.train_file.is_none() && config.hub_dataset().is_none() {
+        return Ok(Origin::new(config, model, None).on_hub(base_id));
+    }
+    let (path, bytes) = run_inputs::data_files(config)?.train;
+    let name = Path::new(&path).file_stem().unwrap_or_default().to_string_lossy();
     Ok(Origin::new(config, model, Some((&name, &bytes))).on_hub(base_id))
 }
 

@@ -57,8 +57,9 @@ impl RunFolder {
         config.output_dir = Some(path.display().to_string());
         // The run may be used again from another working folder. A model of the hub is the same from everywhere.
         let model = config.model.as_mut().filter(|model| hub::id_of(model).is_none());
-        let files = [&mut config.train_file, &mut config.validation_file].into_iter().flatten();
-        for place in model.into_iter().chain(files) {
+        let files =
+            [&mut config.train_file, &mut config.validation_file, &mut config.validation_mismatched_file];
+        for place in model.into_iter().chain(files.into_iter().flatten()) {
             *place = std::path::absolute(&*place)
                 .with_context(|| format!("cannot use {place}"))?
                 .display()

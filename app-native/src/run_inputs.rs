@@ -1,6 +1,7 @@
-//! What a run works on: the data files of its settings, or the embedded sentences, and what to say about them.
+//! What a run works on: the data of its settings (files, a data set of the hub, or the embedded sentences), and what to
+//! say about them.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use dsee_core::{
     builtin,
     config::RunConfig,
@@ -11,9 +12,9 @@ use dsee_core::{
     models::files::PretrainedModel,
     tokenizer::Tokenizer,
 };
-use std::{fs, path::Path};
+use std::path::{Path, PathBuf};
 
-use crate::{hub, model_folder};
+use crate::{data_file, hub, model_folder};
 
 /// The model and the data of a run.
 pub struct Inputs {
@@ -88,27 +89,61 @@ pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
 /// # Errors
 /// If a file cannot be read, or for everything that is wrong with both.
 pub fn load_data(config: &RunConfig, model_labels: Option<Vec<String>>) -> anyhow::Result<RunData> {
-    let embedded = config.train_file.is_none();
-    if let Some(task) = config.task.filter(|_| embedded) {
-        bail!("the task {task} needs its data: name them by --train-file and --validation-file");
-    }
-    let [train, validation] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
-    let train = match &config.train_file {
-        Some(path) => (path.clone(), read_file(path)?),
-        None => train,
-    };
-    let validation = match &config.validation_file {
-        Some(path) => Some((path.clone(), read_file(path)?)),
-        None => embedded.then_some(validation),
-    };
-    let file = |(name, bytes)| DataFile { name, bytes };
-    let validation = validation.as_ref().map(|(name, bytes)| file((name.as_str(), bytes.as_slice())));
+    let files = data_files(config)?;
     let options = config.data_options(model_labels);
-    let mut data = RunData::load(file((&train.0, &train.1)), validation, &options)?;
-    if let (Some(path), RunData::Labelled(splits)) = (&config.validation_mismatched_file, &mut data) {
-        splits.read_mismatched(file((path, &read_file(path)?)), &options)?;
+    let mut data = RunData::load(as_file(&files.train), files.validation.as_ref().map(as_file), &options)?;
+    if let (Some(mismatched), RunData::Labelled(splits)) = (&files.mismatched, &mut data) {
+        splits.read_mismatched(as_file(mismatched), &options)?;
     }
     Ok(data)
+}
+
+/// Name and bytes.
+type NamedFile = (String, Vec<u8>);
+
+/// The data of a run as files, wherever they come from.
+pub struct DataFiles {
+    /// For training.
+    pub train: NamedFile,
+    /// For evaluation.
+    pub validation: Option<NamedFile>,
+    /// The second set for evaluation.
+    pub mismatched: Option<NamedFile>,
+}
+
+/// Reads the files that the settings name, those of the hub's data set, or the embedded sentences. A file that is named
+/// wins over the data set's.
+///
+/// # Errors
+/// If one cannot be read, or the data set cannot be fetched.
+pub fn data_files(config: &RunConfig) -> anyhow::Result<DataFiles> {
+    let read = |path: &Option<String>| path.as_ref().map(|path| data_file::read(Path::new(path))).transpose();
+    let validation = read(&config.validation_file)?;
+    let mismatched = read(&config.validation_mismatched_file)?;
+    if let Some(train) = read(&config.train_file)? {
+        return Ok(DataFiles { train, validation, mismatched });
+    }
+    if let Some((name, config_name)) = config.hub_dataset() {
+        let found = hub::dataset(&name, config_name.as_deref())?;
+        let read = |split: &[PathBuf]| (!split.is_empty()).then(|| data_file::read_all(split)).transpose();
+        return Ok(DataFiles {
+            train: data_file::read_all(&found.train)?,
+            validation: validation.map_or_else(|| read(&found.validation), |file| Ok(Some(file)))?,
+            mismatched: mismatched.map_or_else(|| read(&found.mismatched), |file| Ok(Some(file)))?,
+        });
+    }
+    if let Some(task) = config.task {
+        bail!(
+            "the task {task} needs its data: name them by --train-file and --validation-file, or a data set of the \
+             hub by --dataset-name"
+        );
+    }
+    let [train, embedded] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
+    Ok(DataFiles { train, validation: Some(validation.unwrap_or(embedded)), mismatched })
+}
+
+fn as_file((name, bytes): &NamedFile) -> DataFile<'_> {
+    DataFile { name, bytes }
 }
 
 /// What was read, in lines for people: columns, classes, lengths.
@@ -147,10 +182,6 @@ fn class_line(dataset: &Dataset) -> String {
     format!("{} examples: {classes}", dataset.examples.len())
 }
 
-fn read_file(path: &str) -> anyhow::Result<Vec<u8>> {
-    fs::read(Path::new(path)).with_context(|| format!("cannot read the data file: {path}"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
@@ -171,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_task_without_files_asks_for_them() {
-        let config = RunConfigDraft::default().with("task", "rte").check().unwrap();
+        let config = RunConfigDraft::default().with("task", "e2e").check().unwrap();
         assert!(load_data(&config, None).unwrap_err().to_string().contains("--train-file"));
     }
 

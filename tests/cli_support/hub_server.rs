@@ -45,7 +45,7 @@ pub enum How {
 }
 
 struct State {
-    files: Vec<(String, Vec<u8>)>,
+    files: Mutex<Vec<(String, Vec<u8>)>>,
     seen: Mutex<Vec<Seen>>,
     /// File, what to do, how many times still.
     rules: Mutex<Vec<(String, How, usize)>>,
@@ -65,6 +65,7 @@ impl HubServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, rules) = (Mutex::default(), Mutex::default());
+        let files = Mutex::new(files);
         let state = Arc::new(State { files, seen, rules, stopped: AtomicBool::new(false) });
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
@@ -87,6 +88,13 @@ impl HubServer {
     /// Misbehaves `times` times when asked for `file`. Earlier rules are used up first.
     pub fn rule(&self, file: &str, how: How, times: usize) {
         lock(&self.state.rules).push((file.to_owned(), how, times));
+    }
+
+    /// Serves this file, too, instead of one of the same name.
+    pub fn serve_too(&self, file: &str, bytes: &[u8]) {
+        let mut files = lock(&self.state.files);
+        files.retain(|(name, _)| name != file);
+        files.push((file.to_owned(), bytes.to_vec()));
     }
 
     /// What it was asked so far.
@@ -146,7 +154,8 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Seen> {
 
 fn answer(state: &State, seen: &Seen) -> Vec<u8> {
     let file = seen.path.rsplit('/').next().unwrap_or_default();
-    let found = state.files.iter().find(|(name, _)| name == file);
+    let files = lock(&state.files);
+    let found = files.iter().find(|(name, _)| name == file);
     match (take_rule(state, file, seen.range.is_some()), found) {
         (Some(How::Status(status)), _) => head(status, "", 0),
         (Some(How::Redirect(to)), _) => head(302, &format!("location: {to}{}\r\n", seen.path), 0),

@@ -2,12 +2,12 @@
 //!
 //! A teacher sends a link, and the window opens as the teacher left it. Values are percent-encoded.
 
-use dsee_core::{config::FieldSpec, protocol::Settings};
+use dsee_core::{
+    config::{FieldSpec, PATHS},
+    protocol::Settings,
+};
 
 use crate::state::{AppState, Screen, presets};
-
-/// Settings that are paths on someone's machine: they stay there.
-const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"];
 
 /// The link that opens the window as it stands now; empty for a window nobody has changed.
 #[must_use]

@@ -16,7 +16,7 @@ use egui_kittest::{
 };
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 use support::{Window, harness};
@@ -53,7 +53,9 @@ fn request(command: Command) -> Request {
 /// A window over a living engine.
 struct Live {
     harness: Harness<'static, Window>,
-    commands: Sender<Command>,
+    /// Gone before the engine is waited for.
+    commands: Option<Sender<Command>>,
+    engine: Option<JoinHandle<()>>,
     events: Receiver<(Event, Vec<NamedBytes>)>,
     /// Everything the engine has told.
     told: Vec<Event>,
@@ -64,13 +66,14 @@ impl Live {
     fn open(link: &str) -> Self {
         let (commands, taken) = channel();
         let (tell, events) = channel();
-        thread::spawn(move || {
+        let engine = thread::spawn(move || {
             pollster::block_on(serve(&mut ThreadHost { commands: taken, events: tell }));
         });
         let mut window = Window::default();
         window.studio.notice(Notice::Link(link.to_owned()));
         let harness = harness(window, [1280.0, 2000.0], Theme::Dark);
-        let mut live = Self { harness, commands, events, told: Vec::new() };
+        let mut live =
+            Self { harness, commands: Some(commands), engine: Some(engine), events, told: Vec::new() };
         live.until("model and data", |live| live.window().studio.state.can_start());
         live
     }
@@ -79,12 +82,16 @@ impl Live {
         self.harness.state()
     }
 
+    fn send(&self, command: Command) {
+        self.commands.as_ref().unwrap().send(command).unwrap();
+    }
+
     /// One frame, and everything that is on its way.
     fn turn(&mut self) {
         self.harness.step();
         for action in std::mem::take(&mut self.harness.state_mut().actions) {
             if let Action::Send { command, .. } = action {
-                self.commands.send(command).unwrap();
+                self.send(command);
             }
         }
         while let Ok((event, attachments)) = self.events.try_recv() {
@@ -147,6 +154,14 @@ impl Live {
     }
 }
 
+impl Drop for Live {
+    /// The engine gives its device back before the program ends.
+    fn drop(&mut self) {
+        self.commands = None;
+        self.engine.take().unwrap().join().ok();
+    }
+}
+
 #[test]
 fn matrices_are_looked_into_while_the_run_goes_on() {
     let mut live = Live::open("rank=4&nnz=16&max_steps=400&eval_strategy=no&save_strategy=no");
@@ -166,7 +181,7 @@ fn matrices_are_looked_into_while_the_run_goes_on() {
     live.until("a later look", |live| live.views().last().unwrap().step > view.step);
     assert!(live.is_at(Activity::Running));
     let run = live.window().studio.state.current.unwrap();
-    live.commands.send(Command::Stop { run, keep: false }).unwrap();
+    live.send(Command::Stop { run, keep: false });
     live.until("the end", |live| live.is_at(Activity::Stopped));
 }
 
@@ -175,7 +190,8 @@ fn the_lesson_about_pruning_trains_and_shows_what_it_cost() {
     let mut live = Live::open("lesson=lesson%3D4%26sparsity%3D70");
     live.press("Play");
     live.until("the end", |live| live.is_at(Activity::Finished));
-    let [tuned, pruned, retuned] = [Phase::Tune, Phase::Prune, Phase::Retune].map(|phase| live.accuracy(phase));
+    let [tuned, pruned, retuned] =
+        [Phase::Tune, Phase::Prune, Phase::Retune].map(|phase| live.accuracy(phase));
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let sentence = format!(
         "With 70 % zeros: {} tuned, {} right after pruning, {} retuned.",

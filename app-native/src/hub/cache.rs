@@ -1,14 +1,15 @@
-//! Where fetched models lie.
+//! Where fetched models and data sets lie.
 //!
 //! ```text
 //! <cache>/models/<organisation>--<name>/<commit>/config.json …   the files of one state
 //! <cache>/models/<organisation>--<name>/refs/main                 the commit that a branch meant when it was fetched
+//! <cache>/datasets/<organisation>--<name>/…                       the same of data sets
 //! ```
 //!
 //! A state is complete if a file under `refs` names it; that file is written last.
 
 use anyhow::Context as _;
-use dsee_core::hub::ModelId;
+use dsee_core::hub::{ModelId, RepositoryKind};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -20,10 +21,11 @@ use crate::atomic;
 const PLACE_VARIABLE: &str = "DSEE_CACHE";
 const REFS: &str = "refs";
 
-/// The models that are kept on this machine.
+/// The models, or the data sets, that are kept on this machine.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    kind: RepositoryKind,
 }
 
 /// One model that is kept.
@@ -36,12 +38,17 @@ pub struct CachedModel {
 }
 
 impl Cache {
-    /// The cache in this folder.
+    /// The cache of models in this folder.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, kind: RepositoryKind::Model }
     }
 
-    /// The cache of this user: `DSEE_CACHE`, or `dsee` where the system keeps such things.
+    /// The cache of data sets in the same folder.
+    pub fn of_datasets(self) -> Self {
+        Self { kind: RepositoryKind::Dataset, ..self }
+    }
+
+    /// The cache of models of this user: `DSEE_CACHE`, or `dsee` where the system keeps such things.
     ///
     /// # Errors
     /// If the system does not say where that is.
@@ -69,13 +76,16 @@ impl Cache {
         &self.root
     }
 
-    /// The folder of all models.
-    fn models(&self) -> PathBuf {
-        self.root.join("models")
+    /// The folder of everything of this kind.
+    fn place(&self) -> PathBuf {
+        self.root.join(match self.kind {
+            RepositoryKind::Model => "models",
+            RepositoryKind::Dataset => "datasets",
+        })
     }
 
     fn of(&self, id: &ModelId) -> PathBuf {
-        self.models().join(id.folder_name())
+        self.place().join(id.folder_name())
     }
 
     /// The folder for one state of a model, whether it is there or not.
@@ -113,13 +123,13 @@ impl Cache {
 
     /// The model whose files are in `folder`, if it is a folder of this cache.
     pub fn id_of(&self, folder: &Path) -> Option<ModelId> {
-        let below = folder.strip_prefix(self.models()).ok()?;
+        let below = folder.strip_prefix(self.place()).ok()?;
         ModelId::from_folder_name(below.iter().next()?.to_str()?)
     }
 
     /// All models of which there is something, by name.
     pub fn list(&self) -> Vec<CachedModel> {
-        let mut models: Vec<CachedModel> = entries(&self.models())
+        let mut models: Vec<CachedModel> = entries(&self.place())
             .into_iter()
             .filter_map(|(name, path)| {
                 let id = ModelId::from_folder_name(&name)?;

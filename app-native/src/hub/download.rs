@@ -1,10 +1,10 @@
-//! Fetches one model: carries the plan out, file by file, and goes on where an earlier try ended.
+//! Fetches one model, or files of one data set: file by file, and goes on where an earlier try ended.
 
 use dsee_core::{
     checkpoint::safetensors_read::Header,
     hub::{
-        AnswerHead, HubError, Identity, LENGTH_RANGE, Meter, Part, Plan, Repository, Retry, Start, Task,
-        Token, check_weights, header_range, start_of,
+        AnswerHead, DatasetFiles, HubError, Identity, LENGTH_RANGE, Listing, Meter, Part, Plan, Repository,
+        Retry, Start, Task, Token, check_weights, header_range, start_of,
     },
 };
 use std::{
@@ -29,10 +29,12 @@ use crate::atomic;
 
 /// Bytes that are read and written at once.
 const CHUNK: usize = 1 << 16;
+/// The list of a data set's files, kept beside them.
+pub(super) const LISTING_FILE: &str = ".listing.json";
 /// Largest file that is read into memory: settings and lists of shards are far smaller.
 const LARGEST_TEXT: u64 = 1 << 26;
 
-/// A model on its way.
+/// A model or a data set on its way.
 pub struct Download {
     repository: Repository,
     client: Client,
@@ -115,6 +117,40 @@ impl Download {
         Ok(self.folder())
     }
 
+    /// Fetches the files of a data set that are not there yet, and gives its folder and which they are.
+    ///
+    /// # Errors
+    /// See [`HubError`]; what has come stays for the next try.
+    pub fn run_dataset(
+        mut self,
+        config: Option<&str>,
+        show: Show<'_>,
+    ) -> Result<(PathBuf, DatasetFiles), HubError> {
+        let asked = self.repository.revision.clone();
+        let (listing, text) = self.listing()?;
+        let files = DatasetFiles::choose(self.repository.id.as_str(), config, &listing)?;
+        self.meter.set_total(files.all().filter_map(|file| listing.size_of(file)).sum());
+        for file in files.all() {
+            let task = Task { file: file.clone(), optional: false, part: Part::Whole };
+            self.carry_out(&task, show)?;
+        }
+        let commit = self.repository.revision.as_str();
+        let listed = atomic::write(&self.folder().join(LISTING_FILE), &text);
+        listed.map_err(|error| HubError::Storage { reason: error.to_string() })?;
+        let complete = self.cache.complete(&self.repository.id, asked.as_str(), commit);
+        complete.map_err(|error| HubError::Storage { reason: format!("{error:#}") })?;
+        Ok((self.folder(), files))
+    }
+
+    fn listing(&mut self) -> Result<(Listing, Vec<u8>), HubError> {
+        let (head, body) = self.client.get_listing(&self.repository)?;
+        self.answered = true;
+        let text = read_small(body, "the list of files", head.content_length)?;
+        let listing = Listing::parse(self.repository.endpoint.host(), &text)?;
+        self.repository.pin(listing.commit.as_deref().or(head.commit.as_deref()));
+        Ok((listing, text))
+    }
+
     /// Where the files go; known for good after the first answer.
     fn folder(&self) -> PathBuf {
         self.cache.folder(&self.repository.id, self.repository.revision.as_str())
@@ -185,6 +221,9 @@ impl Download {
     /// A file of any size, kept. The meter counts what is there of it, from the first try on.
     fn whole(&mut self, file: &str, is_first: bool, show: Show<'_>) -> Result<Got, HubError> {
         let path = self.folder().join(file);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| storage(&error))?;
+        }
         if let Ok(there) = fs::metadata(&path) {
             self.meter.add_kept(there.len());
             return Ok(Got { n_total: there.len(), text: Vec::new(), header: None });

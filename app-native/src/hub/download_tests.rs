@@ -5,7 +5,7 @@ use super::*;
 use crate::hub::server::{COMMIT, How, HubServer};
 use dsee_core::{
     builtin,
-    hub::{Endpoint, Revision},
+    hub::{Endpoint, RepositoryKind, Revision},
 };
 
 struct Place {
@@ -29,6 +29,7 @@ fn place() -> Place {
 impl Place {
     fn download(&self, token: Option<&str>) -> Download {
         let repository = Repository {
+            kind: RepositoryKind::Model,
             endpoint: Endpoint::new(&self.server.address()).unwrap(),
             id: "org/name".parse().unwrap(),
             revision: Revision::new("main").unwrap(),

@@ -1,8 +1,9 @@
-//! Models from the hub: fetched once, kept, used without a connection from then on.
+//! Models and data sets from the hub: fetched once, kept, used without a connection from then on.
 //!
 //! What to ask for and what answers mean is decided by `dsee_core::hub`; here are the requests and the disk.
 
 mod cache;
+mod dataset;
 mod download;
 mod part_file;
 mod request;
@@ -11,10 +12,13 @@ mod request;
 mod server;
 
 pub use cache::Cache;
+pub use dataset::dataset;
 pub use download::{Download, Status};
 
 use anyhow::{Context as _, bail};
-use dsee_core::hub::{DEFAULT_REVISION, Endpoint, HubError, ModelId, Repository, Revision, Token};
+use dsee_core::hub::{
+    DEFAULT_REVISION, Endpoint, HubError, ModelId, Repository, RepositoryKind, Revision, Token,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::IsTerminal as _,
@@ -77,7 +81,22 @@ pub fn folder_of(model: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn fetch_with_bar(cache: Cache, id: ModelId) -> anyhow::Result<PathBuf> {
-    let repository = Repository { endpoint: endpoint()?, id, revision: Revision::new(DEFAULT_REVISION)? };
+    let repository = repository(RepositoryKind::Model, id, DEFAULT_REVISION)?;
+    with_bar(repository, |repository, show| {
+        Ok(Download::new(repository, token()?, cache).run(&mut |status| show(status))?)
+    })
+}
+
+/// A state of something on the hub that is meant.
+fn repository(kind: RepositoryKind, id: ModelId, revision: &str) -> Result<Repository, HubError> {
+    Ok(Repository { kind, endpoint: endpoint()?, id, revision: Revision::new(revision)? })
+}
+
+/// Fetches with a progress bar on stderr.
+fn with_bar<T>(
+    repository: Repository,
+    fetch: impl FnOnce(Repository, &mut dyn FnMut(&Status<'_>)) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     eprintln!("fetching  {} from {}", repository.id, repository.endpoint.host());
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let template = "{msg:<24} [{bar:24}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
@@ -87,7 +106,7 @@ fn fetch_with_bar(cache: Cache, id: ModelId) -> anyhow::Result<PathBuf> {
         bar.set_position(status.meter.n_done());
         bar.set_message(status.file.to_owned());
     };
-    let folder = Download::new(repository, token()?, cache).run(&mut show);
+    let fetched = fetch(repository, &mut show);
     bar.finish_and_clear();
-    Ok(folder?)
+    fetched
 }

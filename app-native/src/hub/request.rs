@@ -47,7 +47,24 @@ impl Client {
         file: &str,
         range: Option<&Range<u64>>,
     ) -> Result<(AnswerHead, Body), HubError> {
-        let mut url = repository.url(file);
+        self.follow(repository, repository.url(file), file, range)
+    }
+
+    /// Asks for the list of the repository's files.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn get_listing(&self, repository: &Repository) -> Result<(AnswerHead, Body), HubError> {
+        self.follow(repository, repository.listing_url(), "list of files", None)
+    }
+
+    fn follow(
+        &self,
+        repository: &Repository,
+        mut url: String,
+        file: &str,
+        range: Option<&Range<u64>>,
+    ) -> Result<(AnswerHead, Body), HubError> {
         let mut commit = None;
         for _ in 0..=MOST_REDIRECTS {
             let response = self.ask(repository, &url, range)?;

@@ -4,6 +4,7 @@
 use anyhow::{Context as _, bail};
 use dsee_core::{
     checkpoint::hash::sha256_hex,
+    config::PATHS,
     data::{RunData, generation::GenerationExample},
     models::files::PretrainedModel,
     study::{
@@ -20,10 +21,6 @@ use crate::atomic;
 pub const MANIFEST_FILE: &str = "study.json";
 /// Changes when older files no longer say everything.
 const FORMAT: u32 = 1;
-/// Settings that say where things are on one machine.
-const PLACES: [&str; 5] =
-    ["model", "train_file", "validation_file", "validation_mismatched_file", "output_dir"];
-
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -194,7 +191,7 @@ fn described(run: &PlannedRun) -> ManifestRun {
         arm: run.arm.clone(),
         task: run.task.clone(),
         seed: run.config.seed,
-        settings: pairs.filter(|(name, _)| !PLACES.contains(&name.as_str())).collect(),
+        settings: pairs.filter(|(name, _)| !PATHS.contains(&name.as_str())).collect(),
     }
 }
 

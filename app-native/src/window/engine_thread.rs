@@ -11,7 +11,8 @@ use std::{
     path::PathBuf,
     rc::Rc,
     sync::Arc,
-    thread,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::file_source::FileSource;
@@ -50,10 +51,14 @@ pub enum FromEngine {
     Gone(FailureReport),
 }
 
+/// Longest wait for the engine's end. It ends between two pieces of work, which are far shorter.
+const LONGEST_END: Duration = Duration::from_secs(10);
+
 /// The running engine. It ends when this is dropped.
 pub struct EngineThread {
     orders: async_channel::Sender<Order>,
     replies: async_channel::Receiver<FromEngine>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl EngineThread {
@@ -71,8 +76,8 @@ impl EngineThread {
                 wake();
             }
         };
-        thread::Builder::new().name("engine".to_owned()).spawn(body)?;
-        Ok(Self { orders, replies })
+        let thread = thread::Builder::new().name("engine".to_owned()).spawn(body)?;
+        Ok(Self { orders, replies, thread: Some(thread) })
     }
 
     /// Sends a command. After the engine has ended, it goes nowhere.
@@ -83,6 +88,22 @@ impl EngineThread {
     /// The next thing the engine has told, if there is one.
     pub fn next(&self) -> Option<FromEngine> {
         self.replies.try_recv().ok()
+    }
+}
+
+impl Drop for EngineThread {
+    /// Waits until the engine has given its device back: a driver that still works while the program ends may crash it.
+    fn drop(&mut self) {
+        self.orders.close();
+        let until = Instant::now() + LONGEST_END;
+        let Some(thread) = self.thread.take() else { return };
+        while !thread.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
+        if thread.is_finished() {
+            // What it panicked with has been told.
+            thread.join().ok();
+        }
     }
 }
 
@@ -141,8 +162,12 @@ impl Host for NativeHost {
         }
     }
 
+    fn is_gone(&self) -> bool {
+        self.orders.is_closed() && self.orders.is_empty()
+    }
+
     fn tell(&mut self, reply: Reply) {
-        // Without a window nobody listens any more; the engine notices by itself when it asks for the next command.
+        // Without a window nobody listens any more; the engine ends by itself.
         self.replies.try_send(FromEngine::Reply(Box::new(reply))).ok();
         (self.wake)();
     }
@@ -208,6 +233,19 @@ mod tests {
         let FromEngine::Reply(echoed) = wait(&engine) else { panic!("the engine has ended") };
         let bytes: Vec<&[u8]> = echoed.attachments.iter().map(|file| file.bytes.as_slice()).collect();
         assert_eq!(bytes, [b"on disk".as_slice(), b"in memory"]);
+    }
+
+    #[test]
+    fn the_engine_has_ended_when_it_is_dropped() {
+        let (tell, told) = async_channel::unbounded();
+        let busy = move |host: &mut NativeHost| {
+            while !host.is_gone() {
+                thread::sleep(Duration::from_millis(20));
+            }
+            tell.try_send("ended").unwrap();
+        };
+        drop(EngineThread::start(Arc::new(|| ()), busy).unwrap());
+        assert_eq!(told.try_recv(), Ok("ended"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Models from the hub for the window: fetched on a thread of their own, listed, deleted.
 
-use dsee_core::hub::{HubError, Repository, Revision, Token};
+use dsee_core::hub::{HubError, Repository, RepositoryKind, Revision, Token};
 use dsee_ui::{
     Notice, Purpose,
     shell::{Download as Shown, Storage},
@@ -71,7 +71,8 @@ impl ModelStore {
             Some(token) => Token::new(token)?,
             None => hub::token()?,
         };
-        let repository = Repository { endpoint: hub::endpoint()?, id: model, revision };
+        let repository =
+            Repository { kind: RepositoryKind::Model, endpoint: hub::endpoint()?, id: model, revision };
         let download = Download::new(repository, token, cache);
         let cancel = download.cancel_flag();
         let body = move || run(download, &id, &held, &tell);

@@ -274,7 +274,11 @@ impl Shell {
         self.active = None;
         self.sources = SourceTracker::default();
         match EngineThread::start(Arc::clone(&self.wake), self.engine_body) {
-            Ok(engine) => self.engine = engine,
+            Ok(engine) => {
+                let old = std::mem::replace(&mut self.engine, engine);
+                // It may hang in a driver, which is why there is a new one: the window does not wait for it.
+                thread::spawn(move || drop(old));
+            }
             Err(error) => (self.tell)(Notice::Problem(format!("No new engine can be started: {error}"))),
         }
         self.job(Job::FindLast);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use dsee_core::{
     checkpoint::safetensors_read::Header,
     hub::{
-        AnswerHead, Endpoint, HubError, Identity, LENGTH_RANGE, Part, Plan, Repository, Retry, Revision,
-        Start, Task, Token, check_weights, header_range, range_header, start_of,
+        AnswerHead, Endpoint, HubError, Identity, LENGTH_RANGE, Part, Plan, Repository, RepositoryKind,
+        Retry, Revision, Start, Task, Token, check_weights, header_range, range_header, start_of,
     },
 };
 use wasm_bindgen::prelude::*;
@@ -32,7 +32,12 @@ pub async fn fetch(
 ) -> Result<(), HubError> {
     let named = store.endpoint();
     let endpoint = if named.is_empty() { Endpoint::default() } else { Endpoint::new(&named)? };
-    let repository = Repository { endpoint, id: id.parse()?, revision: Revision::new(revision)? };
+    let repository = Repository {
+        kind: RepositoryKind::Model,
+        endpoint,
+        id: id.parse()?,
+        revision: Revision::new(revision)?,
+    };
     let token = token.map(Token::new).transpose()?.flatten();
     let counter = Counter::new(id, progress, store.clone());
     let mut job = Job { store, repository, token, counter, config: Vec::new(), headers: Vec::new() };

@@ -46,6 +46,8 @@ fn read_config(r: &mut Reader) -> RunConfig {
     RunConfig {
         model: r.text("model"),
         task,
+        dataset_name: r.text("dataset_name"),
+        dataset_config_name: r.text("dataset_config_name"),
         train_file: r.text("train_file"),
         validation_file: r.text("validation_file"),
         validation_mismatched_file: r.text("validation_mismatched_file"),
@@ -214,6 +216,12 @@ impl Reader<'_> {
             let value = config.validation_mismatched_file.as_deref().unwrap_or_default();
             wrong("validation_mismatched_file", &value, "only mnli has two validation sets", "leave it out");
         }
+        if let (Some(name), Some(_)) = (&config.dataset_name, &config.train_file) {
+            wrong("dataset_name", name, "there is a train_file, too", "name one of the two");
+        }
+        if let (None, Some(name)) = (&config.dataset_name, &config.dataset_config_name) {
+            wrong("dataset_config_name", name, "of no data set", "name the data set with dataset_name");
+        }
         if config.task_type == TaskType::Regression && config.label_smoothing_factor > 0.0 {
             let value = config.label_smoothing_factor;
             wrong(
@@ -316,6 +324,27 @@ mod tests {
         assert_eq!((e2e.rank, e2e.max_length, e2e.max_grad_norm), (4, 512, 0.0));
         let generation = e2e.generation.unwrap();
         assert_eq!((generation.num_beams, generation.length_penalty), (2, 0.8));
+    }
+
+    #[test]
+    fn a_data_set_of_the_hub_is_named_or_the_tasks_own() {
+        let meant = |pairs: &[(&str, &str)]| draft(pairs).check().unwrap().hub_dataset();
+        let named = |name: &str, config: Option<&str>| Some((name.to_owned(), config.map(str::to_owned)));
+        assert_eq!(meant(&[]), None);
+        assert_eq!(meant(&[("task", "rte")]), named("nyu-mll/glue", Some("rte")));
+        assert_eq!(meant(&[("task", "rte"), ("train_file", "a.tsv")]), None);
+        assert_eq!(
+            meant(&[("task", "rte"), ("dataset_name", "nyu-mll/glue")]),
+            named("nyu-mll/glue", Some("rte"))
+        );
+        let other = [("task", "rte"), ("dataset_name", "org/set"), ("dataset_config_name", "a")];
+        assert_eq!(meant(&other), named("org/set", Some("a")));
+        assert_eq!(meant(&[("dataset_name", "org/set")]), named("org/set", None));
+        assert_eq!(meant(&[("task", "e2e")]), None);
+        let both = draft(&[("dataset_name", "org/set"), ("train_file", "a.tsv")]).check().unwrap_err();
+        assert_eq!(both[0].field, "dataset_name");
+        let of_nothing = draft(&[("dataset_config_name", "a")]).check().unwrap_err();
+        assert_eq!(of_nothing[0].field, "dataset_config_name");
     }
 
     #[test]

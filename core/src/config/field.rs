@@ -66,6 +66,10 @@ const TRAIN: &str = "Training";
 const GENERATION: &str = "Generation";
 const REPORT: &str = "Evaluation, checkpoints and logs";
 
+/// Settings that are, or may be, paths: they tell of a machine, not of a run.
+pub const PATHS: [&str; 5] =
+    ["model", "train_file", "validation_file", "validation_mismatched_file", "output_dir"];
+
 /// Every setting of a run, in the order in which they are shown. Names and meanings follow transformers'
 /// `TrainingArguments` and peft's `LoraConfig` wherever those have the setting.
 #[rustfmt::skip]
@@ -74,7 +78,9 @@ pub const FIELDS: &[FieldSpec] = &{
     [
         field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder"),
         field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
-        field(DATA, "train_file", Text, "", "Labelled text: .tsv, .csv or .jsonl; without it, the embedded sentences"),
+        field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own"),
+        field(DATA, "dataset_config_name", Text, "", "Configuration of the data set, where it has several"),
+        field(DATA, "train_file", Text, "", "Labelled text: .tsv, .csv, .jsonl or .parquet; without it, the embedded sentences"),
         field(DATA, "validation_file", Text, "", "Labelled text to evaluate on; without it, a part of the training file is held out"),
         field(DATA, "validation_mismatched_file", Text, "", "A second file to evaluate on, from other sources than the training file (MNLI's mismatched one)"),
         field(DATA, "validation_split_percentage", Number, "10", "Share of the training file held out where there is no validation file, in percent"),

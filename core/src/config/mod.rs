@@ -16,7 +16,7 @@ mod reader;
 pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
 pub use error::{DraftError, FieldError};
-pub use field::{FIELDS, FieldKind, FieldSpec};
+pub use field::{FIELDS, FieldKind, FieldSpec, PATHS};
 pub use generation::GenerationSettings;
 pub use model::ModelFacts;
 
@@ -38,7 +38,13 @@ pub struct RunConfig {
     /// The task by name; `None` is decided by the files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
-    /// Training file; `None` is the embedded sentences.
+    /// Data set of the hub, `name` or `organisation/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_name: Option<String>,
+    /// Its configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset_config_name: Option<String>,
+    /// Training file; `None` is the data set of the hub, or the embedded sentences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_file: Option<String>,
     /// Validation file; `None` holds out a part of the training file.
@@ -175,6 +181,22 @@ impl RunConfig {
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are numbers and strings, which TOML can write")
+    }
+
+    /// The data set of the hub that the run is about, and its configuration: the one that is named, or the task's own
+    /// where no file is.
+    #[must_use]
+    pub fn hub_dataset(&self) -> Option<(String, Option<String>)> {
+        if self.train_file.is_some() {
+            return None;
+        }
+        let of_task = self.task.and_then(|task| Some((task.spec().dataset?, task.spec().name)));
+        let (name, config_name) = match &self.dataset_name {
+            // A task is a configuration of its own data set.
+            Some(name) => (name.as_str(), of_task.filter(|(own, _)| own == name).map(|(_, config)| config)),
+            None => of_task.map(|(own, config)| (own, Some(config)))?,
+        };
+        Some((name.to_owned(), self.dataset_config_name.clone().or(config_name.map(str::to_owned))))
     }
 
     /// How the data files are to be read, for a model whose own settings name these classes.

@@ -1,4 +1,4 @@
-//! Where the files of a model are on the hub, and which commit of it is meant.
+//! Where the files of a model or a data set are on the hub, and which commit of it is meant.
 
 use std::fmt;
 
@@ -22,12 +22,32 @@ pub struct Endpoint(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision(String);
 
-/// One state of one model on one hub.
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepositoryKind {
+    /// A model.
+    Model,
+    /// A data set.
+    Dataset,
+}
+
+impl fmt::Display for RepositoryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Model => "model",
+            Self::Dataset => "data set",
+        })
+    }
+}
+
+/// One state of one model or data set on one hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
+    /// Model or data set.
+    pub kind: RepositoryKind,
     /// Which hub.
     pub endpoint: Endpoint,
-    /// Which model.
+    /// Its name.
     pub id: ModelId,
     /// Which state of it.
     pub revision: Revision,
@@ -151,7 +171,22 @@ impl Repository {
     pub fn url(&self, file: &str) -> String {
         let file: Vec<String> = file.split('/').map(percent_encode).collect();
         let revision = percent_encode(self.revision.as_str());
-        format!("{}/{}/resolve/{revision}/{}", self.endpoint.as_str(), self.id, file.join("/"))
+        let below = match self.kind {
+            RepositoryKind::Model => "",
+            RepositoryKind::Dataset => "datasets/",
+        };
+        format!("{}/{below}{}/resolve/{revision}/{}", self.endpoint.as_str(), self.id, file.join("/"))
+    }
+
+    /// The address of the list of its files with their sizes ([`super::Listing`]).
+    #[must_use]
+    pub fn listing_url(&self) -> String {
+        let below = match self.kind {
+            RepositoryKind::Model => "models",
+            RepositoryKind::Dataset => "datasets",
+        };
+        let revision = percent_encode(self.revision.as_str());
+        format!("{}/api/{below}/{}/revision/{revision}?blobs=true", self.endpoint.as_str(), self.id)
     }
 
     /// Holds on to the commit that the hub named with its first answer (`x-repo-commit`), so that all files are of
@@ -185,6 +220,7 @@ mod tests {
 
     fn repository(revision: &str) -> Repository {
         Repository {
+            kind: RepositoryKind::Model,
             endpoint: Endpoint::default(),
             id: "org/name".parse().unwrap(),
             revision: Revision::new(revision).unwrap(),
@@ -197,6 +233,11 @@ mod tests {
         assert_eq!(url, "https://huggingface.co/org/name/resolve/main/model.safetensors");
         let url = repository("refs/pr/1").url("sub folder/größe#1.json");
         assert!(url.ends_with("/resolve/refs%2Fpr%2F1/sub%20folder/gr%C3%B6%C3%9Fe%231.json"), "{url}");
+        let dataset = Repository { kind: RepositoryKind::Dataset, ..repository("main") };
+        let url = dataset.url("train.csv");
+        assert_eq!(url, "https://huggingface.co/datasets/org/name/resolve/main/train.csv");
+        let url = dataset.listing_url();
+        assert_eq!(url, "https://huggingface.co/api/datasets/org/name/revision/main?blobs=true");
     }
 
     #[test]

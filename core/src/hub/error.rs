@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{
-    address::{AddressError, Repository},
+    address::{AddressError, Repository, RepositoryKind},
     answer::AnswerHead,
     id::IdError,
     token::TokenError,
@@ -12,7 +12,7 @@ use crate::{
     checkpoint::error::CheckpointError, models::config_fields::ConfigError, models::load::LoadError,
 };
 
-/// Why a model could not be fetched.
+/// Why a model or a data set could not be fetched.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum HubError {
     /// No model id.
@@ -24,13 +24,13 @@ pub enum HubError {
     /// No token.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// 401 without a token: the hub does not say whether there is such a model.
+    /// 401 without a token: the hub does not say whether there is such a thing.
     #[error(
-        "the hub shows `{id}` to nobody without an access token: either there is no model of this name, so check the \
+        "the hub shows `{id}` to nobody without an access token: either there is nothing of this name, so check the \
          spelling, or it is private or gated, so give an access token of an account that may read it (401)"
     )]
     TokenNeeded {
-        /// Which model.
+        /// Which one.
         id: String,
     },
     /// 401 with a token.
@@ -51,10 +51,12 @@ pub enum HubError {
         /// Which model.
         id: String,
     },
-    /// 404 for the model itself.
-    #[error("there is no model `{id}` at revision `{revision}` on {host}: check the spelling (404)")]
+    /// 404 for the repository itself.
+    #[error("there is no {kind} `{id}` at revision `{revision}` on {host}: check the spelling (404)")]
     NotFound {
-        /// Which model.
+        /// Model or data set.
+        kind: RepositoryKind,
+        /// Which one.
         id: String,
         /// Which state of it.
         revision: String,
@@ -72,10 +74,31 @@ pub enum HubError {
         /// Which file.
         file: String,
     },
+    /// A data set with several configurations, and none was named.
+    #[error("the data set `{id}` has several configurations, name one with --dataset-config-name: {configs}")]
+    ConfigNeeded {
+        /// Which data set.
+        id: String,
+        /// Their names.
+        configs: String,
+    },
+    /// A data set without files for training.
+    #[error(
+        "the data set `{id}` has no files for training{asked} that can be read (.parquet, .jsonl, .csv or .tsv, with \
+         `train` in their name); it has: {found}"
+    )]
+    NoTrainSplit {
+        /// Which data set.
+        id: String,
+        /// The configuration that was asked for, in words.
+        asked: String,
+        /// Its configurations, or its files.
+        found: String,
+    },
     /// No connection.
     #[error(
         "{host} cannot be reached ({reason}): check the connection and try again, what has come so far is kept; \
-         without a connection, use the built-in model or a model folder on this machine"
+         without a connection, use the built-in model and data, or files on this machine"
     )]
     Offline {
         /// Which hub.
@@ -148,6 +171,7 @@ impl HubError {
         let (id, host) = (repository.id.to_string(), repository.endpoint.host().to_owned());
         let (file, retry_after) = (file.to_owned(), head.retry_after);
         let gone = || Self::NotFound {
+            kind: repository.kind,
             id: id.clone(),
             revision: repository.revision.to_string(),
             host: host.clone(),
@@ -157,6 +181,8 @@ impl HubError {
             (_, Some("GatedRepo" | "DisabledRepo")) if with_token => Self::Forbidden { id },
             (_, Some("EntryNotFound")) => Self::MissingFile { id, file },
             (404, Some("RepoNotFound" | "RevisionNotFound")) => gone(),
+            // Of a data set only what its list names is asked for.
+            (404, _) if repository.kind == RepositoryKind::Dataset => gone(),
             (401, _) if with_token => Self::TokenRefused { id },
             (401, _) => Self::TokenNeeded { id },
             (403, _) => Self::Forbidden { id },
@@ -197,6 +223,7 @@ mod tests {
 
     fn error(status: u16, code: Option<&str>, with_token: bool) -> HubError {
         let repository = Repository {
+            kind: RepositoryKind::Model,
             endpoint: Endpoint::new("https://hub.example.org").unwrap(),
             id: "org/name".parse().unwrap(),
             revision: Revision::new("v1").unwrap(),

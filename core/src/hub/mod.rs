@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+mod dataset;
 mod error;
 mod id;
 mod meter;
@@ -15,8 +16,11 @@ mod retry;
 mod token;
 mod weights;
 
-pub use address::{AddressError, DEFAULT_ENDPOINT, DEFAULT_REVISION, Endpoint, Repository, Revision};
+pub use address::{
+    AddressError, DEFAULT_ENDPOINT, DEFAULT_REVISION, Endpoint, Repository, RepositoryKind, Revision,
+};
 pub use answer::{AnswerHead, ContentRange, Identity, Start, range_header, start_of};
+pub use dataset::{CONVERTED_REVISION, DatasetFiles, Listing};
 pub use error::HubError;
 pub use id::{IdError, ModelId};
 pub use meter::Meter;

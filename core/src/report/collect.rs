@@ -4,12 +4,9 @@ use super::{
     LayerHeads, LedgerRow, LossPoint, MetricPoint, OmegaMatrix, Phase, PhaseRow, RatePoint, RunReport,
     Setting,
 };
-use crate::config::RunConfig;
+use crate::config::{PATHS, RunConfig};
 use crate::gpu::AdapterReport;
 use crate::protocol::{self, Evaluation, Loaded, PruneReport, RunEvent, StepReport};
-
-/// Settings that are paths.
-const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"];
 
 impl RunReport {
     /// The report of a run that is about to begin.
@@ -17,12 +14,10 @@ impl RunReport {
     pub fn begin(config: &RunConfig) -> Self {
         // Paths tell of this machine, not of the run, and reports are passed on.
         let settings = config.to_pairs().into_iter().filter(|(name, _)| !PATHS.contains(&name.as_str()));
-        let named =
-            |path: &Option<String>, embedded: &str| path.as_deref().map_or(embedded, last_part).to_owned();
         Self {
             title: config.run_name.clone().unwrap_or_else(|| format!("{} run", config.method)),
-            base_model: named(&config.model, "embedded tiny encoder"),
-            dataset: named(&config.train_file, "embedded sentences"),
+            base_model: config.model.as_deref().map_or("embedded tiny encoder", last_part).to_owned(),
+            dataset: dataset_name(config),
             settings: settings.map(|(name, value)| Setting { name, value }).collect(),
             ..Self::default()
         }
@@ -119,6 +114,16 @@ impl RunReport {
 }
 
 /// The name at the end of a path, whichever way its slashes lean.
+/// Where the data came from, without a path.
+fn dataset_name(config: &RunConfig) -> String {
+    match (&config.train_file, config.hub_dataset()) {
+        (Some(path), _) => last_part(path).to_owned(),
+        (None, Some((name, Some(of_name)))) => format!("{name}, {of_name}"),
+        (None, Some((name, None))) => name,
+        (None, None) => "embedded sentences".to_owned(),
+    }
+}
+
 fn last_part(path: &str) -> &str {
     let path = path.trim_end_matches(['/', '\\']);
     path.rsplit(['/', '\\']).next().unwrap_or(path)

@@ -31,6 +31,7 @@ const COMMON: TaskSpec = TaskSpec {
     name: "",
     title: "",
     kind: Classification,
+    dataset: Some("nyu-mll/glue"),
     columns: &[],
     headerless: None,
     labels: &[],

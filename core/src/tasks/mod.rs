@@ -49,6 +49,8 @@ pub struct TaskSpec {
     pub title: &'static str,
     /// What is predicted.
     pub kind: TaskKind,
+    /// The data set of the hub that has it, as its configuration of the task's name.
+    pub dataset: Option<&'static str>,
     /// The columns of its files, in each spelling that is in use; none for generation, whose files have forms of
     /// their own ([`crate::data::generation`]).
     pub columns: &'static [TaskColumns],

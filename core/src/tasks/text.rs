@@ -37,6 +37,7 @@ const COMMON: TaskSpec = TaskSpec {
     name: "",
     title: "",
     kind: Generation,
+    dataset: None,
     columns: &[],
     headerless: None,
     labels: &[],

@@ -1,6 +1,9 @@
 //! Something broke: what happened, what to do, and a report that can be passed on.
 
-use dsee_core::protocol::{FailureKind, FailureReport};
+use dsee_core::{
+    config::PATHS,
+    protocol::{FailureKind, FailureReport},
+};
 use egui::{Button, CollapsingHeader, RichText, ScrollArea, Ui, vec2};
 use std::fmt::Write as _;
 
@@ -11,9 +14,6 @@ use crate::{
     theme::{TARGET, colours},
     widgets::{numbers::bytes, primary_button},
 };
-
-/// Settings that are paths tell of this machine, not of the failure.
-const PATHS: [&str; 4] = ["model", "train_file", "validation_file", "output_dir"];
 
 /// What was pressed.
 #[derive(Default)]

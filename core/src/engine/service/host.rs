@@ -29,6 +29,12 @@ pub trait Host {
     /// The next command, however long it takes; `None` when the app has gone.
     async fn next(&mut self) -> Option<Request>;
 
+    /// Whether the app has gone for good: then work under way is dropped. Where the app takes the engine with it, nobody
+    /// asks.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     /// Hands an event to the app.
     fn tell(&mut self, reply: Reply);
 

@@ -63,6 +63,7 @@ pub async fn serve(host: &mut impl Host) {
             request => request,
         };
         match request {
+            None if host.is_gone() => return,
             Some(request) => engine.answer(request, host).await,
             // Somebody waits for an answer; the run goes on after it.
             None if !engine.questions.is_empty() => engine.advance_question(host).await,

@@ -16,7 +16,11 @@ pub fn table() -> Study {
         arms: vec![
             full(),
             lora(),
-            arm("earlybert", "EarlyBERT", &[("method", "earlybert")]),
+            arm(
+                "earlybert",
+                "EarlyBERT",
+                &[("method", "earlybert"), ("learning_rate", "2e-5"), ("retune_learning_rate", "4e-5")],
+            ),
             pruned("3", "1/4"),
             pruned("6", "1/2"),
             pruned("9", "3/4"),
