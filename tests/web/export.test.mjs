@@ -26,7 +26,7 @@ test('an adapter leaves as one verified download', async () => {
   const page = await openApp(context, `${server.url}#screen=export&${settings}`);
   await until(page, (dsee) => dsee.status.startsWith('Ready'), 'model and data');
   await page.keyboard.press('Control+Enter');
-  await until(page, (dsee) => dsee.events.some((event) => event.event === 'finished'), 'the end', { timeout: 120_000 });
+  await until(page, (dsee) => dsee.events.some((event) => event.event === 'finished'), 'the end');
   await press(page, /^Export/);
   await press(page, /Make.*adapter/i);
   await until(page, (dsee) => dsee.events.some((event) => event.type === 'exported'), 'the export');

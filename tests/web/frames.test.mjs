@@ -14,7 +14,7 @@ test('frames are drawn quickly while the worker trains', async () => {
   await until(page, (dsee) => dsee.status.startsWith('Ready'), 'model and data');
   assert.equal(await page.evaluate(() => window.dsee.frames()), null, 'nothing is counted before a run');
   await page.keyboard.press('Control+Enter');
-  await until(page, (dsee) => dsee.events.some((event) => event.event === 'finished'), 'the end', { timeout: 180_000 });
+  await until(page, (dsee) => dsee.events.some((event) => event.event === 'finished'), 'the end');
   const [frames, adapter] = await page.evaluate(() => [window.dsee.frames(), window.dsee.adapter.name]);
   console.log(`${frames.n_frames} frames in 80 steps: half within ${frames.median_ms.toFixed(1)} ms, 95 % within ${frames.p95_ms.toFixed(1)} ms, the longest ${frames.longest_ms.toFixed(1)} ms; ${adapter}`);
   assert.ok(frames.n_frames >= 50, `${frames.n_frames} frames`);

@@ -10,6 +10,9 @@ const FLAGS = [
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 const PLACES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
+/** Longest wait for anything: a loaded machine that draws and computes in software is slow. */
+export const PATIENCE = 240_000;
+
 /** Starts the browser; `webgpu: false` leaves it without an adapter. */
 export function launch({ webgpu = true, flags = [] } = {}) {
   const executablePath = PLACES.find((place) => place && existsSync(place));
@@ -21,6 +24,7 @@ export function launch({ webgpu = true, flags = [] } = {}) {
 /** A page of a context that collects what goes wrong on it in `page.problems`. */
 export async function pageOf(context) {
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.problems = [];
   page.on('console', (message) => {
     if (message.type() === 'error') page.problems.push(`${message.text()} (${message.location().url})`);
@@ -39,12 +43,12 @@ export async function openApp(context, url) {
 
 /** Waits until the app is drawn and its engine is ready. */
 export async function appIsThere(page) {
-  await page.waitForFunction(() => window.dsee?.firstScreenMs > 0, null, { timeout: 60_000 });
+  await page.waitForFunction(() => window.dsee?.firstScreenMs > 0);
   await until(page, (dsee) => dsee.adapter !== null, 'an adapter');
 }
 
 /** Waits until `holds(window.dsee, argument)`. Asks from here: the page's policy forbids to poll with text. */
-export async function until(page, holds, what, { timeout = 60_000, argument = null } = {}) {
+export async function until(page, holds, what, { timeout = PATIENCE, argument = null } = {}) {
   const question = `((argument) => (${holds})(window.dsee, argument))(${JSON.stringify(argument)})`;
   const end = Date.now() + timeout;
   while (!await page.evaluate(question)) {
@@ -83,13 +87,19 @@ export async function press(page, words, key = 'Enter') {
 
 /** Moves the keyboard's focus to the widget that `words` describes, by Tab, as somebody without a mouse would. */
 export async function focus(page, words) {
+  const said = () => page.locator('#focus').textContent();
   const seen = [];
   for (let i = 0; i < 80; i += 1) {
-    const said = await page.locator('#focus').textContent();
-    if (words.test(said)) return;
-    seen.push(said);
+    const before = await said();
+    // What is said follows the focus by a frame or two: only what stays is where the focus is.
+    if (words.test(before)) {
+      await page.waitForTimeout(150);
+      if (words.test(await said())) return;
+    }
+    seen.push(before);
     await page.keyboard.press('Tab');
-    await page.waitForTimeout(60);
+    // Neighbours may have the same words, and then nothing changes.
+    for (let waited = 0; waited < 600 && await said() === before; waited += 20) await page.waitForTimeout(20);
   }
   assert.fail(`Tab reaches nothing like ${words}: ${[...new Set(seen)].join(' | ')}`);
 }
