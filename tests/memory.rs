@@ -12,7 +12,7 @@ use dsee_core::ops::gather::{RowNumbers, gather_sum, links};
 use dsee_core::tape::{Mode, Tape, Tensor};
 use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::step::Trainer;
-use dsee_tests::tiny_bert::{Run, TinyBert};
+use dsee_tests::tiny_bert::{Run, TinyModel};
 use dsee_tests::{assert_close, device};
 
 const N_STEPS: u32 = 2000;
@@ -55,9 +55,16 @@ fn process_bytes() -> u64 {
 #[test]
 fn two_thousand_steps_take_no_more_memory_than_one() {
     let _alone = alone();
+    for (family, model) in TinyModel::families() {
+        println!("{family}");
+        check_two_thousand_steps(&model.adapt(4, 16));
+    }
+}
+
+fn check_two_thousand_steps(model: &TinyModel) {
     pollster::block_on(async {
         let device = device();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
+        let run = model.place(&device, 0.1).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         // The driver's own caches fill in the first steps.
         train(&run, &mut trainer, 0, 100).await;
@@ -79,7 +86,7 @@ fn what_is_dropped_is_given_back() {
     pollster::block_on(async {
         let device = device();
         let empty = device.allocated_bytes();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.0).await.unwrap();
+        let run = TinyModel::golden().adapt(4, 16).place(&device, 0.0).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         train(&run, &mut trainer, 0, 2).await;
         let training = device.allocated_bytes();
@@ -249,7 +256,7 @@ fn a_lost_device_is_an_error_of_every_later_call() {
     let _alone = alone();
     pollster::block_on(async {
         let device = device();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
+        let run = TinyModel::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         let evaluator = Evaluator::new(&device, run.model.as_ref(), &run.inputs).await.unwrap();
         train(&run, &mut trainer, 0, 3).await;
