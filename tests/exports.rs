@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 
 use dsee_core::checkpoint::safetensors_read::read_safetensors;
@@ -259,7 +260,7 @@ fn write_folders() {
         for (path, bytes) in files.chain([("batch.safetensors".to_owned(), batch_file(&export.model))]) {
             let path = folder.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
+            std::fs::File::create(path).unwrap().write_all(&bytes).unwrap();
         }
     }
     println!("{}", root.display());

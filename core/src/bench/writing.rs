@@ -37,7 +37,7 @@ pub enum WritingJob {
         /// The recorded forward pass.
         evaluator: Evaluator,
         /// The text.
-        scene: Scene,
+        scene: Box<Scene>,
     },
 }
 
@@ -63,7 +63,7 @@ impl WritingJob {
     pub async fn whole(device: &Device, scene: &Scene) -> Result<Self, GpuError> {
         let placed = place(device, scene, Method::Lora).await?;
         let evaluator = Evaluator::of_logits(device, placed.model.as_ref(), &placed.inputs).await?;
-        Ok(Self::Whole { inputs: placed.inputs, evaluator, scene: scene.clone() })
+        Ok(Self::Whole { inputs: placed.inputs, evaluator, scene: Box::new(scene.clone()) })
     }
 
     /// The logits of one more token, read back as a search needs them.

@@ -89,7 +89,7 @@ pub fn export_adapter(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, Export
 
 /// What every adapter folder has beside the adapter: our own state, the tokenizer, and a pruned base.
 pub(super) fn companions(input: &ExportInput<'_>) -> Vec<OutputFile> {
-    let mut files: Vec<OutputFile> = dsee_state::state_files(input).into();
+    let mut files = dsee_state::state_files(input);
     files.extend(tokenizer_files::tokenizer_files(input, ""));
     if input.is_pruned() {
         files.extend(merged::pruned_base_files(input, "base/"));
