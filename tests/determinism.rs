@@ -5,7 +5,7 @@
 use dsee_core::gpu::Device;
 use dsee_core::nn::parameters::ArenaPart;
 use dsee_tests::device;
-use dsee_tests::tiny_bert::TinyBert;
+use dsee_tests::tiny_bert::TinyModel;
 
 const N_STEPS: u32 = 10;
 const DROPOUT: f32 = 0.1;
@@ -13,7 +13,7 @@ const DROPOUT: f32 = 0.1;
 /// Bits of all losses and norms, and of all trained parameters after them.
 type Outcome = (Vec<[u32; 2]>, Vec<(String, Vec<u32>)>);
 
-async fn train(device: &Device, model: &TinyBert, seed: u32) -> Outcome {
+async fn train(device: &Device, model: &TinyModel, seed: u32) -> Outcome {
     let run = model.place(device, DROPOUT).await.unwrap();
     let mut trainer = run.trainer().await.unwrap();
     for step in 0..N_STEPS {
@@ -28,7 +28,7 @@ async fn train(device: &Device, model: &TinyBert, seed: u32) -> Outcome {
     (metrics, values.into_iter().map(|(name, tensor)| (name, bits(tensor.data))).collect())
 }
 
-fn check(device: &Device, model: &TinyBert) {
+fn check(device: &Device, model: &TinyModel) {
     pollster::block_on(async {
         let first = train(device, model, 1).await;
         let other = train(device, model, 2).await;
@@ -45,22 +45,22 @@ fn check(device: &Device, model: &TinyBert) {
 
 #[test]
 fn full_tuning_repeats_bit_for_bit() {
-    check(&device(), &TinyBert::golden().train_all());
+    check(&device(), &TinyModel::golden().train_all());
 }
 
 #[test]
 fn low_rank_and_sparse_tuning_repeats_bit_for_bit() {
-    check(&device(), &TinyBert::golden().adapt(4, 16));
+    check(&device(), &TinyModel::golden().adapt(4, 16));
 }
 
 #[test]
 fn the_references_repeat_bit_for_bit() {
-    check(&Device::reference(), &TinyBert::golden().adapt(4, 16));
+    check(&Device::reference(), &TinyModel::golden().adapt(4, 16));
 }
 
 #[test]
 fn two_devices_of_one_adapter_agree_bit_for_bit() {
-    let model = TinyBert::golden().adapt(4, 16);
+    let model = TinyModel::golden().adapt(4, 16);
     let outcomes = [device(), device()].map(|device| pollster::block_on(train(&device, &model, 3)));
     assert!(outcomes[0] == outcomes[1], "the same program on the same adapter gave other bits");
 }

@@ -5,6 +5,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dsee_core::bench::Clock;
+use dsee_core::bench::memory::StepMemory;
+use dsee_core::bench::step::{Method, Scene};
 use dsee_core::checkpoint::{HostTensor, NamedTensors};
 use dsee_core::gpu::{Device, Dim, GpuError, Sizes, StepScalars};
 use dsee_core::nn::parameters::{ArenaPart, Parameters, Trained};
@@ -12,7 +15,7 @@ use dsee_core::ops::gather::{RowNumbers, gather_sum, links};
 use dsee_core::tape::{Mode, Tape, Tensor};
 use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::step::Trainer;
-use dsee_tests::tiny_bert::{Run, TinyBert};
+use dsee_tests::tiny_bert::{Run, TinyModel};
 use dsee_tests::{assert_close, device};
 
 const N_STEPS: u32 = 2000;
@@ -55,9 +58,16 @@ fn process_bytes() -> u64 {
 #[test]
 fn two_thousand_steps_take_no_more_memory_than_one() {
     let _alone = alone();
+    for (family, model) in TinyModel::families() {
+        println!("{family}");
+        check_two_thousand_steps(&model.adapt(4, 16));
+    }
+}
+
+fn check_two_thousand_steps(model: &TinyModel) {
     pollster::block_on(async {
         let device = device();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
+        let run = model.place(&device, 0.1).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         // The driver's own caches fill in the first steps.
         train(&run, &mut trainer, 0, 100).await;
@@ -79,7 +89,7 @@ fn what_is_dropped_is_given_back() {
     pollster::block_on(async {
         let device = device();
         let empty = device.allocated_bytes();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.0).await.unwrap();
+        let run = TinyModel::golden().adapt(4, 16).place(&device, 0.0).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         train(&run, &mut trainer, 0, 2).await;
         let training = device.allocated_bytes();
@@ -97,6 +107,55 @@ fn what_is_dropped_is_given_back() {
         drop((run, trainer));
         assert_eq!(device.allocated_bytes(), empty, "after dropping everything");
     });
+}
+
+/// A clock for figures that are no times.
+struct NoClock;
+
+impl Clock for NoClock {
+    fn wall(&self) -> f64 {
+        0.0
+    }
+
+    fn cpu(&self) -> Option<f64> {
+        None
+    }
+}
+
+fn step_memory(device: &Device, scene: &Scene, method: Method) -> StepMemory {
+    pollster::block_on(StepMemory::measure(device, &NoClock, scene, method)).unwrap()
+}
+
+#[test]
+fn what_a_decoder_takes_is_within_a_tenth_of_what_was_said_before() {
+    let _alone = alone();
+    let device = device();
+    // [vocabulary, hidden size, layers, heads, positions]: logits in one piece and in several.
+    for (sizes, lengths) in [([1000, 128, 4, 4, 256], [128; 8]), ([9000, 192, 3, 6, 512], [256; 8])] {
+        let scene = Scene::decoder(sizes, &lengths);
+        for method in [Method::Dsee, Method::Lora, Method::Full] {
+            let memory = step_memory(&device, &scene, method);
+            println!("{sizes:?} {method:?} {}: {memory:?}", memory.ratio());
+            assert!((0.9..1.1).contains(&memory.ratio()), "{sizes:?} {method:?}: {memory:?}");
+        }
+    }
+}
+
+#[test]
+fn attention_takes_memory_in_proportion_to_the_text() {
+    let _alone = alone();
+    let device = device();
+    let plan_bytes = |length: usize| {
+        let scene = Scene::decoder([64, 32, 2, 4, 2048], &[length]);
+        step_memory(&device, &scene, Method::Dsee).plan_bytes as f64
+    };
+    let (short, long) = (plan_bytes(1024), plan_bytes(2048));
+    println!("{short} and {long} bytes");
+    // What must be kept: queries, keys and values among others, in each of the two layers.
+    assert!(short > f64::from(1024 * 4 * 2 * 7 * 32), "{short} bytes for 1,024 tokens");
+    // Scores of four heads alone would be 64 MiB for 2,048 tokens in each layer.
+    let most = (2.05 * short).min(f64::from(32 << 20));
+    assert!(long < most, "{short} bytes for 1,024 tokens, {long} for 2,048");
 }
 
 const COLS: usize = 512;
@@ -249,7 +308,7 @@ fn a_lost_device_is_an_error_of_every_later_call() {
     let _alone = alone();
     pollster::block_on(async {
         let device = device();
-        let run = TinyBert::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
+        let run = TinyModel::golden().adapt(4, 16).place(&device, 0.1).await.unwrap();
         let mut trainer = run.trainer().await.unwrap();
         let evaluator = Evaluator::new(&device, run.model.as_ref(), &run.inputs).await.unwrap();
         train(&run, &mut trainer, 0, 3).await;

@@ -12,7 +12,7 @@ use dsee_core::ops::linear_cross_entropy::{LmHead, linear_cross_entropy};
 use dsee_core::ops::{KERNELS, cache, cholesky, omega_exchange, prepend, scale_columns, select};
 use dsee_core::tape::{Mode, Tape, Tensor};
 use dsee_tests::repository::{files_under, text};
-use dsee_tests::tiny_bert::TinyBert;
+use dsee_tests::tiny_bert::TinyModel;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, StorageAccess, TypeInner};
 
@@ -236,7 +236,7 @@ fn recordings() -> Vec<Recording> {
         [AdapterKind::Hardware, AdapterKind::Software, AdapterKind::SoftwareOctets, AdapterKind::Reference];
     let device = Device::reference();
     let mut recordings = Vec::new();
-    for model in [TinyBert::golden().train_all(), TinyBert::golden().adapt(4, 16)] {
+    for model in [TinyModel::golden().train_all(), TinyModel::golden().adapt(4, 16)] {
         let Ok(run) = pollster::block_on(model.place(&device, 0.1)) else {
             unreachable!("the host has memory")
         };

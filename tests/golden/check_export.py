@@ -66,8 +66,10 @@ def loaders(arguments, n_labels):
         settings["num_labels"] = n_labels
     if arguments.adapter:
         model, adapter = arguments.model, arguments.adapter
-        found = [
-            ("PeftModel.from_pretrained", lambda: load_peft(kind, model, adapter, settings)),
+        found = [("PeftModel.from_pretrained", lambda: load_peft(kind, model, adapter, settings))]
+    # A prefix is no part of the weights, and transformers alone does not read it.
+    if arguments.adapter and json.loads((adapter / "adapter_config.json").read_text())["peft_type"] == "LORA":
+        found += [
             ("AutoModel.from_pretrained(adapter)", lambda: load_through_transformers(kind, model, adapter, settings)),
             ("merge_and_unload", lambda: load_peft(kind, model, adapter, settings).merge_and_unload()),
         ]

@@ -405,7 +405,8 @@ def write_peft(out):
 def sort_adapter_config(path, base):
     # peft writes `target_modules` from a set, in an order that changes from run to run.
     config = json.loads(path.read_text())
-    config["target_modules"] = sorted(config["target_modules"])
+    if "target_modules" in config:
+        config["target_modules"] = sorted(config["target_modules"])
     config["base_model_name_or_path"] = base
     write_json(path, config)
 

@@ -4,16 +4,20 @@
 //! take turns round by round; medians and least values of the rounds are reported, and the rounds themselves.
 
 pub mod kernels;
+pub mod memory;
 pub mod profile;
 pub mod report;
 pub mod step;
 pub mod timing;
+pub mod writing;
 
 use crate::gpu::{AdapterKind, Device, GpuError};
+use memory::StepMemory;
 use profile::ProfileRow;
-use report::{BenchReport, FirstStep, Measurement};
+use report::{BenchReport, FirstStep, Measurement, Others};
 use step::{Method, Scene, StepJob};
 use timing::{Contender, Samples, measure};
+use writing::WritingJob;
 
 /// The clocks of the platform.
 pub trait Clock {
@@ -75,6 +79,12 @@ pub mod step_name {
     pub const SMALL: &str = "step/small encoder, full";
     /// The latency of the first step.
     pub const FIRST: &str = "first step";
+    /// Memory of a step of GPT-2 small: measured only where the filter asks for it, because it takes gigabytes.
+    pub const MEMORY: &str = "memory of GPT-2 small";
+    /// One more token of a text, with keys and values remembered.
+    pub const CACHED: &str = "writing/with cache, 256 tokens";
+    /// The same with everything computed again.
+    pub const WHOLE: &str = "writing/without cache, 256 tokens";
     /// Where the time of a DSEE step goes.
     pub const PROFILE: &str = "profile";
 }
@@ -99,12 +109,20 @@ pub async fn run(
     } else {
         None
     };
+    let memory = if !options.filter.is_empty() && wants(step_name::MEMORY) {
+        progress(step_name::MEMORY);
+        let scene = Scene::gpt2_small();
+        Some(StepMemory::measure_running(device, clock, &scene, Method::Dsee).await?)
+    } else {
+        None
+    };
     progress("compiling kernels");
     let mut contenders = kernels::Builder::new(device, clock, &options.filter).build().await?;
     let mut samples = measure(device, clock, options.n_rounds, &mut contenders, progress).await?;
     let mut measurements = Measurement::all(&contenders, &samples);
     drop(contenders);
     contenders = steps(device, clock, &scene, &options.filter, progress).await?;
+    contenders.extend(writing(device, &options.filter, progress).await?);
     samples = measure(device, clock, options.n_rounds, &mut contenders, progress).await?;
     measurements.extend(Measurement::all(&contenders, &samples));
     drop(contenders);
@@ -113,7 +131,27 @@ pub async fn run(
     } else {
         Vec::new()
     };
-    Ok(BenchReport::new(device.report().clone(), basis, options.n_rounds, first_step, measurements, profile))
+    let others = Others { first_step, memory, profile };
+    Ok(BenchReport::new(device.report().clone(), basis, options.n_rounds, measurements, others))
+}
+
+async fn writing(
+    device: &Device,
+    filter: &str,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Contender>, GpuError> {
+    let mut contenders = Vec::new();
+    for name in [step_name::CACHED, step_name::WHOLE].into_iter().filter(|name| name.contains(filter)) {
+        progress(&format!("recording {name}"));
+        let scene = writing::scene();
+        let job = if name == step_name::CACHED {
+            WritingJob::cached(device, &scene).await?
+        } else {
+            WritingJob::whole(device, &scene).await?
+        };
+        contenders.push(Contender::writing(name, job));
+    }
+    Ok(contenders)
 }
 
 async fn steps(

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Basis;
+use super::memory::StepMemory;
 use super::profile::ProfileRow;
 use super::timing::{Contender, Samples, Work, median, minimum};
 use super::{kernels, step_name};
@@ -21,6 +22,8 @@ pub struct BenchReport {
     pub n_rounds: usize,
     /// From model in memory to the end of the first DSEE step.
     pub first_step: Option<FirstStep>,
+    /// Memory of a step of GPT-2 small.
+    pub memory: Option<StepMemory>,
     /// Contender by contender.
     pub measurements: Vec<Measurement>,
     /// Figures with a bound.
@@ -70,7 +73,7 @@ pub struct Measurement {
     pub cpu: Option<Seconds>,
     /// What one item does.
     pub work: Work,
-    /// Dispatches of one item.
+    /// Dispatches of one item; 0 where they are not counted.
     pub n_dispatches: usize,
     /// Wall seconds for pipelines and recording, before the warm-up; pipelines compiled earlier are reused.
     pub prepare_seconds: f64,
@@ -82,6 +85,17 @@ pub struct Measurement {
     pub share_of_peak: Option<f64>,
     /// Seconds of one item, round by round.
     pub samples: Samples,
+}
+
+/// What is measured apart from the contenders.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Others {
+    /// See [`BenchReport::first_step`].
+    pub first_step: Option<FirstStep>,
+    /// See [`BenchReport::memory`].
+    pub memory: Option<StepMemory>,
+    /// See [`BenchReport::profile`].
+    pub profile: Vec<ProfileRow>,
 }
 
 /// A figure and what it must be.
@@ -145,13 +159,13 @@ impl BenchReport {
         adapter: AdapterReport,
         basis: Basis,
         n_rounds: usize,
-        first_step: Option<FirstStep>,
         measurements: Vec<Measurement>,
-        profile: Vec<ProfileRow>,
+        others: Others,
     ) -> Self {
         let (version, checks) = (env!("CARGO_PKG_VERSION"), Vec::new());
+        let Others { first_step, memory, profile } = others;
         let mut report =
-            Self { version, adapter, basis, n_rounds, first_step, measurements, checks, profile };
+            Self { version, adapter, basis, n_rounds, first_step, memory, measurements, checks, profile };
         report.fill_shares();
         report.checks = report.all_checks();
         report
@@ -209,6 +223,10 @@ impl BenchReport {
             ("product nn 4096x768x768 / peak", product("nn"), AtLeast(0.25)),
             ("product tn 4096x768x768 / peak", product("tn"), AtLeast(0.25)),
             ("first step, seconds", first, AtMost(5.0)),
+            ("GPT-2 small step, GiB", self.memory.map(|memory| memory.gib()), AtMost(2.5)),
+            ("memory estimated / allocated", self.memory.map(|memory| memory.ratio()), AtMost(1.1)),
+            ("memory estimated / allocated", self.memory.map(|memory| memory.ratio()), AtLeast(0.9)),
+            ("token without / with cache", self.times(step_name::WHOLE, step_name::CACHED), AtLeast(5.0)),
             ("DSEE step, processor seconds", seconds(step_name::DSEE), AtMost(1.4)),
             ("small encoder step, processor seconds", seconds(step_name::SMALL), AtMost(0.6)),
         ];
@@ -256,7 +274,7 @@ mod tests {
             measured(step_name::LORA, 0.0, [1.0, 2.0, 4.0]),
         ];
         let adapter = Device::reference().report().clone();
-        let report = BenchReport::new(adapter, Basis::Cpu, 3, None, measurements, Vec::new());
+        let report = BenchReport::new(adapter, Basis::Cpu, 3, measurements, Others::default());
         assert_eq!(report.find("product/nt 4096x768x768").unwrap().share_of_peak, Some(0.5));
         assert_eq!(report.find(kernels::FMA).unwrap().gflops, Some(4.0));
         let met: Vec<_> = report.checks.iter().map(|check| (check.name.as_str(), check.met)).collect();

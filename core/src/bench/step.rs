@@ -1,4 +1,4 @@
-//! Whole training steps on encoders with random weights: what a step costs depends on shapes and lengths alone.
+//! Whole training steps on models with random weights: what a step costs depends on shapes and lengths alone.
 
 use super::Clock;
 use crate::checkpoint::{HostTensor, NamedTensors};
@@ -8,10 +8,10 @@ use crate::models::config::ModelConfig;
 use crate::models::family::{Head, Parts};
 use crate::models::parameter::Parameter;
 use crate::models::{DropoutRates, Model};
-use crate::nn::inputs::BatchInputs;
+use crate::nn::inputs::{BatchInputs, InputLayout};
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::{DeltaPlan, TuningPlan};
-use crate::nn::site::Role;
+use crate::nn::site::{Role, Site};
 use crate::ops::adamw::AdamW;
 use crate::random::Random;
 use crate::tape::{Mode, Tape};
@@ -21,8 +21,8 @@ use crate::train::step::{record_pass, record_update};
 use crate::tuning::state::{PrunedState, SiteDelta};
 
 /// Rank and trained entries of the updates, at queries and values.
-const RANK: usize = 16;
-const N_NONZERO: usize = 16;
+pub(super) const RANK: usize = 16;
+pub(super) const N_NONZERO: usize = 16;
 const N_LABELS: usize = 2;
 const CLASSES: Head = Head::classes(N_LABELS);
 
@@ -41,11 +41,12 @@ pub enum Method {
     Full,
 }
 
-/// An encoder and a batch for it.
+/// A model and a batch for it.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    config: ModelConfig,
-    base: NamedTensors,
+    pub(super) config: ModelConfig,
+    pub(super) base: NamedTensors,
+    head: Head,
     batch: PackedBatch,
     /// Predicted positions and their true tokens, where the model predicts words.
     masked: Option<(Vec<u32>, Vec<u32>)>,
@@ -55,10 +56,13 @@ impl Scene {
     /// all-MiniLM-L6-v2's sizes with a batch of 32 sequences of SST-2's lengths, 419 tokens together.
     #[must_use]
     pub fn minilm() -> Self {
-        let config = config([30_522, 384, 6, 12, 1536, 512]);
-        let base = random_weights(&config.family.parameters(&config, CLASSES));
-        let batch = batch(&config, &sst2_lengths());
-        Self { config, base, batch, masked: None }
+        Self::new(encoder([30_522, 384, 6, 12, 1536, 512]), CLASSES, &sst2_lengths())
+    }
+
+    fn new(config: ModelConfig, head: Head, lengths: &[usize]) -> Self {
+        let base = random_weights(&config.family.parameters(&config, head));
+        let batch = batch(&config, lengths);
+        Self { config, base, head, batch, masked: None }
     }
 
     /// The same with every sequence padded to 128 tokens, as frameworks do that cannot pack.
@@ -72,18 +76,69 @@ impl Scene {
     /// because a classifier's last layer would look at first tokens only.
     #[must_use]
     pub fn small() -> Self {
-        let config = config([2000, 256, 2, 4, 1024, 64]);
-        let base = random_weights(&config.family.parameters(&config, Head::MaskedLm));
-        let batch = batch(&config, &[64; 8]);
-        let positions: Vec<u32> = (0..batch.n_tokens() as u32).step_by(7).take(77).collect();
-        let tokens = positions.iter().map(|&at| batch.input_ids[at as usize]).collect();
-        Self { config, base, batch, masked: Some((positions, tokens)) }
+        let mut scene = Self::new(encoder([2000, 256, 2, 4, 1024, 64]), Head::MaskedLm, &[64; 8]);
+        let positions: Vec<u32> = (0..scene.batch.n_tokens() as u32).step_by(7).take(77).collect();
+        let tokens = positions.iter().map(|&at| scene.batch.input_ids[at as usize]).collect();
+        scene.masked = Some((positions, tokens));
+        scene
+    }
+
+    /// GPT-2 small with 8 sequences of 512 tokens.
+    #[must_use]
+    pub fn gpt2_small() -> Self {
+        Self::decoder([50_257, 768, 12, 12, 1024], &[512; 8])
+    }
+
+    /// A decoder of `[vocabulary, hidden size, layers, heads, positions]`, and sequences of these lengths in which every
+    /// next token is predicted.
+    #[must_use]
+    pub fn decoder([vocab, hidden, layers, heads, positions]: [usize; 5], lengths: &[usize]) -> Self {
+        let config = parse(&serde_json::json!({
+            "model_type": "gpt2", "vocab_size": vocab, "n_embd": hidden, "n_layer": layers, "n_head": heads,
+            "n_positions": positions,
+        }));
+        let mut scene = Self::new(config, Head::CausalLm, lengths);
+        let has_next = |bounds: &[u32]| bounds[0]..bounds[1] - 1;
+        let positions: Vec<u32> = scene.batch.offsets.windows(2).flat_map(has_next).collect();
+        let tokens = positions.iter().map(|&at| scene.batch.input_ids[at as usize + 1]).collect();
+        scene.masked = Some((positions, tokens));
+        scene
+    }
+
+    /// The same where the word behind the last token alone is asked for.
+    #[must_use]
+    pub fn asking_for_the_last(mut self) -> Self {
+        self.masked = Some((vec![self.batch.n_tokens() as u32 - 1], vec![0]));
+        self
     }
 
     /// T of the batch.
     #[must_use]
     pub fn n_tokens(&self) -> usize {
         self.batch.n_tokens()
+    }
+
+    /// Its tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &[u32] {
+        &self.batch.input_ids
+    }
+
+    /// Its sequences, and the length of the longest.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        [self.batch.n_sequences(), self.batch.longest()]
+    }
+
+    /// Its linear maps.
+    #[must_use]
+    pub fn sites(&self) -> Vec<Site> {
+        self.config.family.sites(&self.config, self.head)
+    }
+
+    /// Puts its batch in the place made for it.
+    pub(super) fn write(&self, inputs: &BatchInputs) -> Sizes {
+        inputs.write(&self.batch, slices(&self.masked))
     }
 
     fn sizes(&self) -> Sizes {
@@ -102,7 +157,7 @@ impl Scene {
     fn method(&self, method: Method) -> (TuningPlan, Vec<SiteDelta>) {
         let mut plan = TuningPlan::default();
         let mut deltas = Vec::new();
-        let sites = self.config.family.sites(&self.config, CLASSES);
+        let sites = self.sites();
         let adapted = sites.iter().filter(|site| matches!(site.role, Role::Query | Role::Value));
         plan.trained.extend(["classifier.weight", "classifier.bias"].map(str::to_owned));
         match method {
@@ -125,21 +180,25 @@ impl Scene {
     }
 }
 
-fn config([vocab, hidden, layers, heads, feed_forward, positions]: [usize; 6]) -> ModelConfig {
-    let json = serde_json::json!({
+fn encoder([vocab, hidden, layers, heads, feed_forward, positions]: [usize; 6]) -> ModelConfig {
+    parse(&serde_json::json!({
         "model_type": "bert", "vocab_size": vocab, "hidden_size": hidden, "num_hidden_layers": layers,
         "num_attention_heads": heads, "intermediate_size": feed_forward, "max_position_embeddings": positions,
-    });
+    }))
+}
+
+fn parse(json: &serde_json::Value) -> ModelConfig {
     let parsed = ModelConfig::parse("the bench's own settings", json.to_string().as_bytes());
     parsed.unwrap_or_else(|error| unreachable!("our own settings are right: {error}"))
 }
 
-/// Uniform weights with BERT's standard deviation 0.02, layer norms at 1.
+/// Uniform weights with the families' standard deviation 0.02, layer norms at 1.
 fn random_weights(specs: &[Parameter]) -> NamedTensors {
     let tensor = |(i, spec): (usize, &Parameter)| {
         let mut random = Random::new(1, i as u64);
         let len = spec.shape.iter().product();
-        let data = if spec.name.ends_with("LayerNorm.weight") {
+        let is_norm = spec.name.contains("LayerNorm") || spec.name.contains("ln_");
+        let data = if is_norm && spec.name.ends_with("weight") {
             vec![1.0; len]
         } else {
             (0..len).map(|_| (random.uniform() - 0.5) * 0.07).collect()
@@ -190,13 +249,14 @@ pub struct StepJob {
     batch: PackedBatch,
     masked: Option<(Vec<u32>, Vec<u32>)>,
     prepare_seconds: f64,
+    plan_bytes: u64,
 }
 
 /// A model on the device.
-struct Placed {
-    parameters: Parameters,
-    model: Box<dyn Model>,
-    inputs: BatchInputs,
+pub(super) struct Placed {
+    pub parameters: Parameters,
+    pub model: Box<dyn Model>,
+    pub inputs: BatchInputs,
     settings: StepSettings,
 }
 
@@ -212,12 +272,13 @@ impl StepJob {
         method: Method,
     ) -> Result<Self, GpuError> {
         let placed = place(device, scene, method).await?;
-        let start = clock.wall();
+        let (start, allocated) = (clock.wall(), device.allocated_bytes());
         let Placed { parameters, model, inputs, settings } = placed;
         let trainer = Trainer::new(device, model.as_ref(), &parameters, &inputs, settings).await?;
         let prepare_seconds = clock.wall() - start;
+        let plan_bytes = device.allocated_bytes() - allocated;
         let (batch, masked) = (scene.batch.clone(), scene.masked.clone());
-        Ok(Self { trainer, inputs, batch, masked, prepare_seconds })
+        Ok(Self { trainer, inputs, batch, masked, prepare_seconds, plan_bytes })
     }
 
     /// Dispatches of a step.
@@ -232,13 +293,19 @@ impl StepJob {
         self.prepare_seconds
     }
 
+    /// Bytes that the recorded step takes beside weights, trained numbers and the batch: what forward leaves for backward,
+    /// and gradients on their way.
+    #[must_use]
+    pub fn plan_bytes(&self) -> u64 {
+        self.plan_bytes
+    }
+
     /// One step, the upload of its batch included.
     ///
     /// # Errors
     /// Whatever went wrong on the device until then.
     pub async fn run(&mut self) -> Result<(), GpuError> {
         let Self { trainer, inputs, batch, masked, .. } = self;
-        let masked = masked.as_ref().map(|(positions, tokens)| (positions.as_slice(), tokens.as_slice()));
         let scalars = StepScalars {
             learning_rate: 1e-5,
             bias_correction1: 0.1,
@@ -246,23 +313,33 @@ impl StepJob {
             dropout_seed: 1,
             ring_slot: 0,
         };
-        trainer.step(scalars, &mut |_| inputs.write(batch, masked)).await
+        trainer.step(scalars, &mut |_| inputs.write(batch, slices(masked))).await
     }
 }
 
-async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed, GpuError> {
+/// Positions and tokens as inputs take them.
+fn slices(masked: &Option<(Vec<u32>, Vec<u32>)>) -> Option<(&[u32], &[u32])> {
+    masked.as_ref().map(|(positions, tokens)| (positions.as_slice(), tokens.as_slice()))
+}
+
+/// Puts a model on the device, with memory for its batch.
+///
+/// # Errors
+/// Memory errors of the device.
+pub(super) async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed, GpuError> {
     let config = &scene.config;
     let (mut plan, deltas) = scene.method(method);
     plan.trained.retain(|name| scene.base.contains_key(name));
     let state = HostState { deltas, ..HostState::default() };
     let heads = HeadShape { n_heads: config.num_attention_heads, head_size: config.head_size() };
-    let placement = Placement::new(&config.family.sites(config, CLASSES), heads, &PrunedState::default());
+    let placement = Placement::new(&scene.sites(), heads, &PrunedState::default());
     let parameters = placement.place(device, &scene.base, &state, &plan).await?;
     let rates = DropoutRates::of(config, None);
-    let head = if scene.masked.is_some() { Head::MaskedLm } else { CLASSES };
-    let model = config.family.build(&Parts { config, parameters: &parameters, plan: &plan, rates }, head);
+    let parts = Parts { config, parameters: &parameters, plan: &plan, rates };
+    let model = config.family.build(&parts, scene.head);
     refresh_weights(device, model.as_ref()).await?;
-    let inputs = BatchInputs::new(device, scene.sizes(), scene.batch.longest().into())?;
+    let layout = InputLayout { max_length: scene.batch.longest(), ..config.inputs() };
+    let inputs = BatchInputs::new(device, scene.sizes(), layout)?;
     let optimizer = AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
     let settings =
         StepSettings { objective: scene.objective(), optimizer, max_grad_norm: 1.0, accumulation: 1 };
@@ -275,8 +352,7 @@ async fn place(device: &Device, scene: &Scene, method: Method) -> Result<Placed,
 /// Memory errors of the device, or a kernel the driver refuses.
 pub async fn record(device: &Device, scene: &Scene, method: Method) -> Result<(Recording, Sizes), GpuError> {
     let Placed { parameters, model, inputs, settings } = place(device, scene, method).await?;
-    let masked = scene.masked.as_ref().map(|(positions, tokens)| (positions.as_slice(), tokens.as_slice()));
-    let sizes = inputs.write(&scene.batch, masked);
+    let sizes = scene.write(&inputs);
     let (loss, ring) = (device.create("loss", 1)?, device.create("metrics ring", RING_SLOTS * 2)?);
     let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Training { accumulate: false });
     record_pass(&mut tape, model.as_ref(), &inputs, &settings, &loss);
@@ -293,6 +369,17 @@ mod tests {
         let lengths = sst2_lengths();
         assert_eq!((lengths.len(), lengths.iter().sum::<usize>()), (32, 419));
         assert!(lengths.iter().all(|&n| (3..=64).contains(&n)), "{lengths:?}");
+    }
+
+    #[test]
+    fn decoders_predict_every_next_token_of_every_sequence() {
+        let scene = Scene::decoder([50, 8, 1, 2, 16], &[4, 1, 3]);
+        let (positions, tokens) = scene.masked.clone().unwrap_or_default();
+        assert_eq!(positions, [0, 1, 2, 5, 6]);
+        assert_eq!(tokens, [1, 2, 3, 6, 7].map(|at| scene.tokens()[at]));
+        assert_eq!(scene.shape(), [3, 4]);
+        let (positions, _) = scene.asking_for_the_last().masked.unwrap_or_default();
+        assert_eq!(positions, [7]);
     }
 
     #[test]

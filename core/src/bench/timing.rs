@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Clock;
 use super::step::StepJob;
+use super::writing::WritingJob;
 use crate::gpu::{Device, GpuError, Plan, Recording, Sizes, StepScalars};
 
 /// What a contender does in one item.
@@ -22,7 +23,7 @@ pub struct Contender {
     pub name: String,
     /// What one item does.
     pub work: Work,
-    /// Dispatches of one item.
+    /// Dispatches of one item; 0 where they are not counted.
     pub n_dispatches: usize,
     /// Wall seconds for pipelines and recording.
     pub prepare_seconds: f64,
@@ -33,6 +34,7 @@ pub struct Contender {
 enum Job {
     Plan { plan: Plan, sizes: Sizes, n_copies: usize },
     Step(Box<StepJob>),
+    Writing(Box<WritingJob>),
 }
 
 /// Seconds of one item, round by round.
@@ -100,10 +102,17 @@ impl Contender {
         Self { name: name.into(), work, n_dispatches, prepare_seconds, job: Job::Step(Box::new(job)) }
     }
 
+    /// One more token of a text.
+    #[must_use]
+    pub fn writing(name: &str, job: WritingJob) -> Self {
+        let job = Job::Writing(Box::new(job));
+        Self { name: name.into(), work: Work::default(), n_dispatches: 0, prepare_seconds: 0.0, job }
+    }
+
     fn n_copies(&self) -> usize {
         match &self.job {
             Job::Plan { n_copies, .. } => *n_copies,
-            Job::Step(_) => 1,
+            Job::Step(_) | Job::Writing(_) => 1,
         }
     }
 
@@ -112,6 +121,7 @@ impl Contender {
             match &mut self.job {
                 Job::Plan { plan, sizes, .. } => device.run(plan, sizes, &StepScalars::default())?,
                 Job::Step(job) => job.run().await?,
+                Job::Writing(job) => job.run().await?,
             }
         }
         device.throttle(0).await

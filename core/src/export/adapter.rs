@@ -1,4 +1,5 @@
-//! A LoRA adapter in peft's format, with the sparse residual as extra rank.
+//! A LoRA adapter in peft's format, with the sparse residual as extra rank. A run that trained a prefix has it written in
+//! peft's format of prefixes instead (`prefix.rs`).
 //!
 //! S is a sum of (one-hot column) × (sparse row) and (sparse column) × (one-hot row) terms, one for each line of a
 //! minimum cover of Ω. So `[B | selectors and columns] · [A ; rows and selectors]` is exactly BA + P_Ω(S).
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::file_site::{FileSite, LowRank, file_modules, file_rank, file_sites};
 use super::targets::target_modules;
-use super::{ExportError, ExportInput, OutputFile, dsee_state, merged, model_card, tokenizer_files};
+use super::{ExportError, ExportInput, OutputFile, dsee_state, merged, model_card, prefix, tokenizer_files};
 use crate::checkpoint::write::{TensorToWrite, Values, write_safetensors};
 use crate::models::family::Head;
 use crate::models::parameter::file_tensors;
@@ -47,11 +48,16 @@ pub fn adapter_size(input: &ExportInput<'_>) -> AdapterSize {
     size
 }
 
-/// Whether peft can read this as an adapter; gives the modules it stores whole.
+/// Whether peft can read this as an adapter.
 ///
 /// # Errors
-/// Parts that do not fit, and runs that a LoRA file cannot express.
-pub fn check_adapter(input: &ExportInput<'_>) -> Result<BTreeSet<String>, ExportError> {
+/// Parts that do not fit, and runs that neither a LoRA file nor a prefix can express.
+pub fn check_adapter(input: &ExportInput<'_>) -> Result<(), ExportError> {
+    if prefix::has_prefix(input) { prefix::check_prefix(input) } else { check_lora(input).map(drop) }
+}
+
+/// Gives the modules that a LoRA file stores whole.
+fn check_lora(input: &ExportInput<'_>) -> Result<BTreeSet<String>, ExportError> {
     input.check_pretrained()?;
     if input.sites.is_empty() {
         return Err(ExportError::NoUpdate);
@@ -65,7 +71,10 @@ pub fn check_adapter(input: &ExportInput<'_>) -> Result<BTreeSet<String>, Export
 /// # Errors
 /// As [`check_adapter`].
 pub fn export_adapter(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    let saved = check_adapter(input)?;
+    if prefix::has_prefix(input) {
+        return prefix::export_prefix(input);
+    }
+    let saved = check_lora(input)?;
     let expanded: Vec<(FileSite<'_>, LowRank)> =
         file_sites(input).into_iter().map(|site| (site.clone(), site.expand())).collect();
     let config = config_json(input, &expanded, &saved);
@@ -74,17 +83,26 @@ pub fn export_adapter(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, Export
         OutputFile::new(ADAPTER_WEIGHTS, weights(input, &expanded, &saved)),
         OutputFile::new("README.md", model_card::adapter_card(input, &adapter_size(input)).into_bytes()),
     ];
-    files.extend(dsee_state::state_files(input));
+    files.extend(companions(input));
+    Ok(files)
+}
+
+/// What every adapter folder has beside the adapter: our own state, the tokenizer, and a pruned base.
+pub(super) fn companions(input: &ExportInput<'_>) -> Vec<OutputFile> {
+    let mut files = dsee_state::state_files(input);
     files.extend(tokenizer_files::tokenizer_files(input, ""));
     if input.is_pruned() {
         files.extend(merged::pruned_base_files(input, "base/"));
     }
-    Ok(files)
+    files
 }
 
 /// Modules stored whole: the head of a classifier always, because peft fails on its adapter without it, and whatever
 /// else was trained.
-fn modules_to_save(input: &ExportInput<'_>, sites: &[FileSite<'_>]) -> Result<BTreeSet<String>, ExportError> {
+pub(super) fn modules_to_save(
+    input: &ExportInput<'_>,
+    sites: &[FileSite<'_>],
+) -> Result<BTreeSet<String>, ExportError> {
     let parameters = input.config.family.parameters(input.config, input.head);
     let modules: BTreeSet<&str> =
         parameters.iter().map(|parameter| module_of(parameter.file_name())).collect();
@@ -168,7 +186,7 @@ pub(super) fn pattern_key(module: &str) -> String {
 }
 
 /// `modules_to_save` as peft would list it.
-fn saved_names(head: Head, saved: &BTreeSet<String>) -> Value {
+pub(super) fn saved_names(head: Head, saved: &BTreeSet<String>) -> Value {
     let usual: &[&str] = if let Head::SequenceClassification { .. } = head { &CLASSIFIERS } else { &[] };
     let others = saved.iter().map(String::as_str).filter(|module| !usual.contains(module));
     let names: Vec<&str> = usual.iter().copied().chain(others).collect();
@@ -180,13 +198,7 @@ fn weights(
     expanded: &[(FileSite<'_>, LowRank)],
     saved: &BTreeSet<String>,
 ) -> Vec<u8> {
-    let parameters = input.config.family.parameters(input.config, input.head);
-    let value = |name: &str| input.tensor(name).map(|tensor| tensor.data.clone()).unwrap_or_default();
-    let whole: Vec<(&str, Vec<usize>, Vec<f32>)> = file_tensors(&parameters)
-        .iter()
-        .filter(|tensor| saved.iter().any(|saved| is_inside(module_of(tensor.name), saved)))
-        .map(|tensor| (tensor.name, tensor.shape.clone(), tensor.join(value)))
-        .collect();
+    let whole = whole_tensors(input, saved);
     let mut tensors = Vec::new();
     let mut push = |name: &str, shape: Vec<usize>, values| {
         tensors.push(TensorToWrite { name: format!("{PREFIX}{name}"), shape, values: Values::F32(values) });
@@ -199,6 +211,20 @@ fn weights(
         push(name, shape.clone(), values);
     }
     write_safetensors(&tensors, &BTreeMap::new())
+}
+
+/// Name, shape and values of everything in the modules stored whole.
+pub(super) fn whole_tensors(
+    input: &ExportInput<'_>,
+    saved: &BTreeSet<String>,
+) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let parameters = input.config.family.parameters(input.config, input.head);
+    let value = |name: &str| input.tensor(name).map(|tensor| tensor.data.clone()).unwrap_or_default();
+    file_tensors(&parameters)
+        .iter()
+        .filter(|tensor| saved.iter().any(|saved| is_inside(module_of(tensor.name), saved)))
+        .map(|tensor| (tensor.name.to_owned(), tensor.shape.clone(), tensor.join(value)))
+        .collect()
 }
 
 #[cfg(test)]

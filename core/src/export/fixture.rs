@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::prefix::prefix_names;
 use super::{ExportInput, PhaseFacts, RunFacts};
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::models::config::{ModelConfig, tests::tiny};
@@ -156,6 +157,17 @@ impl Fixture {
             let kept: Vec<usize> = (0..5).filter(|&k| site.s_indices[k] >= 32).collect();
             site.s_values = kept.iter().map(|&k| site.s_values[k]).collect();
             site.s_indices = kept.iter().map(|&k| site.s_indices[k]).collect();
+        }
+        self
+    }
+
+    /// The same with a prefix of `length` rows instead of updates.
+    pub fn with_prefix(mut self, length: usize) -> Self {
+        self.sites.clear();
+        let mut random = Random::new(17, 0);
+        for (name, columns) in prefix_names(&self.input()) {
+            let data = (0..length * columns).map(|_| random.normal() as f32).collect();
+            self.trained.insert(name, HostTensor { shape: vec![length, columns], data });
         }
         self
     }

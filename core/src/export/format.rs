@@ -32,7 +32,7 @@ impl ExportFormat {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Adapter => {
-                "A LoRA adapter for peft and transformers, the sparse entries as extra rank, with our lossless state \
+                "An adapter for peft: LoRA with the sparse entries as extra rank, or a prefix, with our lossless state \
                  beside it"
             }
             Self::Merged => {

@@ -3,6 +3,7 @@
 //! | export | files | read by |
 //! |---|---|---|
 //! | [`adapter`] | LoRA format, S as extra rank, exact to f32 rounding | peft, transformers |
+//! | [`prefix`] | the adapter of runs that trained a prefix | peft |
 //! | [`merged`] | a whole model, ΔW added to the weights | everything that reads the base model |
 //! | [`compact`] | a whole model without the removed heads | transformers up to 4.57 |
 //! | [`dsee_state`] | everything, lossless | this application |
@@ -21,10 +22,12 @@ mod head;
 mod loading;
 pub mod merged;
 pub mod model_card;
+pub mod prefix;
 mod targets;
 mod tokenizer_files;
 pub mod verify;
 mod verify_lora;
+mod verify_prefix;
 pub mod vertex_cover;
 
 use std::collections::BTreeMap;
@@ -141,6 +144,21 @@ pub enum ExportError {
     Added {
         /// Their names.
         names: Vec<String>,
+    },
+    /// peft puts a prefix before classified texts and before texts to write, and nowhere else.
+    #[error(
+        "peft has no prefixes in models of hidden words, so there is no adapter to write: export our own state, which keeps \
+         everything"
+    )]
+    PrefixWithoutTask,
+    /// Something was trained that peft does not save beside a prefix.
+    #[error(
+        "`{parameter}` was trained beside a prefix, where peft saves a classifier at most: export our own state, which keeps \
+         everything"
+    )]
+    TrainedBesidePrefix {
+        /// The parameter, or its module.
+        parameter: String,
     },
     /// A parameter was trained whose module holds others, and peft saves modules with all that is in them.
     #[error(

@@ -18,6 +18,25 @@ pub(super) fn adapter_card(input: &ExportInput<'_>, size: &AdapterSize) -> Strin
          unchanged; other tools ignore them.\n",
         size.max_rank
     );
+    push_adapter(&mut card, input);
+    card
+}
+
+/// The card of a prefix of `length` rows.
+pub(super) fn prefix_card(input: &ExportInput<'_>, length: usize) -> String {
+    let mut card = front_matter(input, "peft", &["prefix-tuning"]);
+    let _ = writeln!(
+        card,
+        "# Adapter\n\nA prefix of {length} rows before the keys and values of every layer, in peft's format. \
+         `dsee_config.json` and `dsee_state.safetensors` hold the same; other tools ignore them. Load it with \
+         transformers 5: version 4 with its peft fails on prefixes of RoBERTa's classifiers.\n"
+    );
+    push_adapter(&mut card, input);
+    card
+}
+
+/// What is to be said of every adapter: the base it belongs to, how it is loaded, and how it came about.
+fn push_adapter(card: &mut String, input: &ExportInput<'_>) {
     if input.is_pruned() {
         card.push_str(
             "**This adapter belongs to the pruned base model in `base/`. On the original base model it gives wrong \
@@ -29,9 +48,8 @@ pub(super) fn adapter_card(input: &ExportInput<'_>, size: &AdapterSize) -> Strin
         None if input.is_pruned() => "folder + \"/base\"".to_owned(),
         None => "\"path/to/the/base/model\"".to_owned(),
     };
-    push_loading(&mut card, &loading::adapter(input, &base, "folder"));
-    push_facts(&mut card, input);
-    card
+    push_loading(card, &loading::adapter(input, &base, "folder"));
+    push_facts(card, input);
 }
 
 /// The card of a merged model.

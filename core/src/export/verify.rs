@@ -6,7 +6,9 @@ use thiserror::Error;
 use super::adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, PREFIX};
 use super::dsee_state::{DSEE_CONFIG, DSEE_STATE, DseeStateError, read_dsee_state};
 use super::effective::{merged_values_f64, pruned_base_values};
+use super::prefix::{OUTER, PROMPT_EMBEDDINGS, has_prefix};
 use super::verify_lora::verify_updates;
+use super::verify_prefix::verify_prefix;
 use super::{ExportInput, OutputFile};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::safetensors_read::read_safetensors;
@@ -73,16 +75,20 @@ pub enum VerifyError {
     },
 }
 
-/// Checks an adapter folder: every update rebuilt from its factors as peft would, the whole tensors, the modules
-/// it applies to, our own two files, and the pruned base where there is one.
+/// Checks an adapter folder: every update rebuilt from its factors as peft would and the modules it applies to, or the
+/// prefix of every layer; the whole tensors, our own two files, and the pruned base where there is one.
 ///
 /// # Errors
 /// The first thing that does not agree.
 pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
     let config = json(files, ADAPTER_CONFIG)?;
     let weights = weights(files, ADAPTER_WEIGHTS)?;
-    let mut verified = verify_updates(input, &config, &weights)?;
-    verified.add(verify_whole(input, &weights)?);
+    let (mut verified, outer) = if has_prefix(input) {
+        (verify_prefix(input, &config, &weights)?, OUTER)
+    } else {
+        (verify_updates(input, &config, &weights)?, PREFIX)
+    };
+    verified.add(verify_whole(input, &weights, outer)?);
     verified.add(verify_dsee_state(input, files)?);
     if input.is_pruned() {
         verified.add(verify_pruned_base(input, files, "base/")?);
@@ -90,13 +96,15 @@ pub fn verify_adapter(input: &ExportInput<'_>, files: &[OutputFile]) -> Result<V
     Ok(verified)
 }
 
-/// Checks the tensors of an adapter that are no factors: what was trained whole is there, and everything is as in memory.
-fn verify_whole(input: &ExportInput<'_>, weights: &Checkpoint) -> Result<Verified, VerifyError> {
+/// Checks the tensors of an adapter that are no part of updates or prefixes: what was trained whole is there, and everything
+/// is as in memory. `outer` is what stands before their names.
+fn verify_whole(input: &ExportInput<'_>, weights: &Checkpoint, outer: &str) -> Result<Verified, VerifyError> {
     let parameters = input.config.family.parameters(input.config, input.head);
     let tensors = file_tensors(&parameters);
     let mut verified = Verified::default();
-    for (name, found) in weights.tensors.iter().filter(|(name, _)| !name.contains(".lora_")) {
-        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+    let is_whole = |name: &str| !name.contains(".lora_") && name != PROMPT_EMBEDDINGS;
+    for (name, found) in weights.tensors.iter().filter(|(name, _)| is_whole(name)) {
+        let name = name.strip_prefix(outer).unwrap_or(name);
         let Some(tensor) = tensors.iter().find(|tensor| tensor.name == name) else {
             return Err(differs(name, "a tensor".to_owned(), "nothing".to_owned()));
         };
@@ -105,7 +113,7 @@ fn verify_whole(input: &ExportInput<'_>, weights: &Checkpoint) -> Result<Verifie
     }
     let is_trained =
         |tensor: &&FileTensor<'_>| tensor.parts.iter().any(|part| input.trained.contains_key(&part.name));
-    let in_file = |tensor: &FileTensor<'_>| weights.tensors.contains_key(&format!("{PREFIX}{}", tensor.name));
+    let in_file = |tensor: &FileTensor<'_>| weights.tensors.contains_key(&format!("{outer}{}", tensor.name));
     match tensors.iter().filter(is_trained).find(|tensor| !in_file(tensor)) {
         Some(tensor) => Err(differs(tensor.name, "absent".to_owned(), "trained".to_owned())),
         None => Ok(verified),
@@ -249,7 +257,7 @@ fn json(files: &[OutputFile], path: &str) -> Result<Value, VerifyError> {
     serde_json::from_slice(bytes(files, path)?).map_err(invalid)
 }
 
-fn widen(values: &[f32]) -> impl Iterator<Item = f64> {
+pub(super) fn widen(values: &[f32]) -> impl Iterator<Item = f64> {
     values.iter().map(|&value| f64::from(value))
 }
 

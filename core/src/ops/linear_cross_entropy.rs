@@ -108,6 +108,12 @@ const MAX_LOGITS: usize = 16 << 20;
 /// A product of so few columns is quick even where they are no multiple of four.
 const FEW_ROWS: usize = 256;
 
+/// How many logits of `n_rows` rows over `n_vocab` words are in memory at a time, at most.
+#[must_use]
+pub fn n_logits_at_a_time(n_rows: usize, n_vocab: usize) -> usize {
+    chunks(n_vocab, n_rows).into_iter().map(|(_, words)| n_rows * words).max().unwrap_or(0)
+}
+
 /// Divides `n_rows` rows of a weight into chunks, given as (first row, number of rows), so that `max_rows` times a chunk
 /// stays below [`MAX_LOGITS`]. Chunks begin at aligned rows; what is left after the last aligned one has a chunk of its
 /// own, so that the others have sizes that the fast products take.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Method, ModelFacts, RunConfig};
+use crate::data::TaskKind;
 use crate::nn::site::Role;
+use crate::ops::linear_cross_entropy::n_logits_at_a_time;
 use crate::tuning::adapters;
 
 /// A model that was read.
@@ -132,11 +134,14 @@ impl ModelCard {
         let is_own = config.method.is_full() || matches!(config.method, Method::Bitfit | Method::FtTop2);
         let frozen = self.n_parameters as u64 - if is_own { n_trained } else { 0 };
         let longest = config.max_length.min(self.max_position_embeddings);
-        let n_tokens = (config.per_device_train_batch_size * longest) as u64;
+        let n_tokens = config.per_device_train_batch_size * longest;
+        let writes =
+            matches!(config.task_type.kind(), Some(TaskKind::Generation | TaskKind::LanguageModeling));
+        let n_logits = if writes { n_logits_at_a_time(n_tokens, self.vocab_size) } else { 0 };
         MemoryEstimate {
             weights: 4 * (frozen + effective as u64),
             trained: 16 * n_trained,
-            activations: 4 * n_tokens * self.numbers_per_token(config) as u64,
+            activations: 4 * (n_tokens * self.numbers_per_token(config) + n_logits) as u64,
         }
     }
 
