@@ -62,11 +62,6 @@ pub enum EngineError {
     /// The next word cannot be had.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Text behind a trained prefix.
-    #[error(
-        "text is not generated behind a trained prefix yet: evaluate this run with `dsee eval`, or tune with another method"
-    )]
-    PrefixWriter,
     /// Training went astray.
     #[error(
         "the loss is not finite at step {step} of {phase} (learning rate {learning_rate:.3e}, last finite loss \
