@@ -86,11 +86,11 @@ fn an_evaluation_writes_texts_and_scores_them() {
 
     an_evaluation_goes_on(&run, &texts, &first);
     let none = ["eval", "--run", &run, "--num-beams", "0"];
-    fails(dsee(&none), 2, &["--num-beams = 0", "at least 1"]);
+    fails(dsee(&none), 2, &["--num-beams = 0", "1 is greedy search"]);
     let both = ["eval", "--run", &run, "--no-generate", "--top-k", "3"];
     fails(dsee(&both), 2, &["--top-k = 3", "--no-generate asks for no text"]);
     fails(
-        dsee(&["eval", "--run", &run, "--max-new-tokens", "120"]),
+        dsee(&["eval", "--run", &run, "--max-new-tokens", "126"]),
         1,
         &["128 positions", "--max-new-tokens"],
     );
@@ -127,7 +127,7 @@ fn a_prefix_writes_and_is_judged() {
     let context = "name : Anna | type : pub";
     let write = |most: &str| dsee(&["generate", "--run", &run, "--max-new-tokens", most, context]);
     write("12").assert().success();
-    fails(write("80"), 1, &["the model has 88 positions beside its prefix of 40"]);
+    fails(write("86"), 1, &["the model has 88 positions beside its prefix of 40"]);
     let judged = json(dsee(&["eval", "--run", &run, "--json"]));
     assert!(judged["metrics"]["bleu"].is_number(), "{judged}");
 }
