@@ -204,8 +204,11 @@ fn wrong_studies_are_refused_before_anything_runs() {
 
     fails(with(&["reproduce", "t1"]), 1, &["--data", "sst2, rte, cola, mrpc"]);
     let data = task_folder(&place);
-    let looked_for =
-        ["no train file of rte: looked for train, trainset, train_sample", "no validation file of cola", "mrpc"];
+    let looked_for = [
+        "no train file of rte: looked for train, trainset, train_sample",
+        "no validation file of cola",
+        "mrpc",
+    ];
     fails(with(&["reproduce", "t1", "--data", &data]), 1, &looked_for);
     fails(with(&["reproduce", "t1", "--data", &data, "--tasks", "qnli"]), 2, &["no task of t1", "mrpc"]);
     let varied = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--task", "rte"];

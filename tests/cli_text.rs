@@ -4,7 +4,7 @@
 
 mod cli_support;
 
-use cli_support::{decoder::tiny_decoder, dsee, fails, json};
+use cli_support::{decoder::tiny_decoder, dsee, fails, json, put, tiny_bert};
 use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 use serde_json::Value;
 use std::{fs, path::Path};
@@ -130,4 +130,36 @@ fn a_prefix_writes_and_is_judged() {
     fails(write("86"), 1, &["the model has 88 positions beside its prefix of 40"]);
     let judged = json(dsee(&["eval", "--run", &run, "--json"]));
     assert!(judged["metrics"]["bleu"].is_number(), "{judged}");
+}
+
+#[test]
+fn decoders_that_cannot_be() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (model, run) = (at("model"), at("run"));
+    let lines: String = (0..20).map(|i| format!("film {i} is good\t{}\n", ["pos", "neg"][i % 2])).collect();
+    put(&place.path().join("labels.tsv"), format!("sentence\tlabel\n{lines}").as_bytes());
+    let labels = at("labels.tsv");
+    let train = ["train", "--model", &model, "--train-file", &labels, "--output-dir", &run];
+    let short = ["--max-steps", "2", "--prune", "none", "--max-length", "32", "--method", "lora"];
+
+    // The mark of the end stands for padding, and is written down where transformers looks for it.
+    dsee(&[&train[..], &short].concat()).assert().success();
+    let merged = fs::read(place.path().join("run/merged/config.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&merged).unwrap()["pad_token_id"], 0);
+
+    let config = fs::read_to_string(place.path().join("model/config.json")).unwrap();
+    let no_end = config.replace(", \"eos_token_id\": 0", "").replace("\"eos_token_id\": 0,", "");
+    assert!(!no_end.contains("eos_token_id"), "{no_end}");
+    put(&place.path().join("model/config.json"), no_end.as_bytes());
+    let elsewhere = at("other");
+    let train = ["train", "--model", &model, "--train-file", &labels, "--output-dir", &elsewhere];
+    fails(dsee(&[&train[..], &short].concat()), 1, &["no pad_token_id", "50256", "an id below 300"]);
+
+    let other = fs::read(tiny_bert().join("tokenizer.json")).unwrap();
+    put(&place.path().join("model/tokenizer.json"), &other);
+    let parts = ["tokenizer.json may come from another model", "expected", "gpt2"];
+    fails(dsee(&[&train[..], &short].concat()), 1, &parts);
+    assert!(!Path::new(&elsewhere).exists());
 }
