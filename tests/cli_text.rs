@@ -84,6 +84,8 @@ fn an_evaluation_writes_texts_and_scores_them() {
         assert_eq!(scored["metrics"][name], first["metrics"][name], "{name}");
     }
 
+    let report = fs::read_to_string(Path::new(&run).join("report.md")).unwrap();
+    assert!(report.contains("## Written texts") && report.contains("NIST-5"), "{report}");
     an_evaluation_goes_on(&run, &texts, &first);
     let none = ["eval", "--run", &run, "--num-beams", "0"];
     fails(dsee(&none), 2, &["--num-beams = 0", "1 is greedy search"]);
@@ -123,7 +125,9 @@ fn a_prefix_writes_and_is_judged() {
     let train = ["train", "--task", "e2e", "--model", &model, "--train-file", &data, "--max-length", "64"];
     fails(dsee(&[&train[..], &long].concat()), 2, &["--prefix-length = 200", "128 positions", "64 or less"]);
 
-    let run = e2e_run(place.path(), &["--method", "prefix", "--prefix-length", "40"]);
+    let prefix = ["--method", "prefix", "--prefix-length", "40", "--predict-with-generate"];
+    let run = e2e_run(place.path(), &prefix);
+    assert!(Path::new(&run).join("texts/figures.json").is_file(), "trained and written for at once");
     let context = "name : Anna | type : pub";
     let write = |most: &str| dsee(&["generate", "--run", &run, "--max-new-tokens", most, context]);
     write("12").assert().success();

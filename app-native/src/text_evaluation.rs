@@ -11,6 +11,7 @@ use dsee_core::{
     checkpoint::hash::sha256_hex,
     config::RunConfig,
     data::{RunData, generation::GenerationExample},
+    report::{RunReport, Setting},
     tasks::scoring::{Scored, WrittenTexts},
 };
 use serde_json::{Map, Value, json};
@@ -28,6 +29,8 @@ use crate::{
     failure::Failure,
     interrupt,
     progress::clock,
+    recorder::{REPORT_DATA_FILE, write_report},
+    run_folder::RunFolder,
     run_inputs,
     saved_run::SavedRun,
     texts::{Source, TextWriter},
@@ -112,7 +115,29 @@ pub fn of_run(run: &Path, again: &str) -> Result<TextFigures, Failure> {
     let RunData::Generation(splits) = &data else {
         return Err(anyhow::anyhow!("the run writes no text for contexts: {}", run.display()).into());
     };
-    evaluate(&saved, &saved.config, &splits.validation, &run.join(TEXTS_FOLDER), again)
+    let figures = evaluate(&saved, &saved.config, &splits.validation, &run.join(TEXTS_FOLDER), again)?;
+    note_in_report(&saved.folder, &figures)?;
+    Ok(figures)
+}
+
+/// Writes the report of a run again, with the figures of its texts.
+///
+/// # Errors
+/// If the report cannot be read or written.
+pub fn note_in_report(run: &RunFolder, figures: &TextFigures) -> anyhow::Result<()> {
+    let path = run.path().join(REPORT_DATA_FILE);
+    let bytes = fs::read(&path).with_context(|| format!("cannot read: {}", path.display()))?;
+    let mut report: RunReport =
+        serde_json::from_slice(&bytes).with_context(|| format!("damaged: {}", path.display()))?;
+    let row = |(metric, score): &Scored| Setting {
+        name: format!("{} ({})", metric.title, metric.form),
+        value: match score {
+            Ok(value) => format!("{value:.4} ({})", metric.scale.name()),
+            Err(reason) => reason.to_string(),
+        },
+    };
+    report.text_figures = figures.scored.iter().map(row).collect();
+    write_report(run, &report)
 }
 
 /// The figures that an evaluation left in the folder of a run, without those that were undefined; `None` if it has

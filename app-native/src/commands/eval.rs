@@ -75,7 +75,11 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
     let texts = match (writing, examples) {
         (Some(config), Some(examples)) => {
             let folder = texts_folder(args, &saved);
-            Some(text_evaluation::evaluate(&saved, &config, &examples, &folder, &this_command())?)
+            let figures = text_evaluation::evaluate(&saved, &config, &examples, &folder, &this_command())?;
+            if args.validation_file.is_none() && args.texts_dir.is_none() {
+                text_evaluation::note_in_report(&saved.folder, &figures)?;
+            }
+            Some(figures)
         }
         _ => None,
     };
