@@ -129,6 +129,24 @@ fn data_that_cannot_be() {
 }
 
 #[test]
+fn files_of_another_task() {
+    let place = Workplace::new();
+    let refuses = |task: &str, name: &str, text: &str, parts: &[&str]| {
+        put(&place.path(name), text.as_bytes());
+        let path = place.text(name);
+        fails(place.train("run", &["--task", task, "--train-file", &path]), 1, parts);
+    };
+    let one = "sentence\tlabel\nfine\t1\nbad\t0\nold\t1\n";
+    let missing = ["one.tsv", "rte", "sentence1", "sentence2", "the columns sentence, label, but not"];
+    refuses("rte", "one.tsv", one, &missing);
+    let scores = "sentence1\tsentence2\tlabel\na\tb\t0.25\nc\td\t4.5\ne\tf\t3.75\n";
+    refuses("rte", "scores.tsv", scores, &["scores.tsv", "line 2", "0.25", "entailment"]);
+    let classes = scores.replace("0.25", "good");
+    refuses("stsb", "classes.tsv", &classes, &["classes.tsv", "line 2", "good", "number"]);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
 fn model_and_data_are_reported_together() {
     let place = Workplace::new();
     let flags = ["--model", "no/such/model", "--train-file", "no/such.tsv"];

@@ -5,7 +5,7 @@
 
 mod cli_support;
 
-use cli_support::{Workplace, dsee, fails, flags_of, json, put, tiny_bert};
+use cli_support::{Workplace, decoder::tiny_decoder, dsee, fails, flags_of, json, put, tiny_bert};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use serde_json::Value;
 use std::{
@@ -204,11 +204,106 @@ fn wrong_studies_are_refused_before_anything_runs() {
 
     fails(with(&["reproduce", "t1"]), 1, &["--data", "sst2, rte, cola, mrpc"]);
     let data = task_folder(&place);
-    let looked_for =
-        ["no train file of rte: looked for train, train_sample", "no validation file of cola", "mrpc"];
+    let looked_for = [
+        "no train file of rte: looked for train, trainset, train_sample",
+        "no validation file of cola",
+        "mrpc",
+    ];
     fails(with(&["reproduce", "t1", "--data", &data]), 1, &looked_for);
     fails(with(&["reproduce", "t1", "--data", &data, "--tasks", "qnli"]), 2, &["no task of t1", "mrpc"]);
     let varied = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--task", "rte"];
     fails(with(&varied), 2, &["use --tasks"]);
-    fails(with(&["reproduce", "t2", "--data", &data]), 1, &["t2 is about BLEU", "dsee score"]);
+    put(&place.path("data/e2e/train.txt"), b"name : A||A is a pub.\nname : B||B is a pub.\n");
+    put(&place.path("data/e2e/dev.txt"), b"name : C||C is a pub.\n");
+    let texts = ["reproduce", "t2", "--data", &data, "--tasks", "e2e"];
+    fails(with(&texts), 1, &["t2 is about texts", "name a decoder"]);
+}
+
+/// `dsee reproduce` of a table about texts, on the tiny decoder.
+fn text_table(place: &Workplace, table: &str, more: &[&str]) -> Vec<String> {
+    tiny_decoder(&place.path(""));
+    for name in ["train.txt", "dev.txt"] {
+        put(&place.path(&format!("data/e2e/{name}")), &fs::read(place.path("train.txt")).unwrap());
+    }
+    let paths = [place.text("model"), place.text("data"), place.text(table)];
+    let [model, data, output] = paths.each_ref().map(String::as_str);
+    let flags =
+        ["reproduce", table, "--model", model, "--data", data, "--output-dir", output, "--tasks", "e2e"];
+    let sizes = ["--seeds", "1", "--max-length", "64", "--max-new-tokens", "10", "--num-beams", "2"];
+    flags.iter().chain(&sizes).chain(more).map(ToString::to_string).collect()
+}
+
+#[test]
+fn texts_are_written_and_judged_by_their_own_figures() {
+    let place = Workplace::new();
+    let flags = text_table(&place, "t2", &["--quick", "--max-steps", "6"]);
+    let result = json(dsee(&[&flags_of(&flags)[..], &["--json"]].concat()));
+    assert_eq!((&result["n_done"], &result["n_planned"]), (&4.into(), &4.into()));
+    let cells = result["arms"][0]["cells"].as_array().unwrap();
+    let names: Vec<&str> = cells.iter().map(|cell| cell["metric"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bleu", "nist", "meteor-exact-stem", "rouge-l", "cider"]);
+    let run = place.path("t2/e2e-lora-4-seed1");
+    assert_eq!(fs::read_to_string(run.join("texts/hypotheses.txt")).unwrap().lines().count(), 6);
+    let figures: Value = serde_json::from_slice(&fs::read(run.join("texts/figures.json")).unwrap()).unwrap();
+    let bleu = figures["metrics"]["bleu"].as_f64().unwrap();
+    assert!((cells[0]["value"]["mean"].as_f64().unwrap() - 100.0 * bleu).abs() < 1e-9, "in points");
+    let claims = result["claims"].as_array().unwrap();
+    let evidence = &claims[2]["evidence"][0];
+    assert!(
+        evidence["is_so"].is_boolean() && evidence["numbers"].as_str().unwrap().starts_with("E2E bleu: ")
+    );
+    assert_eq!(claims[0]["verdict"], "not_measured", "WebNLG and DART were not run");
+
+    // A run that was trained and not written for is only written for.
+    fs::remove_file(run.join("texts/figures.json")).unwrap();
+    dsee(&flags_of(&flags))
+        .assert()
+        .success()
+        .stdout(contains("E2E bleu").and(contains("E2E nist")))
+        .stderr(contains("3 of 4 runs are done already").and(contains("6 of 6 are there already")));
+}
+
+#[test]
+fn every_row_of_the_decoders_is_written_for() {
+    let place = Workplace::new();
+    let flags =
+        text_table(&place, "t4", &["--max-steps", "2", "--retune-epochs", "1", "--warmup-steps", "1"]);
+    let result = json(dsee(&[&flags_of(&flags)[..], &["--json"]].concat()));
+    assert_eq!((&result["n_done"], &result["n_planned"]), (&7.into(), &7.into()));
+    for run in result["runs"].as_array().unwrap() {
+        assert!(run["metrics"]["bleu"].is_number() && run["metric"] == "bleu", "{run}");
+    }
+    let beats = &result["claims"][0]["evidence"][0];
+    assert!(beats["is_so"].is_boolean(), "{beats}");
+    assert_eq!(result["claims"][2]["verdict"], "does_not_hold", "no tiny decoder reaches 69.5");
+}
+
+#[test]
+fn the_mismatched_set_is_evaluated_beside_the_matched() {
+    let place = Workplace::new();
+    let lines = |n: usize, word: &str| {
+        let line = |i: usize| {
+            let label = ["entailment", "neutral", "contradiction"][i % 3];
+            format!("the {word} {i} is good\tit is {}\t{label}\n", ["good", "old", "bad"][i % 3])
+        };
+        format!("sentence1\tsentence2\tgold_label\n{}", (0..n).map(line).collect::<String>())
+    };
+    for (name, n, word) in [("train.tsv", 30, "film"), ("dev.tsv", 9, "film"), ("mm.tsv", 6, "song")] {
+        put(&place.path(name), lines(n, word).as_bytes());
+    }
+    let (dev, mm) = (place.text("dev.tsv"), place.text("mm.tsv"));
+    let files = ["--task", "mnli", "--validation-file", &dev, "--validation-mismatched-file", &mm];
+    let more = ["--max-steps", "4", "--method", "lora", "--prune", "none"];
+    place.train("run", &[&files[..], &more].concat()).assert().success();
+    let log = fs::read_to_string(place.path("run/trainer_log.jsonl")).unwrap();
+    assert!(log.contains("eval_accuracy_mm"), "{log}");
+    let run = place.text("run");
+    let both = json(dsee(&["eval", "--run", &run, "--json"]));
+    assert_eq!((&both["n_examples"], &both["n_mismatched"]), (&9.into(), &6.into()));
+    // Each set alone has the same accuracy as in both together.
+    for (file, name) in [(&dev, "accuracy"), (&mm, "accuracy_mm")] {
+        let alone = json(dsee(&["eval", "--run", &run, "--validation-file", file, "--json"]));
+        assert_eq!(alone["metrics"]["accuracy"], both["metrics"][name], "{name}");
+    }
+    assert!(fs::read_to_string(place.path("run/report.md")).unwrap().contains("accuracy"));
 }

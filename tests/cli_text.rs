@@ -4,53 +4,25 @@
 
 mod cli_support;
 
-use cli_support::{dsee, put};
-use dsee_core::{
-    checkpoint::{HostTensor, NamedTensors, write::write_named},
-    models::{config::ModelConfig, family::Head, parameter::file_tensors},
-    random::Random,
-    tokenizer::train_byte_level,
-};
-use predicates::str::contains;
-use std::path::Path;
-
-const CONFIG: &str = r#"{"model_type": "gpt2", "vocab_size": 300, "n_embd": 32, "n_layer": 1, "n_head": 2,
-    "n_positions": 128, "eos_token_id": 0}"#;
-
-/// A model folder and a file of twelve contexts.
-fn prepare(folder: &Path) {
-    let config = ModelConfig::parse("config.json", CONFIG.as_bytes()).unwrap();
-    let parameters = config.family.parameters(&config, Head::CausalLm);
-    let mut random = Random::new(5, 0);
-    let tensors: NamedTensors = file_tensors(&parameters)
-        .iter()
-        .map(|tensor| {
-            let is_norm = tensor.name.contains("ln_") && tensor.name.ends_with("weight");
-            let mut value = || if is_norm { 1.0 } else { 0.05 * random.normal() as f32 };
-            let data = (0..tensor.shape.iter().product()).map(|_| value()).collect();
-            (tensor.name.to_owned(), HostTensor { shape: tensor.shape.clone(), data })
-        })
-        .collect();
-    let names = ["Anna", "Bert", "Carl", "Dora", "Emil", "Frida"];
-    let line = |i: usize| format!("name : {} | type : pub||{} is a pub .\n", names[i % 6], names[i % 6]);
-    let lines: String = (0..12).map(line).collect();
-    put(&folder.join("model/config.json"), CONFIG.as_bytes());
-    put(&folder.join("model/model.safetensors"), &write_named(&tensors));
-    put(&folder.join("model/tokenizer.json"), &train_byte_level(&[&lines], 300).unwrap());
-    put(&folder.join("train.txt"), lines.as_bytes());
-}
+use cli_support::{decoder::tiny_decoder, dsee, fails, json, put, tiny_bert};
+use predicates::{prelude::PredicateBooleanExt as _, str::contains};
+use serde_json::Value;
+use std::{fs, path::Path};
 
 #[test]
 fn a_decoder_learns_is_judged_and_writes() {
     let place = tempfile::tempdir().unwrap();
-    prepare(place.path());
+    tiny_decoder(place.path());
     let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
     let (model, data, run) = (at("model"), at("train.txt"), at("run"));
     let flags = ["--task-type", "generation", "--method", "full", "--prune", "none", "--max-steps", "40"];
     let paths =
         ["train", "--model", &model, "--train-file", &data, "--learning-rate", "5e-3", "--output-dir", &run];
     dsee(&[&paths[..], &flags].concat()).assert().success().stderr(contains("perplexity"));
-    dsee(&["eval", "--run", &run]).assert().success().stdout(contains("perplexity"));
+    dsee(&["eval", "--run", &run, "--no-generate"])
+        .assert()
+        .success()
+        .stdout(contains("perplexity").and(contains("bleu").not()));
     let context = "name : Anna | type : pub";
     let written = dsee(&["generate", "--run", &run, "--max-new-tokens", "12", context]).assert().success();
     assert!(String::from_utf8_lossy(&written.get_output().stdout).contains("pub"));
@@ -62,7 +34,7 @@ fn a_decoder_learns_is_judged_and_writes() {
 #[test]
 fn what_cannot_be_written_is_said() {
     let place = tempfile::tempdir().unwrap();
-    prepare(place.path());
+    tiny_decoder(place.path());
     let model = place.path().join("model").to_str().unwrap().to_owned();
     let long = ["generate", "--model", &model, "--max-new-tokens", "124", "name : Anna | type : pub"];
     dsee(&long).assert().failure().stderr(contains("128 positions"));
@@ -72,4 +44,126 @@ fn what_cannot_be_written_is_said() {
         .stderr(contains("--num-beams"));
     dsee(&["generate", "a"]).assert().failure().stderr(contains("bert"));
     dsee(&["generate", "--model", &model]).assert().failure();
+}
+
+/// A short run of the task E2E, and its folder.
+fn e2e_run(place: &Path, more: &[&str]) -> String {
+    let at = |name: &str| place.join(name).to_str().unwrap().to_owned();
+    let (model, data, run) = (at("model"), at("train.txt"), at("run"));
+    let paths = ["train", "--task", "e2e", "--model", &model, "--train-file", &data, "--output-dir", &run];
+    let flags =
+        ["--validation-file", &data, "--max-length", "64", "--max-steps", "30", "--warmup-steps", "2"];
+    let decoding =
+        ["--max-new-tokens", "12", "--num-beams", "3", "--prune", "none", "--learning-rate", "5e-3"];
+    dsee(&[&paths[..], &flags, &decoding, more].concat()).assert().success();
+    run
+}
+
+#[test]
+fn an_evaluation_writes_texts_and_scores_them() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let run = e2e_run(place.path(), &["--method", "full"]);
+    let first = json(dsee(&["eval", "--run", &run, "--json"]));
+    assert_eq!((&first["n_examples"], &first["n_contexts"]), (&12.into(), &6.into()));
+    assert!(first["metrics"]["perplexity"].is_number() && first["about"]["nist"]["form"].is_string());
+    let texts = Path::new(&run).join("texts");
+    let lines = |name: &str| fs::read_to_string(texts.join(name)).unwrap();
+    assert_eq!(lines("hypotheses.txt").lines().count(), 6);
+    assert_eq!(lines("references.txt").split("\n\n").count(), 6, "grouped by meaning");
+    assert_eq!(lines("written.jsonl").lines().count(), 7);
+
+    // The files come to the same figures with any program, ours for example.
+    let [hypotheses, references] = ["hypotheses.txt", "references.txt"].map(|name| texts.join(name));
+    let (hypotheses, references) = (hypotheses.to_str().unwrap(), references.to_str().unwrap());
+    let names = "bleu,nist,meteor-exact-stem,rouge-l,cider";
+    let files =
+        ["score", "--hypotheses", hypotheses, "--references", references, "--metric", names, "--json"];
+    let scored = json(dsee(&files));
+    for name in names.split(',') {
+        assert_eq!(scored["metrics"][name], first["metrics"][name], "{name}");
+    }
+
+    let report = fs::read_to_string(Path::new(&run).join("report.md")).unwrap();
+    assert!(report.contains("## Written texts") && report.contains("NIST-5"), "{report}");
+    an_evaluation_goes_on(&run, &texts, &first);
+    let none = ["eval", "--run", &run, "--num-beams", "0"];
+    fails(dsee(&none), 2, &["--num-beams = 0", "1 is greedy search"]);
+    let both = ["eval", "--run", &run, "--no-generate", "--top-k", "3"];
+    fails(dsee(&both), 2, &["--top-k = 3", "--no-generate asks for no text"]);
+    fails(
+        dsee(&["eval", "--run", &run, "--max-new-tokens", "126"]),
+        1,
+        &["128 positions", "--max-new-tokens"],
+    );
+}
+
+/// What was written is not written again, unless the settings are others.
+fn an_evaluation_goes_on(run: &str, texts: &Path, first: &Value) {
+    let written = texts.join("written.jsonl");
+    let whole = fs::read_to_string(&written).unwrap();
+    let part: String = whole.lines().take(4).map(|line| format!("{line}\n")).collect();
+    fs::write(&written, part).unwrap();
+    let again =
+        dsee(&["eval", "--run", run, "--json"]).assert().success().stderr(contains("3 of 6 are there"));
+    let again: Value = serde_json::from_slice(&again.get_output().stdout).unwrap();
+    assert_eq!(&again, first);
+    assert_eq!(fs::read_to_string(&written).unwrap(), whole);
+    let elsewhere = texts.with_file_name("greedy");
+    let greedy = ["eval", "--run", run, "--num-beams", "1", "--texts-dir", elsewhere.to_str().unwrap()];
+    dsee(&greedy).assert().success().stdout(contains("bleu").and(contains("e2e-metrics")));
+    assert!(elsewhere.join("figures.json").is_file());
+}
+
+#[test]
+fn a_prefix_writes_and_is_judged() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let long = ["--method", "prefix", "--prefix-length", "200"];
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (model, data) = (at("model"), at("train.txt"));
+    let train = ["train", "--task", "e2e", "--model", &model, "--train-file", &data, "--max-length", "64"];
+    fails(dsee(&[&train[..], &long].concat()), 2, &["--prefix-length = 200", "128 positions", "64 or less"]);
+
+    let prefix = ["--method", "prefix", "--prefix-length", "40", "--predict-with-generate"];
+    let run = e2e_run(place.path(), &prefix);
+    assert!(Path::new(&run).join("texts/figures.json").is_file(), "trained and written for at once");
+    let context = "name : Anna | type : pub";
+    let write = |most: &str| dsee(&["generate", "--run", &run, "--max-new-tokens", most, context]);
+    write("12").assert().success();
+    fails(write("86"), 1, &["the model has 88 positions beside its prefix of 40"]);
+    let judged = json(dsee(&["eval", "--run", &run, "--json"]));
+    assert!(judged["metrics"]["bleu"].is_number(), "{judged}");
+}
+
+#[test]
+fn decoders_that_cannot_be() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (model, run) = (at("model"), at("run"));
+    let lines: String = (0..20).map(|i| format!("film {i} is good\t{}\n", ["pos", "neg"][i % 2])).collect();
+    put(&place.path().join("labels.tsv"), format!("sentence\tlabel\n{lines}").as_bytes());
+    let labels = at("labels.tsv");
+    let train = ["train", "--model", &model, "--train-file", &labels, "--output-dir", &run];
+    let short = ["--max-steps", "2", "--prune", "none", "--max-length", "32", "--method", "lora"];
+
+    // The mark of the end stands for padding, and is written down where transformers looks for it.
+    dsee(&[&train[..], &short].concat()).assert().success();
+    let merged = fs::read(place.path().join("run/merged/config.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&merged).unwrap()["pad_token_id"], 0);
+
+    let config = fs::read_to_string(place.path().join("model/config.json")).unwrap();
+    let no_end = config.replace(", \"eos_token_id\": 0", "").replace("\"eos_token_id\": 0,", "");
+    assert!(!no_end.contains("eos_token_id"), "{no_end}");
+    put(&place.path().join("model/config.json"), no_end.as_bytes());
+    let elsewhere = at("other");
+    let train = ["train", "--model", &model, "--train-file", &labels, "--output-dir", &elsewhere];
+    fails(dsee(&[&train[..], &short].concat()), 1, &["no pad_token_id", "50256", "an id below 300"]);
+
+    let other = fs::read(tiny_bert().join("tokenizer.json")).unwrap();
+    put(&place.path().join("model/tokenizer.json"), &other);
+    let parts = ["tokenizer.json may come from another model", "expected", "gpt2"];
+    fails(dsee(&[&train[..], &short].concat()), 1, &parts);
+    assert!(!Path::new(&elsewhere).exists());
 }

@@ -3,18 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use dsee_core::checkpoint::NamedTensors;
+use dsee_core::config::RunConfigDraft;
 use dsee_core::data::PackedBatch;
+use dsee_core::engine::outline_of;
 use dsee_core::generate::{Continuation, Decoder, GenerationConfig, Limits, Search, Step};
 use dsee_core::gpu::{Device, Sizes};
 use dsee_core::models::config::ModelConfig;
 use dsee_core::models::family::{Head, Parts};
 use dsee_core::models::load::load_model;
 use dsee_core::models::{DropoutRates, Model};
+use dsee_core::nn::added::prefix_length;
 use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::parameters::Parameters;
 use dsee_core::nn::plan::TuningPlan;
 use dsee_core::train::evaluate::Evaluator;
+use dsee_core::train::place::{HeadShape, HostState, Placement};
 use dsee_core::train::write::{CachedDecoder, Room};
+use dsee_core::tuning::{initial::initial_added, plan, prefix};
 use dsee_tests::tiny_bert::config;
 use dsee_tests::{assert_close, device, golden, read_checkpoint};
 use serde_json::Value;
@@ -22,16 +27,22 @@ use serde_json::Value;
 struct Tiny {
     config: ModelConfig,
     parameters: Parameters,
+    n_prefix: usize,
 }
 
 impl Tiny {
-    fn new(device: &Device) -> Self {
+    fn new(device: &Device, added: &NamedTensors) -> Self {
         let config = config("tiny_gpt2");
         let checkpoint = read_checkpoint(&golden("tiny_gpt2/model.safetensors"));
         let weights: NamedTensors =
             load_model(&config, "config.json", checkpoint, Head::CausalLm).unwrap().matched.params;
-        let parameters = Parameters::new(device, &weights, Vec::new()).unwrap();
-        Self { config, parameters }
+        let heads = HeadShape { n_heads: config.num_attention_heads, head_size: config.head_size() };
+        let (state, plan) =
+            (HostState { trained: added.clone(), ..HostState::default() }, TuningPlan::default());
+        let sites = config.family.sites(&config, Head::CausalLm);
+        let placement = Placement::new(&sites, heads, &state.pruned);
+        let parameters = pollster::block_on(placement.place(device, &weights, &state, &plan)).unwrap();
+        Self { config, parameters, n_prefix: prefix_length(added) }
     }
 
     fn model(&self) -> Box<dyn Model> {
@@ -45,7 +56,7 @@ async fn writes_as_transformers(device: &Device) {
     let text = std::fs::read(golden("gpt2_generate.json")).unwrap();
     let golden: Value = serde_json::from_slice(&text).unwrap();
     let numbers = |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
-    let tiny = Tiny::new(device);
+    let tiny = Tiny::new(device, &NamedTensors::new());
     let model = tiny.model();
     let max_new_tokens = golden["max_new_tokens"].as_u64().unwrap() as usize;
     let room = Room { n_prompt: 8, num_beams: 4, max_new_tokens };
@@ -66,9 +77,9 @@ async fn writes_as_transformers(device: &Device) {
     }
 }
 
-/// The logits of all positions of a text at once, and one by one with a cache.
-async fn remembers_exactly(device: &Device) {
-    let tiny = Tiny::new(device);
+/// The logits of all positions of a text at once, and one by one with a cache. Gives those of the first.
+async fn remembers_exactly(device: &Device, added: &NamedTensors) -> Vec<f32> {
+    let tiny = Tiny::new(device, added);
     let model = tiny.model();
     let text: Vec<u32> = (0..20u32).map(|i| (i * 37 + 11) % 120).collect();
     let n = text.len();
@@ -81,23 +92,45 @@ async fn remembers_exactly(device: &Device) {
         ..PackedBatch::default()
     };
     let capacity = Sizes { tokens: n, sequences: 1, targets: n };
-    let inputs = BatchInputs::new(device, capacity, tiny.config.inputs()).unwrap();
+    let mut layout = tiny.config.inputs();
+    layout.first_position += tiny.n_prefix as u32;
+    let inputs = BatchInputs::new(device, capacity, layout).unwrap();
     let evaluator = Evaluator::of_logits(device, model.as_ref(), &inputs).await.unwrap();
     let positions: Vec<u32> = (0..n as u32).collect();
     let whole = evaluator.run(inputs.write(&batch, Some((&positions, &text)))).await.unwrap();
     let room = Room { n_prompt: 5, num_beams: 1, max_new_tokens: n };
     let mut decoder = CachedDecoder::new(device, model.as_ref(), room).await.unwrap();
     let prompt = Continuation { parent: None, tokens: text[..5].to_vec() };
-    let mut logits = decoder.logits(&Step { sequences: vec![prompt] }).await.unwrap();
-    for position in 4..n {
-        let n_vocab = tiny.config.vocab_size;
-        let expected = &whole[position * n_vocab..][..n_vocab];
-        assert_close(&format!("logits at {position}"), &logits, expected, 1e-5, 1e-5);
-        if position + 1 < n {
-            let next = Continuation { parent: Some(0), tokens: vec![text[position + 1]] };
-            logits = decoder.logits(&Step { sequences: vec![next] }).await.unwrap();
+    // Twice, because what is before all texts must outlive one of them.
+    for _ in 0..2 {
+        decoder.forget();
+        let mut logits = decoder.logits(&Step { sequences: vec![prompt.clone()] }).await.unwrap();
+        for position in 4..n {
+            let n_vocab = tiny.config.vocab_size;
+            let expected = &whole[position * n_vocab..][..n_vocab];
+            assert_close(&format!("logits at {position}"), &logits, expected, 1e-5, 1e-5);
+            if position + 1 < n {
+                let next = Continuation { parent: Some(0), tokens: vec![text[position + 1]] };
+                logits = decoder.logits(&Step { sequences: vec![next] }).await.unwrap();
+            }
         }
     }
+    whole
+}
+
+/// A prefix of five rows that matters: as it is computed while tuning, and as the table that is kept.
+fn prefixes() -> [NamedTensors; 2] {
+    let settings = [("method", "prefix"), ("prefix_length", "5"), ("prefix_hidden_size", "6")];
+    let draft =
+        settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+    let outline = outline_of(&config("tiny_gpt2"), Head::CausalLm);
+    let plan = plan(&draft.check().unwrap(), &outline, false);
+    let mut computed: NamedTensors =
+        plan.added.iter().map(|(name, added)| (name.clone(), initial_added(name, added, 1))).collect();
+    computed.values_mut().flat_map(|tensor| &mut tensor.data).for_each(|value| *value *= 40.0);
+    let mut table = computed.clone();
+    prefix::fold(&mut table, &outline.sites);
+    [computed, table]
 }
 
 #[test]
@@ -108,6 +141,18 @@ fn greedy_and_beam_search_write_what_transformers_writes() {
 
 #[test]
 fn the_cache_changes_no_logit() {
-    pollster::block_on(remembers_exactly(&Device::reference()));
-    pollster::block_on(remembers_exactly(&device()));
+    let none = NamedTensors::new();
+    pollster::block_on(remembers_exactly(&Device::reference(), &none));
+    pollster::block_on(remembers_exactly(&device(), &none));
+}
+
+#[test]
+fn a_text_goes_on_behind_a_prefix_as_in_training() {
+    let bare = pollster::block_on(remembers_exactly(&Device::reference(), &NamedTensors::new()));
+    for prefix in prefixes() {
+        let prefixed = pollster::block_on(remembers_exactly(&Device::reference(), &prefix));
+        let difference = bare.iter().zip(&prefixed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(difference > 0.1, "the prefix is seen: {difference}");
+        pollster::block_on(remembers_exactly(&device(), &prefix));
+    }
 }

@@ -24,6 +24,8 @@ mod run_lock;
 mod saved_run;
 mod settings_args;
 mod study;
+mod text_evaluation;
+mod texts;
 mod trainer_log;
 mod training;
 mod window;

@@ -65,6 +65,11 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin) -> Result<F
 }
 
 impl FinishedRun {
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Prints the result on stdout.
     pub fn print(&self, json: bool) {
         let Self { folder, summary, written } = self;

@@ -101,10 +101,7 @@ impl RunRecorder {
     /// If they cannot be written.
     pub fn write_record(&self) -> anyhow::Result<()> {
         self.folder.write_state(&self.log.state())?;
-        self.folder.write(REPORT_DATA_FILE, &serde_json::to_vec(&self.report)?)?;
-        self.folder.write("report.html", self.report.to_html().as_bytes())?;
-        self.folder.write("report.md", self.report.to_markdown().as_bytes())?;
-        Ok(())
+        write_report(&self.folder, &self.report)
     }
 
     /// What to tell readers of the report about the exported files.
@@ -116,6 +113,17 @@ impl RunRecorder {
     pub fn summary(&self) -> Option<&RunSummary> {
         self.summary.as_ref()
     }
+}
+
+/// Writes a report as data and as both documents.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn write_report(folder: &RunFolder, report: &RunReport) -> anyhow::Result<()> {
+    folder.write(REPORT_DATA_FILE, &serde_json::to_vec(report)?)?;
+    folder.write("report.html", report.to_html().as_bytes())?;
+    folder.write("report.md", report.to_markdown().as_bytes())?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    checkpoint::{NamedTensors, weights::StoredTensor},
+    checkpoint::{NamedTensors, hash::sha256_hex, weights::StoredTensor},
     config::RunConfig,
     data::{LabelSet, TaskKind},
     engine::{BaseModel, corpus::head_for},
@@ -110,6 +110,16 @@ impl SavedRun {
         labels_of(&self.config, &self.description.labels)
     }
 
+    /// SHA-256 of the file with what was trained, to know it again by.
+    ///
+    /// # Errors
+    /// If it cannot be read any more.
+    pub fn state_sha256(&self) -> anyhow::Result<String> {
+        let path = state_folder(self.folder.path())?.join(DSEE_STATE);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read: {}", path.display()))?;
+        Ok(sha256_hex(&bytes))
+    }
+
     /// All weights of the base model.
     ///
     /// # Errors
@@ -144,15 +154,19 @@ fn labels_of(config: &RunConfig, names: &[String]) -> LabelSet {
     }
 }
 
-fn read_state(run: &Path) -> anyhow::Result<DseeState> {
-    let Some(folder) =
-        STATE_FOLDERS.map(|name| run.join(name)).into_iter().find(|folder| folder.join(DSEE_STATE).exists())
-    else {
+fn state_folder(run: &Path) -> anyhow::Result<PathBuf> {
+    let mut folders = STATE_FOLDERS.map(|name| run.join(name)).into_iter();
+    let Some(folder) = folders.find(|folder| folder.join(DSEE_STATE).exists()) else {
         bail!(
             "the run has not finished, it has no {DSEE_STATE}; go on with it by --resume-from-checkpoint: {}",
             run.display()
         );
     };
+    Ok(folder)
+}
+
+fn read_state(run: &Path) -> anyhow::Result<DseeState> {
+    let folder = state_folder(run)?;
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read(&path).with_context(|| format!("cannot read: {}", path.display()))

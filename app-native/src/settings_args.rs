@@ -1,7 +1,7 @@
 //! The settings of a run as command-line flags, made from the same table as `run.toml`.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use dsee_core::config::{FIELDS, FieldError, FieldKind, FieldSpec, RunConfig, RunConfigDraft};
+use dsee_core::config::{FIELDS, FieldError, FieldKind, FieldSpec, GENERATION, RunConfig, RunConfigDraft};
 use std::path::PathBuf;
 
 use crate::failure::Failure;
@@ -80,6 +80,55 @@ impl FromArgMatches for SettingsArgs {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.config = matches.get_one::<PathBuf>("config").cloned();
         for field in FIELDS {
+            if let Some(value) = matches.get_one::<String>(field.name) {
+                self.flags.set(field.name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The settings of how text is written, as flags of verbs that read everything else from a run.
+#[derive(Clone, Debug, Default)]
+pub struct WritingArgs {
+    /// What the flags said.
+    pub flags: RunConfigDraft,
+}
+
+impl WritingArgs {
+    /// The flags that were given, with their values.
+    pub fn given(&self) -> Vec<(&'static str, String)> {
+        writing_fields().filter_map(|field| Some((field.name, self.flags.text(field.name)?))).collect()
+    }
+}
+
+/// The settings among all that [`WritingArgs`] has.
+fn writing_fields() -> impl Iterator<Item = &'static FieldSpec> {
+    FIELDS.iter().filter(|field| field.group == GENERATION)
+}
+
+impl Args for WritingArgs {
+    fn augment_args(command: Command) -> Command {
+        // Their defaults are those of the run, not those of the table.
+        let of_run =
+            |field: &'static FieldSpec| flag(field).help(format!("{} [default: as in the run]", field.help));
+        writing_fields().fold(command, |command, field| command.arg(of_run(field)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for WritingArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut writing = Self::default();
+        writing.update_from_arg_matches(matches)?;
+        Ok(writing)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for field in writing_fields() {
             if let Some(value) = matches.get_one::<String>(field.name) {
                 self.flags.set(field.name, value);
             }

@@ -5,6 +5,8 @@
     reason = "tests fail by panicking, and no test file needs all of this"
 )]
 
+pub mod decoder;
+
 use assert_cmd::Command;
 use std::{
     fs::{self, File},

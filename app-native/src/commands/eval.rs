@@ -2,9 +2,13 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
+    config::{FieldError, RunConfig},
     data::{
-        DataFile, EncodedDataset, TaskKind, causal::CausalDataset, generation::load_generation,
-        load_labelled, plain::load_plain,
+        DataFile, EncodedDataset, RunData, TaskKind,
+        causal::CausalDataset,
+        generation::{GenerationExample, load_generation},
+        load_labelled,
+        plain::load_plain,
     },
     engine::{
         Corpus, Session,
@@ -13,12 +17,20 @@ use dsee_core::{
     gpu::Device,
 };
 use serde_json::{Map, Value, json};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use super::score::as_table;
 use crate::{
     failure::Failure,
+    run_folder::SETTINGS_FILE,
     run_inputs::{self, ColumnArgs},
     saved_run::{RunArgs, SavedRun},
+    settings_args::{WritingArgs, as_flags, read_draft},
+    study::this_command,
+    text_evaluation::{self, TEXTS_FOLDER, TextFigures},
 };
 
 /// Flags of `dsee eval`.
@@ -31,27 +43,99 @@ pub struct EvalArgs {
     validation_file: Option<PathBuf>,
     #[command(flatten)]
     columns: ColumnArgs,
+    /// Leave out the texts that a decoder writes for every context, and their figures (BLEU and others).
+    #[arg(long)]
+    no_generate: bool,
+    /// Folder of those texts, their references and figures [default: texts in the run folder].
+    #[arg(long, alias = "texts_dir", value_name = "FOLDER")]
+    texts_dir: Option<PathBuf>,
+    #[command(flatten)]
+    writing: WritingArgs,
+}
+
+/// What is evaluated: as tokens, and where text is written the contexts with their references.
+struct Evaluated {
+    corpus: Corpus,
+    examples: Option<Vec<GenerationExample>>,
 }
 
 /// Evaluates and prints the figures.
 pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
     let saved = args.run.open()?;
-    let data = match &args.validation_file {
+    let writing = writing_config(args, &saved)?;
+    let Evaluated { corpus, examples } = match &args.validation_file {
         Some(path) => named_file(&saved, path, &args.columns)?,
         None => own_validation(&saved)?,
     };
-    let n_examples = data.len();
-    let session = score(&saved, data)?;
+    let n_mismatched = corpus.n_mismatched();
+    let n_examples = corpus.len() - n_mismatched;
+    let session = score(&saved, corpus)?;
     let figures = session.metrics(&saved.labels()).entries();
+    drop(session);
+    let texts = match (writing, examples) {
+        (Some(config), Some(examples)) => {
+            let folder = texts_folder(args, &saved);
+            let figures = text_evaluation::evaluate(&saved, &config, &examples, &folder, &this_command())?;
+            if args.validation_file.is_none() && args.texts_dir.is_none() {
+                text_evaluation::note_in_report(&saved.folder, &figures)?;
+            }
+            Some(figures)
+        }
+        _ => None,
+    };
     if json {
-        let metrics: Map<String, Value> =
-            figures.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        println!("{:#}", json!({ "n_examples": n_examples, "metrics": metrics }));
+        let mut all = as_json(n_examples, &figures, texts.as_ref());
+        if n_mismatched > 0 {
+            all["n_mismatched"] = n_mismatched.into();
+        }
+        println!("{all:#}");
         return Ok(());
     }
     println!("{:<22} {n_examples}", "examples");
+    if n_mismatched > 0 {
+        println!("{:<22} {n_mismatched}", "examples, mismatched");
+    }
     figures.iter().for_each(|(name, value)| println!("{name:<22} {value:.4}"));
+    if let Some(texts) = texts {
+        println!("{:<22} {}\n\n{}", "contexts", texts.n_contexts, as_table(&texts.scored).trim_end());
+        println!("\n{:<9} {}", "texts", texts.folder.display());
+    }
     Ok(())
+}
+
+fn as_json(n_examples: usize, figures: &[(&'static str, f64)], texts: Option<&TextFigures>) -> Value {
+    let mut metrics: Map<String, Value> =
+        figures.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect();
+    let Some(texts) = texts else { return json!({ "n_examples": n_examples, "metrics": metrics }) };
+    metrics.extend(texts.values());
+    let mut all = texts.to_json();
+    (all["metrics"], all["n_examples"], all["texts"]) =
+        (metrics.into(), n_examples.into(), json!(texts.folder));
+    all
+}
+
+/// How texts are written: as the run's settings say, and the flags over them. `None` where none are.
+fn writing_config(args: &EvalArgs, saved: &SavedRun) -> Result<Option<RunConfig>, Failure> {
+    let flags = &args.writing.flags;
+    let is_writer = saved.config.task_type.kind() == Some(TaskKind::Generation);
+    if is_writer && !args.no_generate {
+        let draft = read_draft(&saved.folder.path().join(SETTINGS_FILE))?.overridden_by(flags);
+        return Ok(Some(draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?));
+    }
+    let reason = if is_writer { "--no-generate asks for no text" } else { "this run writes no text" };
+    let given = args.writing.given().into_iter();
+    let wrong: Vec<FieldError> =
+        given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
+    if wrong.is_empty() { Ok(None) } else { Err(Failure::Settings(as_flags(wrong))) }
+}
+
+/// Texts for another file than the run's own have a folder of their own.
+fn texts_folder(args: &EvalArgs, saved: &SavedRun) -> PathBuf {
+    let name = match args.validation_file.as_deref().and_then(Path::file_stem) {
+        Some(stem) => format!("{TEXTS_FOLDER}-{}", stem.to_string_lossy()),
+        None => TEXTS_FOLDER.to_owned(),
+    };
+    args.texts_dir.clone().unwrap_or_else(|| saved.folder.path().join(name))
 }
 
 /// Runs the model of `saved` over data.
@@ -68,15 +152,16 @@ pub fn score(saved: &SavedRun, data: Corpus) -> anyhow::Result<Session> {
 }
 
 /// The validation data of a file, read as the run read its own.
-fn named_file(saved: &SavedRun, path: &PathBuf, columns: &ColumnArgs) -> anyhow::Result<Corpus> {
+fn named_file(saved: &SavedRun, path: &PathBuf, columns: &ColumnArgs) -> anyhow::Result<Evaluated> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the data file: {}", path.display()))?;
     let name = path.display().to_string();
     let file = DataFile { name: &name, bytes: &bytes };
     let (columns, mut warnings) = (columns.over(&saved.config), Vec::new());
+    let mut examples = None;
     let corpus = match saved.config.task_type.kind() {
         Some(TaskKind::Generation) => {
-            let examples = load_generation(file, &columns, &mut warnings)?;
-            CausalDataset::from_examples(&examples, &saved.tokenizer, saved.config.max_length)?.into()
+            let read = examples.insert(load_generation(file, &columns, &mut warnings)?);
+            CausalDataset::from_examples(read, &saved.tokenizer, saved.config.max_length)?.into()
         }
         Some(TaskKind::LanguageModeling) => {
             let texts = load_plain(file, &columns)?;
@@ -90,15 +175,16 @@ fn named_file(saved: &SavedRun, path: &PathBuf, columns: &ColumnArgs) -> anyhow:
         }
     };
     warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
-    Ok(corpus)
+    Ok(Evaluated { corpus, examples })
 }
 
 /// The validation data the run was judged by, read as it read them.
-fn own_validation(saved: &SavedRun) -> anyhow::Result<Corpus> {
+fn own_validation(saved: &SavedRun) -> anyhow::Result<Evaluated> {
     let data = run_inputs::load_data(&saved.config, saved.base.config.id2label.clone())?;
     if data.labelled().is_some_and(|splits| splits.validation.labels != saved.labels()) {
         bail!("the training file's labels are not those of the run; name a file with --validation-file");
     }
-    let [_, validation] = encode(&data, saved.base.head, &saved.tokenizer, &saved.config)?;
-    Ok(validation)
+    let [_, corpus] = encode(&data, saved.base.head, &saved.tokenizer, &saved.config)?;
+    let examples = if let RunData::Generation(splits) = data { Some(splits.validation) } else { None };
+    Ok(Evaluated { corpus, examples })
 }

@@ -2,15 +2,12 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    config::{GenerationSettings, RunConfig},
-    data::{DataFile, causal, generation::load_generation},
-    engine::{BaseModel, Writer},
-    generate::{GenerationConfig, Stop},
-    gpu::Device,
+    config::RunConfig,
+    data::{DataFile, generation::load_generation},
+    engine::BaseModel,
     models::family::Head,
-    tasks::normalise::hypothesis,
     tokenizer::Tokenizer,
-    train::{place::HostState, write::Room},
+    train::place::HostState,
 };
 use serde_json::json;
 use std::{
@@ -25,6 +22,7 @@ use crate::{
     run_inputs,
     saved_run::SavedRun,
     settings_args::{SettingsArgs, as_flags, read_draft},
+    texts::{Source, TextWriter, WrittenText},
 };
 
 /// Flags of `dsee generate`.
@@ -43,8 +41,8 @@ pub struct GenerateArgs {
     settings: SettingsArgs,
 }
 
-/// A decoder with everything it needs to write.
-struct Source {
+/// A decoder, read from its files.
+struct Opened {
     base: BaseModel,
     state: HostState,
     tokenizer: Tokenizer,
@@ -53,23 +51,16 @@ struct Source {
 
 /// Writes a text for every context and prints it, one a line.
 pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
-    let source = open(args)?;
-    let contexts = contexts(args, &source.config)?;
-    let tokenizer = &source.tokenizer;
-    let prompts = contexts.iter().map(|context| causal::prompt(context, tokenizer));
-    let prompts: Vec<Vec<u32>> = prompts.collect::<Result<_, _>>().map_err(anyhow::Error::from)?;
-    let settings = source.config.generation.unwrap_or_default();
-    let ends = tokenizer.end_of_text().into_iter().collect();
-    let config = settings.with(ends, source.config.seed);
-    let mut writer = open_writer(&source, &settings, &prompts)?;
-    for (number, (context, prompt)) in contexts.iter().zip(&prompts).enumerate() {
+    let Opened { base, state, tokenizer, config } = open(args)?;
+    let contexts = contexts(args, &config)?;
+    let source = Source { base: &base, state: &state, tokenizer: &tokenizer, config: &config };
+    let each: Vec<&str> = contexts.iter().map(String::as_str).collect();
+    let mut writer = TextWriter::open(source, &each)?;
+    for (number, context) in each.iter().enumerate() {
         say_progress(number, contexts.len());
-        let (text, stop) = write(&mut writer, &config, prompt, tokenizer)?;
+        let Some(WrittenText { text, is_complete }) = writer.write(number)? else { break };
         if json {
-            println!(
-                "{}",
-                json!({ "context": context, "text": text, "complete": stop == Some(Stop::EndToken) })
-            );
+            println!("{}", json!({ "context": context, "text": text, "complete": is_complete }));
         } else {
             println!("{}", text.replace('\n', " "));
         }
@@ -78,40 +69,8 @@ pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(
-    writer: &mut Writer,
-    config: &GenerationConfig,
-    prompt: &[u32],
-    tokenizer: &Tokenizer,
-) -> anyhow::Result<(String, Option<Stop>)> {
-    let mut search = writer.begin(config, prompt)?;
-    while pollster::block_on(writer.advance(&mut search))? {}
-    let best = search.best();
-    let text = tokenizer.decode(&best.tokens)?;
-    Ok((hypothesis(&text).to_owned(), best.stop))
-}
-
-fn open_writer(
-    source: &Source,
-    settings: &GenerationSettings,
-    prompts: &[Vec<u32>],
-) -> anyhow::Result<Writer> {
-    let n_prompt = prompts.iter().map(Vec::len).max().unwrap_or(1);
-    let (num_beams, max_new_tokens) = (settings.num_beams, settings.max_new_tokens);
-    let (found, longest) = (n_prompt + max_new_tokens, source.base.config.longest());
-    if found > longest {
-        bail!(
-            "the longest context has {n_prompt} tokens, with {max_new_tokens} new ones {found}: the model has {longest} \
-             positions; shorten the context, or lower --max-new-tokens"
-        );
-    }
-    let device = pollster::block_on(Device::open())?;
-    let room = Room { n_prompt, num_beams, max_new_tokens };
-    Ok(pollster::block_on(Writer::new(&device, &source.base, &source.state, room))?)
-}
-
 /// The decoder of a run, or a pretrained one.
-fn open(args: &GenerateArgs) -> Result<Source, Failure> {
+fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let draft = args.settings.draft()?;
     let draft = match &args.run {
         Some(run) => read_draft(&run.join(SETTINGS_FILE))?.overridden_by(&draft),
@@ -121,14 +80,14 @@ fn open(args: &GenerateArgs) -> Result<Source, Failure> {
     if let Some(run) = &args.run {
         let saved = SavedRun::open(run, config.model.as_ref().map(PathBuf::from).as_deref())?;
         let SavedRun { base, state, tokenizer, .. } = saved;
-        return Ok(Source { base, state, tokenizer, config });
+        return Ok(Opened { base, state, tokenizer, config });
     }
     let model = run_inputs::load_model(&config)?;
     let tokenizer = model.tokenizer.clone();
     let base = pollster::block_on(BaseModel::new(model, Head::CausalLm, config.seed));
     let base = base.map_err(anyhow::Error::from)?;
     let state = base.untouched();
-    Ok(Source { base, state, tokenizer, config })
+    Ok(Opened { base, state, tokenizer, config })
 }
 
 fn contexts(args: &GenerateArgs, config: &RunConfig) -> anyhow::Result<Vec<String>> {

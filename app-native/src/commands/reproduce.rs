@@ -30,10 +30,11 @@ const RESERVED: [(&str, &str); 6] = [
 /// The table that is arithmetic only.
 const COUNTS: &str = "counts";
 /// The names that the files of a task go by, without their ending; samples come last.
-const TRAIN: [&str; 2] = ["train", "train_sample"];
-const VALIDATION: [&str; 5] = ["dev", "dev_matched", "validation", "validation_matched", "dev_sample"];
+const TRAIN: [&str; 3] = ["train", "trainset", "train_sample"];
+const VALIDATION: [&str; 7] =
+    ["dev", "dev_matched", "validation", "validation_matched", "valid", "devset", "dev_sample"];
 const MISMATCHED: [&str; 2] = ["dev_mismatched", "validation_mismatched"];
-const ENDINGS: [&str; 3] = ["tsv", "csv", "jsonl"];
+const ENDINGS: [&str; 6] = ["tsv", "csv", "jsonl", "txt", "json", "xml"];
 
 /// Flags of `dsee reproduce`.
 #[derive(Debug, clap::Args)]
@@ -61,14 +62,6 @@ pub fn run(args: &ReproduceArgs, json: bool) -> Result<(), Failure> {
     };
     let mut files = BTreeMap::new();
     if args.study.merge.is_empty() {
-        if !study.text_tasks().is_empty() {
-            return Err(anyhow::anyhow!(
-                "{} is about BLEU and other figures of texts that a decoder writes, which runs do not measure yet; \
-                 train with `dsee train --task e2e`, and score texts with `dsee score`",
-                study.name
-            )
-            .into());
-        }
         choose_tasks(&mut study, args.tasks.as_deref()).map_err(|error| Failure::Settings(vec![error]))?;
         files = find_files(&study, args.data.as_deref())?;
     }

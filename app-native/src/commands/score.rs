@@ -4,7 +4,8 @@ use anyhow::{Context as _, bail};
 use dsee_core::{
     config::FieldError,
     data::DataFile,
-    metrics::nlg::{Corpus, MeteorTables, NlgMetric, Undefined},
+    metrics::nlg::{Corpus, MeteorTables, NlgMetric},
+    tasks::scoring::Scored,
 };
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
@@ -37,9 +38,6 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FOLDER")]
     meteor: Option<PathBuf>,
 }
-
-/// A metric with its figure for the text.
-type Scored = (&'static NlgMetric, Result<f64, Undefined>);
 
 /// Computes the figures and prints them.
 pub fn run(args: &ScoreArgs, json: bool) -> Result<(), Failure> {
@@ -152,8 +150,19 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 fn as_json(corpus: &Corpus, scored: &[Scored]) -> Value {
-    let values: Map<String, Value> =
-        scored.iter().map(|(metric, score)| (metric.name.to_owned(), json!(score.as_ref().ok()))).collect();
+    json!({
+        "n_segments": corpus.len(), "n_references": corpus.n_references(), "metrics": values(scored),
+        "about": about(scored),
+    })
+}
+
+/// Figures by name; null where one is undefined.
+pub fn values(scored: &[Scored]) -> Map<String, Value> {
+    scored.iter().map(|(metric, score)| (metric.name.to_owned(), json!(score.as_ref().ok()))).collect()
+}
+
+/// What the figures are, by name, and why one is undefined.
+pub fn about(scored: &[Scored]) -> Map<String, Value> {
     let about = |(metric, score): &Scored| {
         let mut about = json!({
             "title": metric.title, "form": metric.form, "scale": metric.scale.name(),
@@ -164,13 +173,11 @@ fn as_json(corpus: &Corpus, scored: &[Scored]) -> Value {
         }
         (metric.name.to_owned(), about)
     };
-    let about: Map<String, Value> = scored.iter().map(about).collect();
-    json!({
-        "n_segments": corpus.len(), "n_references": corpus.n_references(), "metrics": values, "about": about,
-    })
+    scored.iter().map(about).collect()
 }
 
-fn as_table(scored: &[Scored]) -> String {
+/// Figures as a table for people.
+pub fn as_table(scored: &[Scored]) -> String {
     let mut rows = vec![["metric", "value", "scale", "better", "form"].map(str::to_owned)];
     for (metric, score) in scored {
         let value = score.as_ref().map_or("undefined".to_owned(), |value| format!("{value:.4}"));
@@ -194,6 +201,7 @@ fn as_table(scored: &[Scored]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use dsee_core::metrics::nlg::Undefined;
 
     #[test]
     fn tables_line_up_and_say_what_is_undefined() {

@@ -1,8 +1,11 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
+use dsee_core::{config::FieldError, data::TaskKind};
+
+use super::score::as_table;
 use crate::{
-    failure::Failure, gpu_args::GpuArgs, resume::ResumePoint, run_inputs, settings_args::SettingsArgs,
-    training,
+    failure::Failure, gpu_args::GpuArgs, outcome::FinishedRun, resume::ResumePoint, run_inputs,
+    settings_args::SettingsArgs, text_evaluation, training,
 };
 
 /// Flags of `dsee train`.
@@ -16,6 +19,9 @@ pub struct TrainArgs {
     /// Go on with an interrupted run: a checkpoint folder, a run folder, or `latest` with --output-dir.
     #[arg(long, alias = "resume_from_checkpoint", value_name = "latest|FOLDER")]
     resume_from_checkpoint: Option<String>,
+    /// At the end, write a text for every validation context and score it, as `dsee eval` does; for tasks of texts.
+    #[arg(long, alias = "predict_with_generate")]
+    predict_with_generate: bool,
     #[command(flatten)]
     gpu: GpuArgs,
 }
@@ -23,16 +29,33 @@ pub struct TrainArgs {
 /// Runs it.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     if let Some(from) = &args.resume_from_checkpoint {
-        training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu)?.print(json);
-        return Ok(());
+        return finish(args, &training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu)?, json);
     }
     let config = args.settings.resolve()?;
+    if args.predict_with_generate && config.task_type.kind() != Some(TaskKind::Generation) {
+        let reason = "this run writes no text";
+        let advice = "leave it out, or name a task of texts such as e2e";
+        let error = FieldError::new("--predict-with-generate", true, reason, advice);
+        return Err(Failure::Settings(vec![error]));
+    }
     if args.print_config {
         let settings = if json { serde_json::to_string_pretty(&config)? } else { config.to_toml() };
         println!("{}", settings.trim_end());
         return Ok(());
     }
     let inputs = run_inputs::read(&config)?;
-    training::begin(config, inputs, None, args.gpu)?.print(json);
+    finish(args, &training::begin(config, inputs, None, args.gpu)?, json)
+}
+
+/// Prints what the run came to. Texts are a second document: their figures lie in the run folder, too.
+fn finish(args: &TrainArgs, run: &FinishedRun, json: bool) -> Result<(), Failure> {
+    run.print(json);
+    if args.predict_with_generate {
+        let again = format!("dsee eval --run {}", run.folder().display());
+        let texts = text_evaluation::of_run(run.folder(), &again)?;
+        if !json {
+            println!("\n{}", as_table(&texts.scored).trim_end());
+        }
+    }
     Ok(())
 }

@@ -29,7 +29,12 @@ pub struct StudyArgs {
     pub gpu: GpuArgs,
 }
 
-/// The present command again, going on in `root`.
+/// The present command again.
+pub fn this_command() -> String {
+    command(std::env::args().skip(1).collect())
+}
+
+/// The same, going on in `root`.
 pub fn again(root: &std::path::Path) -> String {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let has_folder = |word: &String| {
@@ -38,6 +43,10 @@ pub fn again(root: &std::path::Path) -> String {
     if !words.iter().any(has_folder) {
         words.extend(["--output-dir".to_owned(), root.display().to_string()]);
     }
+    command(words)
+}
+
+fn command(words: Vec<String>) -> String {
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("dsee {}", words.join(" "))
 }

@@ -7,11 +7,11 @@ use std::{fs, path::Path, time::Instant};
 use super::{
     StudyArgs,
     args::again,
-    findings::{finished_report, is_begun},
+    findings::{done_report, finished_report, is_begun, writes_texts},
 };
 use crate::{
     failure::Failure, gpu_args::GpuArgs, interrupt, progress::clock, resume::ResumePoint,
-    run_folder::RunFolder, run_inputs, run_lock, training,
+    run_folder::RunFolder, run_inputs, run_lock, text_evaluation, training,
 };
 
 /// Does what is left of `runs`. Gives the runs that failed, with their reasons; the others are done.
@@ -20,7 +20,7 @@ use crate::{
 /// If the user interrupts, or a folder cannot be used.
 pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(String, String)>, Failure> {
     interrupt::listen()?;
-    let is_left = |run: &&&PlannedRun| finished_report(&root.join(&run.id)).is_none();
+    let is_left = |run: &&&PlannedRun| done_report(&root.join(&run.id), &run.task).is_none();
     let left: Vec<&&PlannedRun> = runs.iter().filter(is_left).collect();
     if left.len() < runs.len() {
         eprintln!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
@@ -30,7 +30,8 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
     for (i, run) in left.iter().enumerate() {
         eprintln!("\nrun {} of {}  {}{}", i + 1, left.len(), run.id, outlook.text());
         let start = Instant::now();
-        match one(run, &root.join(&run.id), args.gpu) {
+        let path = root.join(&run.id);
+        match one(run, &path, args.gpu).and_then(|folder| written(run, folder, root)) {
             Ok(folder) if args.keep_models => drop(folder),
             Ok(folder) => folder.slim(),
             Err(Failure::Interrupted { .. }) => {
@@ -51,10 +52,21 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
     Ok(failed)
 }
 
+/// Writes the texts that the run is judged by, where its task is to write some.
+fn written(run: &PlannedRun, folder: RunFolder, root: &Path) -> Result<RunFolder, Failure> {
+    if writes_texts(&run.task) && !interrupt::requested() {
+        text_evaluation::of_run(folder.path(), &again(root))?;
+    }
+    Ok(folder)
+}
+
 /// Begins the run, or goes on with it.
 fn one(run: &PlannedRun, path: &Path, gpu: GpuArgs) -> Result<RunFolder, Failure> {
     if is_begun(path) {
         let folder = RunFolder::open(path)?;
+        if finished_report(path).is_some() {
+            return Ok(folder);
+        }
         if !folder.checkpoints().is_empty() {
             training::go_on(ResumePoint::at(path)?, gpu)?;
             return Ok(folder);

@@ -8,11 +8,12 @@ use dsee_core::{
         document::{Findings, verdict_line},
         results::{Outcome, Results},
     },
+    tasks::Task,
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::manifest::{Manifest, ManifestRun};
-use crate::{atomic, recorder::REPORT_DATA_FILE, run_folder::SETTINGS_FILE};
+use crate::{atomic, recorder::REPORT_DATA_FILE, run_folder::SETTINGS_FILE, text_evaluation::figures_of};
 
 /// Results as data, beside the written reports.
 const RESULTS_FILE: &str = "results.json";
@@ -39,6 +40,16 @@ pub fn finished_report(path: &Path) -> Option<RunReport> {
     (is_evaluated && !report.how_to_load.is_empty()).then_some(report)
 }
 
+/// The same of a run of a study, whose texts are part of it where its task is to write some.
+pub fn done_report(path: &Path, task: &str) -> Option<RunReport> {
+    finished_report(path).filter(|_| !writes_texts(task) || figures_of(path).is_some())
+}
+
+/// Whether a task of a study ends with texts.
+pub fn writes_texts(task: &str) -> bool {
+    Task::from_name(task).is_some_and(|task| task.spec().main_text_metric().is_some())
+}
+
 impl Gathered {
     /// Reads the runs below `root` that are finished.
     ///
@@ -62,9 +73,13 @@ impl Gathered {
     /// # Errors
     /// If it is finished and has no figures.
     pub fn take(&mut self, run: &ManifestRun, path: &Path) -> anyhow::Result<()> {
-        let Some(report) = finished_report(path) else { return Ok(()) };
-        let outcome = Outcome::read(&run.id, &run.arm, &run.task, run.seed, &report)
+        let Some(report) = done_report(path, &run.task) else { return Ok(()) };
+        let mut outcome = Outcome::read(&run.id, &run.arm, &run.task, run.seed, &report)
             .with_context(|| format!("the run has no figures: {}", path.display()))?;
+        let main = Task::from_name(&run.task).and_then(|task| task.spec().main_text_metric());
+        if let (Some(main), Some(figures)) = (main, figures_of(path)) {
+            outcome = outcome.with_texts(figures, main);
+        }
         self.results.outcomes.push(outcome);
         self.reports.insert(run.id.clone(), report);
         Ok(())

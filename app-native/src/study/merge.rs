@@ -4,7 +4,7 @@ use anyhow::bail;
 use std::path::{Path, PathBuf};
 
 use super::{
-    findings::{Gathered, finished_report},
+    findings::{Gathered, done_report},
     manifest::Manifest,
 };
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub fn run(name: &str, folders: &[PathBuf], output: Option<&Path>, json: bool) -
     let mut gathered = Gathered::none(&manifest);
     let mut problems = Vec::new();
     for run in &manifest.runs {
-        let is_here = |folder: &&PathBuf| finished_report(&folder.join(&run.id)).is_some();
+        let is_here = |folder: &&PathBuf| done_report(&folder.join(&run.id), &run.task).is_some();
         let here: Vec<&PathBuf> = folders.iter().filter(is_here).collect();
         match here.as_slice() {
             [folder] => gathered.take(run, &folder.join(&run.id))?,

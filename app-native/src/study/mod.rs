@@ -10,7 +10,7 @@ mod findings;
 mod manifest;
 mod merge;
 
-pub use args::StudyArgs;
+pub use args::{StudyArgs, this_command};
 
 use dsee_core::{
     config::{FieldError, RunConfigDraft},
@@ -111,6 +111,14 @@ fn prepare(
         model_draft.set("model", &model);
     }
     let model = run_inputs::load_model(&model_draft.check().map_err(settings)?)?;
+    if !study.text_tasks().is_empty() && !model.config.family.is_causal() {
+        return Err(anyhow::anyhow!(
+            "{} is about texts, and {} writes none; name a decoder (gpt2) with --model",
+            study.name,
+            model.name
+        )
+        .into());
+    }
     let data = read_data(&study, &files, &draft, &model)?;
     let facts = facts_of(&model.config);
     let task_files = data.iter().map(|(task, data)| {

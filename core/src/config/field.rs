@@ -63,7 +63,8 @@ const DATA: &str = "Model and data";
 const METHOD: &str = "Method";
 const PRUNE: &str = "Pruning and retuning";
 const TRAIN: &str = "Training";
-const GENERATION: &str = "Generation";
+/// The group of settings that say how text is written.
+pub const GENERATION: &str = "Generation";
 const REPORT: &str = "Evaluation, checkpoints and logs";
 
 /// Settings that are, or may be, paths: they tell of a machine, not of a run.

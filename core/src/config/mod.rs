@@ -16,7 +16,7 @@ mod reader;
 pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
 pub use error::{DraftError, FieldError};
-pub use field::{FIELDS, FieldKind, FieldSpec, PATHS};
+pub use field::{FIELDS, FieldKind, FieldSpec, GENERATION, PATHS};
 pub use generation::GenerationSettings;
 pub use model::ModelFacts;
 

@@ -14,6 +14,8 @@ pub struct EncodedDataset {
     offsets: Vec<u32>,
     labels: Vec<Label>,
     lengths_before: Vec<u32>,
+    /// The last so many examples are of a second, mismatched set.
+    n_mismatched: usize,
 }
 
 impl Default for EncodedDataset {
@@ -24,6 +26,7 @@ impl Default for EncodedDataset {
             offsets: vec![0],
             labels: Vec::new(),
             lengths_before: Vec::new(),
+            n_mismatched: 0,
         }
     }
 }
@@ -72,7 +75,29 @@ impl EncodedDataset {
         self.lengths_before.push(encoding.length_before as u32);
     }
 
-    /// Number of examples.
+    /// Adds a second set behind all examples, which is evaluated with them and counted for itself (MNLI).
+    ///
+    /// # Panics
+    /// If there is one already, or both together would exceed 2^32 tokens.
+    pub fn append_mismatched(&mut self, second: &Self) {
+        assert_eq!(self.n_mismatched, 0, "there are two sets at most");
+        let n_before = self.input_ids.len();
+        self.input_ids.extend_from_slice(&second.input_ids);
+        self.token_type_ids.extend_from_slice(&second.token_type_ids);
+        assert!(u32::try_from(self.input_ids.len()).is_ok(), "a data set holds at most 2^32 tokens");
+        self.offsets.extend(second.offsets[1..].iter().map(|offset| n_before as u32 + offset));
+        self.labels.extend_from_slice(&second.labels);
+        self.lengths_before.extend_from_slice(&second.lengths_before);
+        self.n_mismatched = second.len();
+    }
+
+    /// How many of the examples, the last ones, are of the mismatched set.
+    #[must_use]
+    pub fn n_mismatched(&self) -> usize {
+        self.n_mismatched
+    }
+
+    /// Number of examples, those of the mismatched set counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()

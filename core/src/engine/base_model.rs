@@ -77,15 +77,22 @@ impl BaseModel {
         })
     }
 
-    /// Refuses a task that the family has no head for.
+    /// Refuses a task that the family has no head for, and a decoder that could not classify elsewhere: here nothing is
+    /// padded, but whoever loads it needs a token to pad with, and an id beyond the vocabulary breaks it.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchHead`].
+    /// [`EngineError::NoSuchHead`] or [`EngineError::NoPadding`].
     pub fn check_head(config: &ModelConfig, head: Head) -> Result<(), EngineError> {
-        match config.family.class(head) {
-            Some(_) => Ok(()),
-            None => Err(EngineError::NoSuchHead { family: config.family.model_type() }),
+        let family = config.family.model_type();
+        if config.family.class(head).is_none() {
+            return Err(EngineError::NoSuchHead { family });
         }
+        let (found, vocab_size) = (config.pad_token_id.or(config.eos_token_id), config.vocab_size);
+        let classifies = matches!(head, Head::SequenceClassification { .. });
+        if classifies && config.family.is_causal() && found.is_none_or(|id| id >= vocab_size) {
+            return Err(EngineError::NoPadding { family, found, vocab_size });
+        }
+        Ok(())
     }
 
     /// Nothing trained, and nothing removed but what the file lacks.

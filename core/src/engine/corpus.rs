@@ -52,8 +52,12 @@ pub fn encode(
     let length = config.max_length;
     Ok(match data {
         RunData::Labelled(splits) => {
-            let encode = |dataset| EncodedDataset::new(dataset, tokenizer, length).map(Corpus::Labelled);
-            [encode(&splits.train)?, encode(&splits.validation)?]
+            let encode = |dataset| EncodedDataset::new(dataset, tokenizer, length);
+            let mut validation = encode(&splits.validation)?;
+            if let Some(mismatched) = &splits.mismatched {
+                validation.append_mismatched(&encode(mismatched)?);
+            }
+            [encode(&splits.train)?, validation].map(Corpus::Labelled)
         }
         RunData::Generation(splits) => {
             let encode =
@@ -122,6 +126,12 @@ impl Corpus {
             Self::Next(dataset) => dataset.len(),
             Self::Hidden { corpus, .. } => corpus.len(),
         }
+    }
+
+    /// How many of them, the last ones, are of a second, mismatched set.
+    #[must_use]
+    pub fn n_mismatched(&self) -> usize {
+        if let Self::Labelled(dataset) = self { dataset.n_mismatched() } else { 0 }
     }
 
     /// Whether there is none.

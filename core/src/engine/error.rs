@@ -7,6 +7,7 @@ use crate::config::FieldError;
 use crate::data::causal::CausalError;
 use crate::data::mlm::MlmError;
 use crate::gpu::GpuError;
+use crate::models::files::CONFIG_FILE;
 use crate::models::load::LoadError;
 use crate::omega::OmegaError;
 use crate::source::SourceError;
@@ -32,6 +33,20 @@ pub enum EngineError {
     NoSuchHead {
         /// The family.
         family: &'static str,
+    },
+    /// A classifier without a token to fill batches with.
+    #[error(
+        "{CONFIG_FILE} names no pad_token_id, and {}, while the vocabulary has {vocab_size} tokens: a {family} classifier \
+         takes batches only with a padding token; add \"pad_token_id\" with an id below {vocab_size}",
+        instead(*found)
+    )]
+    NoPadding {
+        /// The family.
+        family: &'static str,
+        /// The end of a text, which would do instead.
+        found: Option<usize>,
+        /// V
+        vocab_size: usize,
     },
     /// A text the tokenizer refuses.
     #[error(transparent)]
@@ -62,11 +77,6 @@ pub enum EngineError {
     /// The next word cannot be had.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Text behind a trained prefix.
-    #[error(
-        "text is not generated behind a trained prefix yet: evaluate this run with `dsee eval`, or tune with another method"
-    )]
-    PrefixWriter,
     /// Training went astray.
     #[error(
         "the loss is not finite at step {step} of {phase} (learning rate {learning_rate:.3e}, last finite loss \
@@ -107,6 +117,13 @@ impl From<PruneFailure<SourceError>> for EngineError {
             PruneFailure::Problems(problems) => Self::Prune(problems),
             PruneFailure::Source(error) => error.into(),
         }
+    }
+}
+
+fn instead(found: Option<usize>) -> String {
+    match found {
+        Some(id) => format!("the id that stands for it is {id}"),
+        None => "no eos_token_id to stand for it".to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Evaluates a data set in batches without padding, one batch per call.
 
+use std::ops::Range;
+
 use super::corpus::Corpus;
 use super::error::EngineError;
 use super::placed::Placed;
-use crate::data::{Label, LabelSet};
+use crate::data::{EncodedDataset, Label, LabelSet};
 use crate::metrics::MetricSet;
 use crate::train::evaluate::Evaluator;
 
@@ -54,20 +56,31 @@ impl Scoring {
         &self.outputs
     }
 
-    /// The figures over a data set whose examples are all done.
+    /// The figures over a data set whose examples are all done. Of a mismatched set behind it, its accuracy alone.
     pub fn metrics(&self, dataset: &Corpus, labels: &LabelSet) -> MetricSet {
         let Corpus::Labelled(dataset) = dataset else { return MetricSet::from_word_losses(&self.outputs) };
-        let known = (0..dataset.len()).map(|i| dataset.label(i));
+        let n_matched = dataset.len() - dataset.n_mismatched();
+        let matched = self.figures(dataset, labels, 0..n_matched);
+        if dataset.n_mismatched() == 0 {
+            return matched;
+        }
+        matched.with_mismatched(&self.figures(dataset, labels, n_matched..dataset.len()))
+    }
+
+    fn figures(&self, dataset: &EncodedDataset, labels: &LabelSet, examples: Range<usize>) -> MetricSet {
+        let width = labels.n_outputs();
+        let outputs = &self.outputs[examples.start * width..examples.end * width];
+        let known = examples.map(|i| dataset.label(i));
         match labels {
             LabelSet::Classes(names) => {
                 let classes: Vec<u32> =
                     known.map(|label| if let Label::Class(class) = label { class } else { 0 }).collect();
-                MetricSet::from_logits(&self.outputs, &classes, names.len())
+                MetricSet::from_logits(outputs, &classes, names.len())
             }
             LabelSet::Scores => {
                 let scores: Vec<f32> =
                     known.map(|label| if let Label::Score(score) = label { score } else { 0.0 }).collect();
-                MetricSet::from_predictions(&self.outputs, &scores)
+                MetricSet::from_predictions(outputs, &scores)
             }
             LabelSet::Words => unreachable!("words have no labels beside them"),
         }

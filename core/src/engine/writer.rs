@@ -22,21 +22,19 @@ impl Writer {
     /// Places the model with what was trained and removed.
     ///
     /// # Errors
-    /// A model that does not write, or one with a trained prefix; memory errors of the device.
+    /// A model that does not write; memory errors of the device.
     pub async fn new(
         device: &Device,
         base: &BaseModel,
         state: &HostState,
         room: Room,
     ) -> Result<Self, EngineError> {
-        if prefix_length(&state.trained) > 0 {
-            return Err(EngineError::PrefixWriter);
-        }
         let plan = tuned_plan(state);
         let capacity = Sizes { tokens: 1, sequences: 1, targets: 1 };
         let placed = Placed::new(device, base, state, &plan, Some(0.0), capacity).await?;
         let decoder = CachedDecoder::new(device, placed.model.as_ref(), room).await?;
-        let limits = Limits { n_vocab: base.config.vocab_size, n_positions: base.config.longest() };
+        let n_positions = text_positions(base, state);
+        let limits = Limits { n_vocab: base.config.vocab_size, n_positions };
         Ok(Self { _placed: placed, decoder, limits })
     }
 
@@ -56,6 +54,12 @@ impl Writer {
     pub async fn advance(&mut self, search: &mut Search) -> Result<bool, EngineError> {
         Ok(search.advance_with(&mut self.decoder).await?)
     }
+}
+
+/// Tokens that a text may have: the positions of the model that no trained prefix takes.
+#[must_use]
+pub fn text_positions(base: &BaseModel, state: &HostState) -> usize {
+    base.config.longest().saturating_sub(prefix_length(&state.trained))
 }
 
 /// A plan that trains nothing but knows the updates of a state.

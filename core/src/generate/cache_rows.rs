@@ -24,7 +24,8 @@ pub struct CacheRows {
 pub struct CacheStep {
     /// (T) the tokens.
     pub input_ids: Vec<u32>,
-    /// (T) place of every token in its sequence, counted from 0 and without the prefix.
+    /// (T) position of every token: those of the prefix come first, as in training and as in transformers, where the
+    /// prefix is a past that the model remembers.
     pub position_ids: Vec<u32>,
     /// (T) row of the pools where its key and value go.
     pub rows: Vec<u32>,
@@ -126,7 +127,7 @@ impl CacheRows {
             for &token in &sequence.tokens {
                 let Some(row) = self.free.pop_first() else { unreachable!("the rows were counted") };
                 self.users[row as usize] = 1;
-                position_ids.push((keys.len() - self.n_prefix) as u32);
+                position_ids.push(keys.len() as u32);
                 keys.push(row);
                 input_ids.push(token);
                 rows.push(row);
@@ -155,7 +156,7 @@ mod tests {
         let prompt = cache.advance(&step(&[(None, &[8, 9])])).unwrap();
         let expected = CacheStep {
             input_ids: vec![8, 9],
-            position_ids: vec![0, 1],
+            position_ids: vec![1, 2],
             rows: vec![1, 2],
             places: vec![0, 2, 0, 3],
             key_rows: vec![0, 1, 2, 0, 0],
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(prompt, expected);
         let two = cache.advance(&step(&[(Some(0), &[3]), (Some(0), &[4])])).unwrap();
         assert_eq!(two.key_rows, [0, 1, 2, 3, 0, 0, 1, 2, 4, 0]);
-        assert_eq!((two.rows, two.position_ids), (vec![3, 4], vec![2, 2]));
+        assert_eq!((two.rows, two.position_ids), (vec![3, 4], vec![3, 3]));
         // Both go on from the second; row 3 is free and taken again at once.
         let turned = cache.advance(&step(&[(Some(1), &[5]), (Some(1), &[6])])).unwrap();
         assert_eq!(turned.key_rows, [0, 1, 2, 4, 3, 0, 1, 2, 4, 5]);

@@ -202,7 +202,7 @@ struct Decoder {
     rates: DropoutRates,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Layer {
     attention_norm: Norm,
     query: Linear,
@@ -266,6 +266,11 @@ impl Layer {
         self.down.forward(tape, &up, onto(&attended))
     }
 
+    /// The layer as it takes new tokens where the prefix lies in the pools already.
+    fn without_prefix(&self) -> Self {
+        Self { key: self.key.without_prefix(), value: self.value.without_prefix(), ..self.clone() }
+    }
+
     fn linears(&self) -> [&Linear; 6] {
         [&self.query, &self.key, &self.value, &self.attention_output, &self.up, &self.down]
     }
@@ -315,13 +320,24 @@ impl Decoder {
         let mut x = self.embed(tape, inputs.words(), inputs.positions());
         for (number, layer) in self.layers.iter().enumerate() {
             let [keys, values] = inputs.pools(number);
-            x = layer.forward(tape, &x, None, |tape, [query, key, value], heads| {
+            x = layer.without_prefix().forward(tape, &x, None, |tape, [query, key, value], heads| {
                 store_rows(tape, key, &inputs.rows(), &keys);
                 store_rows(tape, value, &inputs.rows(), &values);
                 attention_cached(tape, query, [&keys, &values], &inputs.pairing(), heads)
             });
         }
         gather_rows(tape, &x, &inputs.last())
+    }
+
+    /// Every layer's prefix goes to the first rows of its pools.
+    fn store_prefix(&self, tape: &mut Tape, inputs: &CachedInputs) {
+        for (number, layer) in self.layers.iter().enumerate() {
+            for (map, pool) in [&layer.key, &layer.value].into_iter().zip(&inputs.pools(number)) {
+                if let Some(prefix) = map.prefix(tape) {
+                    store_rows(tape, &prefix, &inputs.prefix_rows(), pool);
+                }
+            }
+        }
     }
 
     fn linears(&self) -> impl Iterator<Item = &Linear> {
@@ -378,6 +394,14 @@ impl Model for CausalLm {
 
     fn cache_widths(&self) -> Vec<usize> {
         self.decoder.layers.iter().map(|layer| layer.key.d_out()).collect()
+    }
+
+    fn n_prefix(&self) -> usize {
+        self.decoder.layers.iter().map(|layer| layer.key.n_prefix()).max().unwrap_or(0)
+    }
+
+    fn store_prefix(&self, tape: &mut Tape, inputs: &CachedInputs) {
+        self.decoder.store_prefix(tape, inputs);
     }
 
     fn linears(&self) -> Vec<&Linear> {

@@ -39,6 +39,14 @@ pub trait Model {
         Vec::new()
     }
 
+    /// Rows of the trained prefix before the keys and the values of every layer, for models that write; 0 without one.
+    fn n_prefix(&self) -> usize {
+        0
+    }
+
+    /// Puts the keys and values of the prefix into their rows of the pools, for models that write.
+    fn store_prefix(&self, _: &mut Tape, _: &CachedInputs) {}
+
     /// Every linear map, for refreshing effective weights.
     fn linears(&self) -> Vec<&Linear>;
 }
@@ -108,7 +116,7 @@ impl DropoutRates {
 }
 
 /// A layer norm, its parameters found on the device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Norm {
     weight: Tensor,
     bias: Tensor,

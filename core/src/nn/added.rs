@@ -93,6 +93,23 @@ impl Added {
         }
     }
 
+    /// Rows P of the prefix; 0 without one.
+    #[must_use]
+    pub fn n_prefix(&self) -> usize {
+        self.prefix.as_ref().map_or(0, |(prefix, _)| prefix.len())
+    }
+
+    /// The prefix as it is after training, (P, d_out).
+    pub fn prefix(&self, tape: &mut Tape) -> Option<Tensor> {
+        self.prefix.as_ref().map(|(prefix, _)| prefix.rows(tape))
+    }
+
+    /// The same without the prefix.
+    #[must_use]
+    pub fn without_prefix(&self) -> Self {
+        Self { prefix: None, ..self.clone() }
+    }
+
     /// Records `product` on x with everything that belongs around it; `product` leaves out the residual if told to.
     pub fn around(
         &self,
@@ -125,6 +142,12 @@ impl Added {
 }
 
 impl Prefix {
+    fn len(&self) -> usize {
+        match self {
+            Self::Table(rows) | Self::Computed { embedding: rows, .. } => rows.fixed_rows(),
+        }
+    }
+
     /// (P, d_out)
     fn rows(&self, tape: &mut Tape) -> Tensor {
         match self {

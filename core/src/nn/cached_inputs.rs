@@ -13,8 +13,10 @@ pub struct CacheShape {
     pub widths: Vec<usize>,
     /// Rows of every pool.
     pub n_rows: usize,
-    /// Most keys of a sequence.
+    /// Most keys of a sequence, those of the prefix counted.
     pub max_keys: usize,
+    /// Rows of the prefix, the first ones of every pool.
+    pub n_prefix: usize,
 }
 
 /// The arrays of a step with up to T new tokens in B sequences.
@@ -29,6 +31,8 @@ pub struct CachedInputs {
     rows: Resident,
     places: Resident,
     key_rows: Resident,
+    prefix_rows: Resident,
+    n_prefix: usize,
     pools: Vec<[Resident; 2]>,
 }
 
@@ -44,6 +48,9 @@ impl CachedInputs {
             .widths
             .iter()
             .map(|&width| Ok([pool("cached keys", width)?, pool("cached values", width)?]));
+        let prefix_rows = device.create("prefix rows", shape.n_prefix.max(1))?;
+        let numbers: Vec<u32> = (0..shape.n_prefix as u32).collect();
+        device.write(&prefix_rows, 0, &numbers);
         Ok(Self {
             words: Numbers::new(device, "input_ids", tokens)?,
             positions: Numbers::new(device, "position_ids", tokens)?,
@@ -52,6 +59,8 @@ impl CachedInputs {
             places: device.create("places", tokens * 2)?,
             key_rows: device.create("key rows", sequences * shape.max_keys)?,
             pools: pools.collect::<Result<_, GpuError>>()?,
+            prefix_rows,
+            n_prefix: shape.n_prefix,
             device: device.clone(),
             capacity,
             max_keys: shape.max_keys,
@@ -87,7 +96,7 @@ impl CachedInputs {
         self.words.rows(Dim::Tokens)
     }
 
-    /// Place of every token in its sequence, (T).
+    /// Position of every token, (T).
     #[must_use]
     pub fn positions(&self) -> RowNumbers {
         self.positions.rows(Dim::Tokens)
@@ -103,6 +112,12 @@ impl CachedInputs {
     #[must_use]
     pub fn rows(&self) -> Slice {
         self.rows.slice(0, Extent::new(Dim::Tokens, 1))
+    }
+
+    /// Rows of the pools where the keys and values of the prefix go, (P).
+    #[must_use]
+    pub fn prefix_rows(&self) -> Slice {
+        self.prefix_rows.slice(0, self.n_prefix)
     }
 
     /// Pools of keys and of values of a layer.

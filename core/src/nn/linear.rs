@@ -117,6 +117,24 @@ impl Linear {
         self.weight.fixed_rows()
     }
 
+    /// Rows P of the prefix before what it gives; 0 without one.
+    #[must_use]
+    pub fn n_prefix(&self) -> usize {
+        self.added.n_prefix()
+    }
+
+    /// That prefix, (P, d_out).
+    pub fn prefix(&self, tape: &mut Tape) -> Option<Tensor> {
+        tape.set_scope(&self.path);
+        self.added.prefix(tape)
+    }
+
+    /// The same map without its prefix.
+    #[must_use]
+    pub fn without_prefix(&self) -> Self {
+        Self { added: self.added.without_prefix(), ..self.clone() }
+    }
+
     /// Records what follows an update of the parameters: the new effective weight of an adapted site, the mask over a
     /// trained weight, nothing elsewhere.
     pub fn record_refresh(&self, tape: &mut Tape) {

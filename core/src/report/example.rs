@@ -29,6 +29,7 @@ pub(super) fn full() -> RunReport {
         heads: heads(),
         ledger: ledger(),
         warnings: vec!["3 of 8,000 training texts are longer than 128 tokens and were cut.".into()],
+        text_figures: vec![Setting { name: "BLEU-4 (E2E)".into(), value: "0.6512 (fraction)".into() }],
         how_to_load:
             "from peft import PeftModel\nfrom transformers import AutoModelForSequenceClassification\n\n\
             base = AutoModelForSequenceClassification.from_pretrained(\"all-MiniLM-L6-v2\", num_labels=2)\n\

@@ -14,6 +14,9 @@ pub(super) fn page(report: &RunReport) -> String {
     out.push_str(&warnings(&report.warnings));
     out.push_str(&tables::headline(&report.phase_rows));
     out.push_str(&section("phases", "Phases", PHASES_TEXT, &tables::phases(&report.phase_rows)));
+    if !report.text_figures.is_empty() {
+        out.push_str(&section("texts", "Written texts", TEXTS_TEXT, &tables::settings(&report.text_figures)));
+    }
     out.push_str(&section("curves", "Curves", "", &curves::charts(report)));
     if !report.omega.is_empty() {
         out.push_str(&section(
@@ -58,6 +61,8 @@ pub(super) fn document(title: &str, content: &str) -> String {
 
 const PHASES_TEXT: &str = "The model as it stood after each phase; “UV only” is the tuned model with its sparse \
     entries left out. FLOPs are for one sequence (one multiply-add counts as two), with and without the two attention products.";
+const TEXTS_TEXT: &str = "What the final model wrote for every context of the validation data, held against the references. \
+    Figures with the same name differ between programs; each equals the one that is named.";
 const HEADS_TEXT: &str = "Score of every head by the size of its update. The stronger the colour, the larger the share \
     of the layer’s highest score, because heads compete within their layer. Crossed heads were removed.";
 

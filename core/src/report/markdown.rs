@@ -27,6 +27,10 @@ pub(super) fn document(report: &RunReport) -> String {
         report.warnings.iter().for_each(|w| out.push_str(&format!("- {}\n", escape(w))));
     }
     out.push_str(&phases(report));
+    if !report.text_figures.is_empty() {
+        let rows = report.text_figures.iter().map(|s| vec![escape(&s.name), escape(&s.value)]);
+        out.push_str(&format!("\n## Written texts\n\n{}", table(&["figure", "value"], 1, rows)));
+    }
     out.push_str(&curves(report));
     out.push_str(&omega(&report.omega));
     out.push_str(&heads(report));

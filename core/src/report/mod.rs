@@ -46,6 +46,9 @@ pub struct RunReport {
     pub learning_rates: Vec<RatePoint>,
     /// The phase table, one row per measured state of the model.
     pub phase_rows: Vec<PhaseRow>,
+    /// Figures of the texts that the final model wrote for the validation contexts, name and value; empty where it
+    /// wrote none.
+    pub text_figures: Vec<Setting>,
     /// Ω of every adapted matrix; empty for methods without a sparse part.
     pub omega: Vec<OmegaMatrix>,
     /// Head scores per layer; empty where no heads were scored.

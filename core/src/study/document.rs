@@ -27,7 +27,7 @@ pub struct Findings<'a> {
     pub settings: &'a [Setting],
 }
 
-impl Findings<'_> {
+impl<'s> Findings<'s> {
     /// The document. `reports` are those of the runs by name, for the curves.
     #[must_use]
     pub fn report(&self, reports: &BTreeMap<String, RunReport>) -> ComparisonReport {
@@ -41,8 +41,8 @@ impl Findings<'_> {
             title: format!("{}: {}", self.study.name, self.study.title),
             facts: self.facts.to_vec(),
             notes,
-            caption: "Mean ± standard deviation over seeds, in points of each task's own figure; the state that was \
-                      best on validation. Trained numbers are counted without the head, FLOPs for one sequence of 128 \
+            caption: "Mean ± standard deviation over seeds, in points of each task's own figure (NIST, CIDEr and TER as \
+                      they are); the state that was best on validation. Trained numbers are counted without the head, FLOPs for one sequence of 128 \
                       tokens in linear layers, seconds per run."
                 .into(),
             head,
@@ -56,13 +56,14 @@ impl Findings<'_> {
     /// Everything as data for machines.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let cell = |arm: &str, task: &String| {
-            let spread = self.results.spread(arm, task, None);
-            let metric = self.results.metric_of(task);
+        let cell = |arm: &str, task: &str, metric: String| {
+            let spread = self.results.spread(arm, task, Some(&metric));
             json!({ "task": task, "metric": metric, "points": points(&metric), "value": spread })
         };
+        let columns: Vec<(&String, String)> = self.columns();
         let arms = self.study.arms.iter().map(|arm| {
-            let cells: Vec<Value> = self.study.tasks.iter().map(|task| cell(&arm.id, task)).collect();
+            let cells = columns.iter().map(|(task, metric)| cell(&arm.id, task, metric.clone()));
+            let cells: Vec<Value> = cells.collect();
             let own: Vec<&Outcome> = self.results.of(&arm.id, None).collect();
             let seconds: Vec<f64> = own.iter().map(|one| one.seconds).collect();
             json!({
@@ -87,11 +88,18 @@ impl Findings<'_> {
         self.study.claims.iter().map(|claim| claim.judge(self.study, self.results)).collect()
     }
 
+    /// Task and figure of every column, variants aside.
+    fn columns(&self) -> Vec<(&'s String, String)> {
+        let of_task =
+            |task: &'s String| self.results.metrics_of(task).into_iter().map(move |metric| (task, metric));
+        self.study.tasks.iter().flat_map(of_task).collect()
+    }
+
     fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
-        let (tasks, variants) = (&self.study.tasks, self.study.variants());
+        let variants = self.study.variants();
         let mut head: Vec<String> = vec!["method".into(), "trainable".into(), "non-zero".into()];
-        for task in tasks {
-            let metric = self.results.metric_of(task).replace('_', " ");
+        for (task, metric) in self.columns() {
+            let metric = metric.replace('_', " ");
             for variant in &variants {
                 let parts = [task_title(task), variant, metric.as_str()];
                 let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -124,10 +132,10 @@ impl Findings<'_> {
             range(&|one| one.trainable_parameters as f64, &|n| count(n as u64)),
             range(&share, &|x| format!("{x:.1} %")),
         ];
-        for task in &self.study.tasks {
+        for (task, metric) in self.columns() {
             for variant in variants {
                 let arm = self.study.arms.iter().find(|arm| arm.row == row && arm.variant == *variant);
-                let spread = arm.and_then(|arm| self.results.spread(&arm.id, task, None));
+                let spread = arm.and_then(|arm| self.results.spread(&arm.id, task, Some(&metric)));
                 cells.push(spread.map_or_else(|| "–".to_owned(), |spread| spread.text()));
             }
         }
@@ -160,7 +168,9 @@ pub fn verdict_line(study: &Study, results: &Results) -> String {
 fn charts(study: &Study, results: &Results, reports: &BTreeMap<String, RunReport>) -> Vec<Overlay> {
     let mut charts = Vec::new();
     for task in &study.tasks {
-        let metric = results.metric_of(task);
+        // Texts are written once, at the end: their curve is that of the loss.
+        let is_text = study.text_tasks().contains(&task.as_str());
+        let metric = if is_text { "loss".to_owned() } else { results.metric_of(task) };
         let overlay = |title: String, points: &dyn Fn(&RunReport) -> Vec<(f64, f64)>| {
             let series = study.arms.iter().filter_map(|arm| {
                 let own = results.of(&arm.id, Some(task)).filter_map(|one| reports.get(&one.run));

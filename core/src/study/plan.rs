@@ -14,6 +14,10 @@ pub const QUICK: [(&str, &str); 5] = [
     ("eval_steps", "30"),
 ];
 
+/// What it sets beside that where texts are written: few of them, and a warm-up that such a run outlives.
+pub const QUICK_TEXTS: [(&str, &str); 3] =
+    [("max_eval_samples", "20"), ("num_beams", "4"), ("warmup_steps", "5")];
+
 /// The data files of one task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFiles {
@@ -140,10 +144,9 @@ fn planned(
     let none = TaskFiles::default();
     let files = basis.files.get(task).unwrap_or(&none);
     let id = format!("{task}-{}-seed{seed}", arm.id);
-    let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let quick = if basis.quick { quick.as_slice() } else { &[] };
+    let quick = if basis.quick { quick_settings(study, task) } else { Settings::new() };
     let mut draft = with(RunConfigDraft::default(), &study.defaults);
-    draft = with(draft, quick).overridden_by(basis.draft);
+    draft = with(draft, &quick).overridden_by(basis.draft);
     draft = with(draft, &files.settings).with("seed", &seed.to_string());
     if task != OWN_DATA {
         draft.set("task", task);
@@ -157,6 +160,11 @@ fn planned(
     config.check_against(basis.facts)?;
     let work = work(&config, files.n_train);
     Ok(PlannedRun { id, arm: arm.id.clone(), task: task.to_owned(), config, work })
+}
+
+fn quick_settings(study: &Study, task: &str) -> Settings {
+    let of_texts = if study.text_tasks().contains(&task) { &QUICK_TEXTS[..] } else { &[] };
+    QUICK.iter().chain(of_texts).map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn with(draft: RunConfigDraft, settings: &[(String, String)]) -> RunConfigDraft {

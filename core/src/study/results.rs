@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::claim::in_points;
 use super::statistics::Spread;
 use crate::report::RunReport;
+use crate::tasks::Task;
 
 /// The figures of one finished run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -66,6 +67,17 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The same with the figures of the texts that the run's decoder wrote; `main` stands for the task in the table.
+    #[must_use]
+    pub fn with_texts(mut self, figures: BTreeMap<String, f64>, main: &str) -> Self {
+        self.metrics.extend(figures);
+        // Texts are written once, in the final state.
+        (self.metric, self.last) = (main.to_owned(), None);
+        self
+    }
+}
+
 /// The figures of all runs that are done, in the order of the plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -103,6 +115,16 @@ impl Results {
     pub fn metric_of(&self, task: &str) -> String {
         let one = self.outcomes.iter().find(|one| one.task == task);
         one.map_or_else(String::new, |one| one.metric.clone())
+    }
+
+    /// Names of all figures that the table shows of a task: of texts several, else the one it is judged by.
+    #[must_use]
+    pub fn metrics_of(&self, task: &str) -> Vec<String> {
+        let of_texts = Task::from_name(task).map_or(&[][..], |task| task.spec().text_metrics);
+        match of_texts {
+            [] => vec![self.metric_of(task)],
+            names => names.iter().map(|name| (*name).to_owned()).collect(),
+        }
     }
 
     /// Trained numbers of an arm, which are the same on every task and seed.
@@ -185,6 +207,20 @@ mod tests {
         assert_eq!((outcome.metrics["accuracy"], outcome.last, outcome.seconds), (0.6, Some(0.5), 3.0));
         assert_eq!((outcome.metrics.len(), outcome.trainable_parameters), (2, 7));
         assert_eq!(Outcome::read("r", "a", "t", 3, &RunReport::default()), None);
+    }
+
+    #[test]
+    fn figures_of_texts_stand_for_their_task() {
+        let (_, mut results) = example();
+        let one = results.outcomes[0].clone();
+        let figures = [("bleu".to_owned(), 0.5), ("nist".to_owned(), 6.0)].into();
+        let written = Outcome { task: "e2e".into(), ..one }.with_texts(figures, "bleu");
+        assert_eq!((written.metric.as_str(), written.last, written.metrics.len()), ("bleu", None, 5));
+        results.outcomes.push(written);
+        assert_eq!(results.metrics_of("e2e")[..2], ["bleu", "nist"]);
+        assert_eq!(results.metrics_of("sst2"), ["accuracy"]);
+        let points = |metric| results.spread("lora", "e2e", metric).unwrap().mean;
+        assert_eq!((points(None), points(Some("nist"))), (50.0, 6.0), "BLEU in points, NIST as it is");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::metrics::nlg::{NlgMetric, Scale};
+
 /// Some values of one figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
@@ -46,9 +48,13 @@ impl Spread {
     }
 }
 
-/// What a figure is multiplied by in tables: shares and correlations are shown in points, from 0 to 100.
+/// What a figure is multiplied by in tables: shares and correlations are shown in points, from 0 to 100, as are the
+/// figures of texts that are fractions; TER stays one, as papers print it.
 #[must_use]
 pub fn points(metric: &str) -> f64 {
+    if let Some(of_texts) = NlgMetric::from_name(metric) {
+        return if of_texts.scale == Scale::Fraction && of_texts.greater_is_better { 100.0 } else { 1.0 };
+    }
     let is_share = ["accuracy", "f1", "matthews", "pearson", "spearman"];
     if is_share.iter().any(|name| metric.starts_with(name)) { 100.0 } else { 1.0 }
 }
@@ -56,7 +62,8 @@ pub fn points(metric: &str) -> f64 {
 /// Whether less of a figure is better.
 #[must_use]
 pub fn less_is_better(metric: &str) -> bool {
-    ["loss", "ter"].contains(&metric)
+    let of_texts = NlgMetric::from_name(metric).is_some_and(|metric| !metric.greater_is_better);
+    of_texts || ["loss", "perplexity"].contains(&metric)
 }
 
 #[cfg(test)]
@@ -75,7 +82,11 @@ mod tests {
 
     #[test]
     fn shares_are_shown_in_points() {
-        assert_eq!((points("accuracy_mm"), points("pearson"), points("bleu")), (100.0, 100.0, 1.0));
+        assert_eq!((points("accuracy_mm"), points("pearson"), points("bleu")), (100.0, 100.0, 100.0));
+        assert_eq!(
+            (points("bleu-moses"), points("nist"), points("ter"), points("loss")),
+            (1.0, 1.0, 1.0, 1.0)
+        );
         assert!(less_is_better("ter") && !less_is_better("accuracy"));
     }
 }

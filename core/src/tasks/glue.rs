@@ -38,6 +38,7 @@ const COMMON: TaskSpec = TaskSpec {
     score_range: None,
     metric: Accuracy,
     also: &[],
+    text_metrics: &[],
     recipe: SMALL,
 };
 

@@ -2,10 +2,11 @@
 //!
 //! A task says which columns its files have, what the labels are called and in which order, which figure a model
 //! is judged by, and the recommended settings; whatever the user sets himself wins. [`glue`] and [`text`] hold one
-//! row a task, [`normalise`] what happens to generated text before it is scored.
+//! row a task, [`normalise`] what happens to generated text before it is scored, [`scoring`] by what.
 
 mod glue;
 pub mod normalise;
+pub mod scoring;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub struct TaskSpec {
     pub metric: Metric,
     /// Further figures that belong in its tables.
     pub also: &'static [Metric],
+    /// The figures of written texts, the one for tables first; none where no text is written.
+    pub text_metrics: &'static [&'static str],
     /// The recommended settings.
     pub recipe: Recipe,
 }

@@ -33,6 +33,11 @@ const RECIPE: Recipe = Recipe {
     others: &[&OTHERS, &SMOOTHED],
 };
 
+/// The figures of E2E's own scorer (`dsee-method` 6.4).
+const E2E_METRICS: [&str; 5] = ["bleu", "nist", "meteor-exact-stem", "rouge-l", "cider"];
+/// Those of WebNLG's.
+const TRIPLE_METRICS: [&str; 3] = ["bleu-moses", "meteor-exact-stem", "ter"];
+
 const COMMON: TaskSpec = TaskSpec {
     name: "",
     title: "",
@@ -44,10 +49,12 @@ const COMMON: TaskSpec = TaskSpec {
     score_range: None,
     metric: Metric::Loss,
     also: &[],
+    text_metrics: &TRIPLE_METRICS,
     recipe: RECIPE,
 };
 
-pub(super) static E2E: TaskSpec = TaskSpec { name: "e2e", title: "E2E", ..COMMON };
+pub(super) static E2E: TaskSpec =
+    TaskSpec { name: "e2e", title: "E2E", text_metrics: &E2E_METRICS, ..COMMON };
 
 pub(super) static WEBNLG: TaskSpec = TaskSpec { name: "webnlg", title: "WebNLG", ..COMMON };
 

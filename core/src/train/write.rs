@@ -5,7 +5,7 @@ use crate::generate::{Decoder, Step};
 use crate::gpu::{Device, Dim, GpuError, Plan, Resident, Sizes, StepScalars};
 use crate::models::{Model, Words};
 use crate::nn::cached_inputs::{CacheShape, CachedInputs};
-use crate::nn::linear::{After, Linear};
+use crate::ops::linear_cross_entropy::word_logits;
 use crate::tape::{Mode, Tape};
 
 /// How much text there may be at a time.
@@ -39,7 +39,7 @@ pub struct CachedDecoder {
     device: Device,
     inputs: CachedInputs,
     plan: Plan,
-    /// Logits (B, rows) of every part of the vocabulary, and the number of its rows.
+    /// Logits (B, words) of every part of the vocabulary, and the number of its words.
     parts: Vec<(Resident, usize)>,
     rows: CacheRows,
     room: Room,
@@ -53,25 +53,25 @@ impl CachedDecoder {
     /// A model that does not write; memory errors of the device, or a kernel the driver refuses.
     pub async fn new(device: &Device, model: &dyn Model, room: Room) -> Result<Self, WriteError> {
         let Room { n_prompt, num_beams, max_new_tokens } = room;
-        let n_rows = CacheRows::n_rows_for(0, n_prompt, num_beams, max_new_tokens);
-        let shape = CacheShape { widths: model.cache_widths(), n_rows, max_keys: n_prompt + max_new_tokens };
+        let n_prefix = model.n_prefix();
+        let n_rows = CacheRows::n_rows_for(n_prefix, n_prompt, num_beams, max_new_tokens);
+        let max_keys = n_prefix + n_prompt + max_new_tokens;
+        let shape = CacheShape { widths: model.cache_widths(), n_rows, max_keys, n_prefix };
         let capacity = Sizes { tokens: n_prompt.max(num_beams), sequences: num_beams, targets: 0 };
         let inputs = CachedInputs::new(device, capacity, &shape)?;
         let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Inference);
         let Some(Words { hidden, head }) = model.next_words(&mut tape, &inputs) else {
             return Err(WriteError::NoDecoder);
         };
-        assert!(head.bias.is_none(), "decoders that write have no bias over words");
         let mut parts = Vec::new();
-        for weight in &head.weight {
-            let n_rows = weight.fixed_rows();
-            let logits = Linear::tied("decoder", weight, None).forward(&mut tape, &hidden, After::default());
-            let kept = device.create("logits", num_beams * n_rows)?;
+        for logits in word_logits(&mut tape, &hidden, &head) {
+            let kept = device.create("logits", num_beams * logits.cols)?;
             tape.keep(&logits, &kept);
-            parts.push((kept, n_rows));
+            parts.push((kept, logits.cols));
         }
         let plan = device.compile(tape.finish(), capacity).await?;
-        let rows = CacheRows::new(shape.n_rows, shape.max_keys, 0);
+        store_prefix(device, model, &inputs, n_prefix).await?;
+        let rows = CacheRows::new(shape.n_rows, shape.max_keys, n_prefix);
         Ok(Self { device: device.clone(), inputs, plan, parts, rows, room, shape })
     }
 
@@ -83,8 +83,25 @@ impl CachedDecoder {
 
     /// Forgets all sequences.
     pub fn forget(&mut self) {
-        self.rows = CacheRows::new(self.shape.n_rows, self.shape.max_keys, 0);
+        self.rows = CacheRows::new(self.shape.n_rows, self.shape.max_keys, self.shape.n_prefix);
     }
+}
+
+/// Puts a trained prefix before all texts, once and for all: no step writes its rows.
+async fn store_prefix(
+    device: &Device,
+    model: &dyn Model,
+    inputs: &CachedInputs,
+    n_prefix: usize,
+) -> Result<(), GpuError> {
+    if n_prefix == 0 {
+        return Ok(());
+    }
+    let sizes = Sizes { tokens: 1, sequences: 1, targets: 0 };
+    let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Inference);
+    model.store_prefix(&mut tape, inputs);
+    let plan = device.compile(tape.finish(), sizes).await?;
+    device.run(&plan, &sizes, &StepScalars::default())
 }
 
 impl Decoder for CachedDecoder {

@@ -8,12 +8,18 @@ use crate::study::{
 
 const TASKS: [&str; 3] = ["e2e", "webnlg", "dart"];
 
-/// The figures that are reported of each task.
+/// The figures that the paper reports of each task. METEOR is the form without tables: it is compared between rows,
+/// never with the paper.
 const METRICS: [(&str, [&str; 3]); 3] = [
-    ("e2e", ["bleu", "nist", "meteor"]),
-    ("webnlg", ["bleu", "meteor", "ter"]),
-    ("dart", ["bleu", "meteor", "ter"]),
+    ("e2e", ["bleu", "nist", "meteor-exact-stem"]),
+    ("webnlg", ["bleu-moses", "meteor-exact-stem", "ter"]),
+    ("dart", ["bleu-moses", "meteor-exact-stem", "ter"]),
 ];
+
+/// The form of BLEU that a task is reported in.
+fn bleu_of(task: &str) -> &'static str {
+    METRICS.iter().find(|(name, _)| *name == task).map_or("bleu", |(_, metrics)| metrics[0])
+}
 
 /// T2: GPT-2 medium, rank 4 (0.39M) and 2 (0.20M), with and without sparse entries.
 pub fn t2() -> Study {
@@ -51,7 +57,7 @@ pub fn t2() -> Study {
 
 /// T4: GPT-2 medium pruned, against the baselines.
 pub fn t4() -> Study {
-    let bleu = |a: &str, b: &str, task: &str, by| better(a, b, task, Some("bleu"), by);
+    let bleu = |a: &str, b: &str, task: &str, by| better(a, b, task, Some(bleu_of(task)), by);
     Study {
         title: "Text from data: unstructured pruning".into(),
         paper_model: "GPT-2 medium".into(),
@@ -96,7 +102,7 @@ fn reached() -> Claim {
     let tests = figures.map(|(task, at_least)| Test::Reaches {
         arm: "dsee-80".into(),
         task: task.into(),
-        metric: "bleu".into(),
+        metric: bleu_of(task).into(),
         at_least,
     });
     claim(

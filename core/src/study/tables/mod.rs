@@ -75,6 +75,22 @@ mod tests {
     }
 
     #[test]
+    fn figures_of_texts_are_those_of_their_task() {
+        for name in ["t2", "t4"] {
+            let study = find(name).unwrap();
+            for test in study.claims.iter().flat_map(|claim| &claim.tests) {
+                let (task, metric) = match test {
+                    Test::Better { task, metric, .. } => (task, metric.as_deref()),
+                    Test::Reaches { task, metric, .. } => (task, Some(metric.as_str())),
+                    Test::TrainsLess { .. } => continue,
+                };
+                let metrics = Task::from_name(task).unwrap().spec().text_metrics;
+                assert!(metric.is_some_and(|metric| metrics.contains(&metric)), "{name}: {test:?}");
+            }
+        }
+    }
+
+    #[test]
     fn only_the_decoders_tables_need_text() {
         for name in NAMES {
             assert_eq!(!find(name).unwrap().text_tasks().is_empty(), ["t2", "t4"].contains(&name), "{name}");
