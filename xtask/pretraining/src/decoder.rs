@@ -9,7 +9,7 @@ use dsee_core::{
     builtin,
     checkpoint::{HostTensor, NamedTensors, safetensors_read::read_safetensors},
     config::SchedulerType,
-    data::{BatchOrder, causal::CausalDataset},
+    data::{BatchOrder, causal::CausalDataset, generation::GenerationExample},
     gpu::{Device, Sizes, StepScalars},
     models::{
         DropoutRates,
@@ -44,7 +44,7 @@ pub struct DecoderArgs {
     #[arg(long, value_name = "FOLDER", default_value = "core/src/builtin/decoder")]
     out: PathBuf,
     /// Optimizer steps.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 240)]
     steps: usize,
     /// Sequences of a step.
     #[arg(long, default_value_t = 16)]
@@ -79,12 +79,12 @@ const HELD_OUT_SEED: u64 = 0x6865_6c64;
 /// Trains, scores and writes the decoder.
 pub async fn pretrain(args: &DecoderArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.steps > 0 && args.batch_size > 0, "expected a step and a sequence at least");
-    let lines = lines(args);
+    let examples = examples(args);
     let tokenizer_json = vocabulary(args.seed)?;
     let tokenizer = Tokenizer::from_bytes("tokenizer.json", &tokenizer_json)?;
     let json = config_json(args, tokenizer.vocab_size());
     let config = ModelConfig::parse("config.json", json.as_bytes())?;
-    let text = CausalDataset::from_texts(lines.iter().map(String::as_str), &tokenizer, MAX_LENGTH)?;
+    let text = CausalDataset::from_examples(&examples, &tokenizer, MAX_LENGTH)?;
     let held_out = builtin::descriptions(HELD_OUT_SEED, HELD_OUT);
     let held_out = CausalDataset::from_texts(held_out.iter().map(String::as_str), &tokenizer, MAX_LENGTH)?;
     let device = Device::open().await?;
@@ -106,7 +106,7 @@ pub async fn pretrain(args: &DecoderArgs) -> anyhow::Result<()> {
         ("steps", args.steps.to_string()),
         ("batch_size", args.batch_size.to_string()),
         ("n_tokens", text.n_tokens().to_string()),
-        ("n_lines", lines.len().to_string()),
+        ("n_lines", examples.len().to_string()),
         ("learning_rate", args.learning_rate.to_string()),
         ("seed", args.seed.to_string()),
         ("adapter", device.report().name.clone()),
@@ -125,18 +125,22 @@ pub async fn pretrain(args: &DecoderArgs) -> anyhow::Result<()> {
     files::write(&args.out, &written).with_context(|| format!("nothing was written: {}", args.out.display()))
 }
 
-/// What is read, every line once at most: half of them a text said twice, a fifth a representation, the rest a text.
-fn lines(args: &DecoderArgs) -> Vec<String> {
+/// What is read, each but the representations once: half of it a text and the same again, a fifth a representation and the
+/// text of something else, the rest a text.
+fn examples(args: &DecoderArgs) -> Vec<GenerationExample> {
     let n = args.steps * args.batch_size;
-    let contexts = builtin::train_meanings(args.seed).into_iter().map(|example| example.context);
-    let mut contexts = contexts.collect::<Vec<_>>().into_iter().cycle();
+    let contexts: Vec<String> =
+        builtin::train_meanings(args.seed).into_iter().map(|example| example.context).collect();
     let texts = builtin::descriptions(args.seed, n).into_iter().enumerate();
-    let line = |(i, text): (usize, String)| match i % 10 {
-        0..5 => format!("{text} {text}"),
-        5 | 6 => contexts.next().unwrap_or(text),
-        _ => text,
+    let example = |(i, text): (usize, String)| {
+        let context = match i % 10 {
+            0..5 => text.clone(),
+            5 | 6 => contexts[i / 10 * 2 % contexts.len()].clone(),
+            _ => String::new(),
+        };
+        GenerationExample { context, completions: vec![text], seen: None }
     };
-    texts.map(line).collect()
+    texts.map(example).collect()
 }
 
 /// The tokenizer's file, learned from texts and representations.
