@@ -4,7 +4,10 @@ use anyhow::bail;
 use dsee_core::{
     config::RunConfig,
     data::causal,
-    engine::{BaseModel, Writer, writer::text_positions},
+    engine::{
+        BaseModel, Writer,
+        writer::{end_tokens, text_positions},
+    },
     generate::{GenerationConfig, Stop},
     gpu::Device,
     tasks::normalise::hypothesis,
@@ -92,10 +95,4 @@ impl<'a> TextWriter<'a> {
         let text = hypothesis(&self.tokenizer.decode(&best.tokens)?).to_owned();
         Ok(Some(WrittenText { text, is_complete: best.stop == Some(Stop::EndToken) }))
     }
-}
-
-/// What ends a text: its mark, and a blank line where that is a token (628 in GPT-2's vocabulary).
-fn end_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
-    let blank_line = tokenizer.encode_plain("\n\n").ok().filter(|ids| ids.len() == 1);
-    tokenizer.end_of_text().into_iter().chain(blank_line.into_iter().flatten()).collect()
 }

@@ -1,5 +1,6 @@
 //! What scripts about the engine send again and again, and how they look into its answers.
 
+use dsee_core::builtin;
 use dsee_core::engine::service::{Reply, Request};
 use dsee_core::protocol::{Command, Event, Predicted, Problem, RunEvent, Settings, TextInput, Variant};
 use dsee_core::source::NamedBytes;
@@ -28,6 +29,16 @@ pub fn settings(changes: &[(&str, &str)]) -> Settings {
 pub fn load() -> Vec<Request> {
     let data = Command::LoadData { settings: settings(&[]) };
     vec![request(Command::LoadModel { name: String::new() }), request(data)]
+}
+
+/// Settings of runs over the embedded meanings.
+pub const MEANINGS: (&str, &str) = ("task_type", "generation");
+
+/// Loads the embedded decoder and the meanings it is for.
+#[must_use]
+pub fn load_decoder() -> Vec<Request> {
+    let data = Command::LoadData { settings: settings(&[MEANINGS]) };
+    vec![request(Command::LoadModel { name: builtin::DECODER_NAME.to_owned() }), request(data)]
 }
 
 /// Starts run 1.

@@ -27,7 +27,12 @@ impl LengthHistogram {
     /// Counts the lengths of a data set that was encoded for at most `max_length` tokens.
     #[must_use]
     pub fn new(dataset: &EncodedDataset, max_length: usize) -> Self {
-        let mut lengths = dataset.lengths_before().to_vec();
+        Self::of_lengths(dataset.lengths_before().to_vec(), max_length)
+    }
+
+    /// Counts lengths in tokens, of which at most `max_length` are kept.
+    #[must_use]
+    pub fn of_lengths(mut lengths: Vec<u32>, max_length: usize) -> Self {
         lengths.sort_unstable();
         let n_examples = lengths.len();
         let quantile = |share: f64| {

@@ -59,6 +59,8 @@ pub enum HeadOrigin {
         /// Names of its classes.
         labels: Vec<String>,
     },
+    /// None: a decoder predicts the next token by its token embedding.
+    Words,
 }
 
 /// One linear map of a model.
@@ -188,6 +190,19 @@ impl MemoryEstimate {
     }
 }
 
+/// What data consist of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataForm {
+    /// Texts with labels.
+    #[default]
+    Labelled,
+    /// Meanings, or prompts, with the texts that complete them.
+    Generation,
+    /// Texts alone.
+    Plain,
+}
+
 /// Data that were read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataCard {
@@ -195,13 +210,17 @@ pub struct DataCard {
     pub name: String,
     /// Whether they are the sentences inside the program.
     pub embedded: bool,
+    /// What they consist of.
+    pub form: DataForm,
     /// Name of the validation file; absent if a part of the training file was held out.
     pub validation_name: Option<String>,
-    /// Training examples.
+    /// Training examples; meanings, if they have texts.
     pub n_train: usize,
     /// Validation examples.
     pub n_validation: usize,
-    /// Column of the text, by name.
+    /// Texts of all training meanings; 0 in other forms.
+    pub n_texts: usize,
+    /// Column of the text, by name; empty where there are no labels, as the next two.
     pub text_column: String,
     /// Column of the second text.
     pub text_pair_column: Option<String>,
@@ -215,6 +234,8 @@ pub struct DataCard {
     pub class_counts: Vec<usize>,
     /// First rows.
     pub preview: Vec<PreviewRow>,
+    /// First validation rows of data without labels: what a model that writes can be tried with.
+    pub held_out: Vec<PreviewRow>,
     /// The first row as tokens.
     pub tokens: Vec<String>,
     /// Lengths in tokens, ascending.
@@ -230,12 +251,14 @@ pub struct DataCard {
 /// One example as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviewRow {
-    /// Text.
+    /// Text, or the meaning as the model reads it.
     pub text: String,
     /// Second text.
     pub text_pair: Option<String>,
-    /// Label's name or number.
+    /// Label's name or number; empty without labels.
     pub label: String,
+    /// The texts of a meaning.
+    pub references: Vec<String>,
 }
 
 /// One bar of the length histogram.

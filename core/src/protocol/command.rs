@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::views::Variant;
+
 /// Names a run for as long as the app lives. Chosen by the app, never used twice.
 pub type RunId = u64;
 
@@ -90,6 +92,23 @@ pub enum Command {
         texts: Vec<TextInput>,
         /// Layer → heads that are switched off for this prediction, in the numbering of the pretrained model.
         heads_off: BTreeMap<usize, Vec<usize>>,
+    },
+    /// Has the model write a text with the states there are before and after each phase of the run, one after the other.
+    /// Each text so far is told by `Writing`. → `Written`.
+    Write {
+        /// Comes back with the answer.
+        request: u64,
+        /// What to write about, or to go on from if the model has learned plain text.
+        prompt: String,
+        /// How: those about generation, and the seed.
+        settings: Settings,
+        /// Which states write; all there are if empty.
+        variants: Vec<Variant>,
+    },
+    /// Ends a `Write` after the token under way. → `Written` with what there is, which answers the `Write` as well.
+    StopWriting {
+        /// The request of the `Write`.
+        request: u64,
     },
     /// Confusion matrix and worst mistakes on the validation data, of the newest state. → `Judged`.
     Judge {

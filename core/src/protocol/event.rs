@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataCard, Exported, MatrixView, ModelCard, Predicted, Quality, RunEvent,
+    DataCard, Exported, MatrixView, ModelCard, Predicted, Quality, RunEvent, Written, WrittenText,
     command::{Command, RunId},
 };
 use crate::gpu::AdapterReport;
@@ -59,6 +59,15 @@ pub enum Event {
     },
     /// Texts were judged.
     Predicted(Predicted),
+    /// A text grew, or was found a better beginning: this is all of it so far.
+    Writing {
+        /// Which request.
+        request: u64,
+        /// Which state, and its text.
+        text: WrittenText,
+    },
+    /// Texts were written.
+    Written(Written),
     /// The validation data were judged.
     Judged {
         /// Which run.

@@ -9,10 +9,11 @@ mod event;
 mod run_event;
 mod views;
 
-pub use cards::{DataCard, HeadOrigin, LengthBin, MemoryEstimate, ModelCard, PreviewRow, SiteCard};
+pub use cards::{DataCard, DataForm, HeadOrigin, LengthBin, MemoryEstimate, ModelCard, PreviewRow, SiteCard};
 pub use command::{Command, ExportFormat, RunId, Settings, TextInput};
 pub use event::{Event, FailureKind, FailureReport, Problem};
 pub use run_event::*;
 pub use views::{
     ClassScores, Exported, ExportedFile, MatrixView, Mistake, Predicted, Prediction, Quality, Variant,
+    Written, WrittenText,
 };

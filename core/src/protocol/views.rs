@@ -52,6 +52,32 @@ pub struct ClassScores {
     pub values: Vec<f64>,
 }
 
+/// A prompt and what every state has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Which request.
+    pub request: u64,
+    /// What was to be written about.
+    pub prompt: String,
+    /// One per state, in the order of [`Variant`]; of a stopped request those that had begun.
+    pub texts: Vec<WrittenText>,
+    /// Whether the user ended it.
+    pub is_stopped: bool,
+}
+
+/// What one state has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenText {
+    /// Which state.
+    pub variant: Variant,
+    /// The text without the prompt.
+    pub text: String,
+    /// Tokens of it.
+    pub n_tokens: usize,
+    /// Whether the model has ended it, rather than the most tokens that were allowed.
+    pub is_complete: bool,
+}
+
 /// How a model does on the validation data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {

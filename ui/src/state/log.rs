@@ -47,6 +47,8 @@ impl Log {
             Event::GpuTargetSet { target_ms } => format!("the GPU works {target_ms} ms at a stretch"),
             Event::Failed(report) => format!("failed ({:?}): {}", report.kind, report.text),
             Event::Predicted(_)
+            | Event::Writing { .. }
+            | Event::Written(_)
             | Event::Judged { .. }
             | Event::Exported { .. }
             | Event::Inspected(_)

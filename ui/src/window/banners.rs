@@ -105,7 +105,10 @@ fn place(command: &Command, problems: &[Problem]) -> Screen {
         Command::LoadModel { .. } => Screen::Model,
         Command::LoadData { .. } => Screen::Data,
         Command::Export { .. } => Screen::Export,
-        Command::Predict { .. } | Command::Judge { .. } => Screen::TryIt,
+        Command::Predict { .. }
+        | Command::Write { .. }
+        | Command::StopWriting { .. }
+        | Command::Judge { .. } => Screen::TryIt,
         Command::Inspect { .. } => Screen::Inspect,
         _ => match problems.first().map_or("", |problem| problem.field.as_str()) {
             "model" => Screen::Model,

@@ -75,8 +75,11 @@ pub fn model_card() -> ModelCard {
 
 /// The built-in sentences.
 pub fn data_card() -> DataCard {
-    let row =
-        |text: &str, label: &str| PreviewRow { text: text.into(), text_pair: None, label: label.into() };
+    let row = |text: &str, label: &str| PreviewRow {
+        text: text.into(),
+        label: label.into(),
+        ..PreviewRow::default()
+    };
     DataCard {
         name: "built-in sentences".into(),
         embedded: true,
@@ -100,7 +103,7 @@ pub fn data_card() -> DataCard {
             .collect(),
         mean_length: 12.4,
         truncated_share: 0.0,
-        warnings: Vec::new(),
+        ..DataCard::default()
     }
 }
 

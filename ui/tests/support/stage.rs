@@ -136,8 +136,11 @@ pub fn model() -> ModelCard {
 }
 
 pub fn data() -> DataCard {
-    let row =
-        |text: &str, label: &str| PreviewRow { text: text.into(), text_pair: None, label: label.into() };
+    let row = |text: &str, label: &str| PreviewRow {
+        text: text.into(),
+        label: label.into(),
+        ..PreviewRow::default()
+    };
     DataCard {
         name: "reviews.csv".into(),
         embedded: false,

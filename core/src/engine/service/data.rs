@@ -1,23 +1,20 @@
-//! Reading data and saying what they are.
+//! Reading data.
 
 use std::rc::Rc;
 
 use super::reading::read_all;
 use super::refusal::problems_of;
-use super::{Engine, Host, Refusal, say};
+use super::{Engine, Host, Refusal, data_card, say};
 use crate::builtin;
-use crate::config::{FieldSpec, RunConfig, RunConfigDraft};
-use crate::data::{
-    DataFile, DataOptions, DataSplits, EncodedDataset, Label, LabelSet, LengthHistogram, RunData,
-    class_counts,
-};
-use crate::engine::corpus::labels_of;
-use crate::protocol::{DataCard, Event, LengthBin, PreviewRow, Settings};
+use crate::config::{FieldSpec, RunConfig, RunConfigDraft, TaskType};
+use crate::data::{DataFile, DataOptions, LabelSet, RunData};
+use crate::engine::BaseModel;
+use crate::engine::corpus::{head_of, labels_of};
+use crate::models::config::ModelConfig;
+use crate::models::family::Head;
+use crate::protocol::{Event, Settings};
 use crate::source::Attachment;
-use crate::tokenizer::Tokenizer;
 
-/// Rows of the preview.
-const N_PREVIEW: usize = 20;
 /// Heading of the settings that say how data are read.
 const GROUP: &str = "Model and data";
 
@@ -25,28 +22,33 @@ const GROUP: &str = "Model and data";
 pub struct LoadedData {
     /// Training file and validation file, name and bytes.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Whether they are the sentences inside the program.
+    /// Whether they are a set inside the program.
     pub embedded: bool,
     /// How they were read.
     options: DataOptions,
     /// What was read.
-    splits: Rc<RunData>,
+    pub splits: Rc<RunData>,
 }
 
 impl LoadedData {
     fn read(files: Vec<(String, Vec<u8>)>, embedded: bool, options: DataOptions) -> Result<Self, Refusal> {
         let splits = Rc::new(splits(&files, &options)?);
-        if splits.labelled().is_none() {
-            return Err(Refusal::because(
-                "texts without labels are learned on the command line: `dsee train` with the same settings",
-            ));
-        }
         Ok(Self { files, embedded, options, splits })
     }
 
     /// The labels of the task.
     pub fn labels(&self) -> LabelSet {
         labels_of(&self.splits)
+    }
+
+    /// The head that a model needs for them.
+    pub fn head(&self, model: &ModelConfig) -> Head {
+        head_of(&self.splits, model)
+    }
+
+    /// Whether they are texts alone.
+    pub fn is_plain(&self) -> bool {
+        matches!(*self.splits, RunData::Plain(_))
     }
 
     /// The data as `options` ask for.
@@ -86,13 +88,20 @@ impl Engine {
         let config = data_config(settings)?;
         let embedded = attachments.is_empty();
         let files = if embedded {
-            builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes)).into()
+            let files = match config.task_type {
+                TaskType::Generation => builtin::meaning_files(),
+                _ => builtin::data_files(),
+            };
+            files.map(|(name, bytes)| (name.to_owned(), bytes)).into()
         } else {
             read_all(attachments, host).await?
         };
         let options = config.data_options(model.pretrained.config.id2label.clone());
         let data = LoadedData::read(files, embedded, options)?;
-        let card = card(&data, &model.pretrained.tokenizer, config.max_length)?;
+        // What a run would say at its start is said now, as the command line does.
+        let head = data.head(&model.pretrained.config);
+        BaseModel::check_head(&model.pretrained.config, head)?;
+        let card = data_card::card(&data, head, &model.pretrained.tokenizer, &config)?;
         self.data = Some(Rc::new(data));
         say(host, Event::DataLoaded(card));
         Ok(())
@@ -108,56 +117,4 @@ fn data_config(settings: &Settings) -> Result<RunConfig, Refusal> {
         }
     }
     draft.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))
-}
-
-fn card(data: &LoadedData, tokenizer: &Tokenizer, max_length: usize) -> Result<DataCard, Refusal> {
-    let Some(splits) = data.splits.labelled() else {
-        unreachable!("others were refused when they were read")
-    };
-    let DataSplits { train, validation, columns, warnings, .. } = splits;
-    let encoded = EncodedDataset::new(train, tokenizer, max_length)?;
-    let histogram = LengthHistogram::new(&encoded, max_length);
-    let preview = train.examples.iter().take(N_PREVIEW).map(|example| PreviewRow {
-        text: example.text.clone(),
-        text_pair: example.text_pair.clone(),
-        label: label_text(example.label, &train.labels),
-    });
-    Ok(DataCard {
-        name: data.files.first().map(|(name, _)| name.clone()).unwrap_or_default(),
-        embedded: data.embedded,
-        validation_name: data.files.get(1).map(|(name, _)| name.clone()),
-        n_train: train.examples.len(),
-        n_validation: validation.examples.len(),
-        text_column: columns.text.clone(),
-        text_pair_column: columns.text_pair.clone(),
-        label_column: columns.label.clone().unwrap_or_default(),
-        columns: columns.all.clone(),
-        label_names: train.labels.names().to_vec(),
-        class_counts: class_counts(train),
-        preview: preview.collect(),
-        tokens: if encoded.is_empty() { Vec::new() } else { tokenizer.tokens(encoded.input_ids(0)) },
-        lengths: bins(&histogram),
-        mean_length: histogram.mean,
-        truncated_share: histogram.truncated_share(),
-        warnings: warnings.iter().map(ToString::to_string).collect(),
-    })
-}
-
-/// A label in words.
-pub fn label_text(label: Label, labels: &LabelSet) -> String {
-    match label {
-        Label::Class(class) => labels.names().get(class as usize).cloned().unwrap_or_default(),
-        Label::Score(score) => score.to_string(),
-        Label::Unknown => String::new(),
-    }
-}
-
-fn bins(histogram: &LengthHistogram) -> Vec<LengthBin> {
-    let mut from = 1;
-    let bin = |&(upper, count): &(u32, usize)| {
-        let bin = LengthBin { from, to: upper as usize, count };
-        from = bin.to + 1;
-        bin
-    };
-    histogram.bins.iter().map(bin).collect()
 }

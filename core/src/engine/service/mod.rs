@@ -5,6 +5,7 @@
 
 mod control;
 mod data;
+mod data_card;
 mod export;
 mod host;
 mod inspect;
@@ -18,6 +19,7 @@ mod running;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use host::{Host, Reply, Request};
 
@@ -129,6 +131,10 @@ impl Engine {
             Command::Predict { request, texts, heads_off } => {
                 self.predict(command, *request, texts, heads_off, host).await
             }
+            Command::Write { request, prompt, settings, variants } => {
+                self.write(command, (*request, prompt), settings, variants, host).await
+            }
+            Command::StopWriting { request } => self.stop_writing(*request),
             Command::Judge { run } => self.judge(command, *run, host).await,
             Command::Export { run, format } => self.export(command, *run, *format),
             Command::SetGpuTarget { target_ms } => self.set_gpu_target(*target_ms, host),

@@ -81,9 +81,15 @@ pub fn own_labels(model: &PretrainedModel) -> usize {
     named.or(model.config.num_labels).unwrap_or(DEFAULT_LABELS).max(1)
 }
 
+/// What the file itself is for: a decoder that names no classes writes.
+pub fn own_head(model: &PretrainedModel) -> Head {
+    let writes = model.config.family.is_causal() && model.config.id2label.is_none();
+    if writes { Head::CausalLm } else { Head::classes(own_labels(model)) }
+}
+
 async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refusal> {
     // The whole model is put together once, so that bad weights are found now and not when a run starts.
-    let base = BaseModel::new(model.clone(), Head::classes(own_labels(model)), 0).await?;
+    let base = BaseModel::new(model.clone(), own_head(model), 0).await?;
     let is_head = |name: &str| {
         let mut heads = base.sites.iter().filter(|site| site.role == Role::Head);
         heads.any(|site| name == site.weight_name() || name == site.bias_name())
@@ -93,7 +99,9 @@ async fn card(model: &PretrainedModel, embedded: bool) -> Result<ModelCard, Refu
         counted.map(|(_, tensor)| tensor.n_values()).sum()
     };
     let all: usize = base.parameters.0.values().map(StoredTensor::n_values).sum();
-    let head = if base.fresh.iter().any(|name| is_head(name)) {
+    let head = if base.head == Head::CausalLm {
+        HeadOrigin::Words
+    } else if base.fresh.iter().any(|name| is_head(name)) {
         HeadOrigin::Fresh
     } else {
         HeadOrigin::Found { labels: model.config.id2label.clone().unwrap_or_default() }

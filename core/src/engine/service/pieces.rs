@@ -12,6 +12,7 @@ use crate::protocol::Event;
 #[derive(Clone, Default)]
 pub struct Rest {
     is_resting: Rc<Cell<bool>>,
+    is_stopped: Rc<Cell<bool>>,
     told: Rc<RefCell<Vec<Event>>>,
 }
 
@@ -29,6 +30,11 @@ impl Rest {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Whether the user wants no more of it: then what there is becomes the answer.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.get()
     }
 
     /// Tells the app something at the end of the piece.
@@ -59,6 +65,11 @@ impl<T> Pieces<T> {
             Poll::Pending => Poll::Pending,
         })
         .await
+    }
+
+    /// Asks the work to end with what it has.
+    pub fn stop(&self) {
+        self.rest.is_stopped.set(true);
     }
 
     /// What was to be told since the last call.

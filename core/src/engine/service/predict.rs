@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::data::label_text;
+use super::data_card::label_text;
 use super::pieces::Rest;
 use super::subject::Subject;
 use super::{Engine, Host, Refusal, with_files};
@@ -30,6 +30,11 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let device = self.device(host).await?;
         let subject = self.subject().await?;
+        if subject.labels == LabelSet::Words {
+            return Err(Refusal::because(
+                "this model predicts words, not classes: have it write a text instead",
+            ));
+        }
         let heads_off = checked_heads(&subject, heads_off)?;
         let dataset =
             Dataset { examples: texts.iter().map(example).collect(), labels: subject.labels.clone() };

@@ -40,6 +40,16 @@ impl Engine {
         }
     }
 
+    /// Ends the writing of a text after the token under way.
+    pub(super) fn stop_writing(&mut self, request: u64) -> Result<(), Refusal> {
+        let is_it = |question: &&Question| matches!(question.command, Command::Write { request: r, .. } if r == request);
+        let question = self.questions.iter().find(is_it).ok_or_else(|| {
+            Refusal::because("there is no text to stop: it is finished, or was never begun")
+        })?;
+        question.pieces.stop();
+        Ok(())
+    }
+
     /// Gives up what is asked about a run that is thrown away.
     pub(super) fn cancel_questions(&mut self, run: RunId, host: &mut impl Host) {
         let all = std::mem::take(&mut self.questions).into_iter();

@@ -2,7 +2,9 @@
 
 use crate::config::FieldError;
 use crate::data::DataErrors;
+use crate::data::causal::CausalError;
 use crate::engine::EngineError;
+use crate::generate::{GenerationError, GenerationProblem};
 use crate::gpu::GpuError;
 use crate::models::files::ModelErrors;
 use crate::protocol::{FailureKind, FailureReport, Problem, RunId};
@@ -63,6 +65,22 @@ impl From<TokenizerError> for Refusal {
     }
 }
 
+impl From<CausalError> for Refusal {
+    fn from(error: CausalError) -> Self {
+        Self::because(error.to_string())
+    }
+}
+
+impl From<GenerationError> for Refusal {
+    fn from(error: GenerationError) -> Self {
+        let problem = |problem: GenerationProblem| match problem {
+            GenerationProblem::Setting(error) => Problem { text: error.to_string(), field: error.field },
+            other => self::problem(other.to_string()),
+        };
+        Self::Rejected(error.0.into_iter().map(problem).collect())
+    }
+}
+
 impl From<GpuError> for Refusal {
     fn from(error: GpuError) -> Self {
         EngineError::from(error).into()
@@ -75,6 +93,10 @@ impl From<EngineError> for Refusal {
             EngineError::Settings(errors) => Self::Rejected(problems_of(errors)),
             EngineError::Prune(errors) => each(&errors),
             EngineError::Model(_)
+            | EngineError::NoSuchHead { .. }
+            | EngineError::NoPadding { .. }
+            | EngineError::Causal(_)
+            | EngineError::Masked(_)
             | EngineError::Tokenizer(_)
             | EngineError::Checkpoint(_)
             | EngineError::Tensors(_) => Self::because(error.to_string()),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::model::{LoadedModel, own_labels};
+use super::model::{LoadedModel, own_head, own_labels};
 use super::pieces::Rest;
 use super::refusal::problems_of;
 use super::running::CurrentRun;
 use super::{Engine, Refusal};
 use crate::config::{RunConfig, RunConfigDraft};
-use crate::data::{EncodedDataset, LabelSet};
+use crate::data::{EncodedDataset, LabelSet, RunData};
 use crate::engine::{BaseModel, Session};
 use crate::gpu::Device;
 use crate::models::family::Head;
@@ -26,6 +26,8 @@ pub struct Subject {
     pub model: Rc<LoadedModel>,
     /// Settings of the run, or the defaults before any.
     pub config: RunConfig,
+    /// Whether prompts are beginnings of plain text, rather than meanings to put into words.
+    pub goes_on: bool,
     /// The states; the untouched one always.
     pub states: BTreeMap<Variant, Rc<HostState>>,
     /// Optimizer steps of the newest state.
@@ -41,17 +43,23 @@ impl Engine {
         let model = self.model.clone().ok_or_else(|| Refusal::because("load a model first"))?;
         let config =
             RunConfigDraft::default().check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
-        let labels = self.data.as_ref().map_or_else(|| named(&model), |data| data.labels());
-        let base =
-            BaseModel::new(model.pretrained.clone(), Head::classes(labels.n_outputs()), config.seed).await?;
+        let (labels, head) = self.data.as_ref().map_or_else(
+            || (named(&model), own_head(&model.pretrained)),
+            |data| (data.labels(), data.head(&model.pretrained.config)),
+        );
+        let base = BaseModel::new(model.pretrained.clone(), head, config.seed).await?;
+        let goes_on = self.data.as_ref().is_some_and(|data| data.is_plain());
         let states = [(Variant::Base, Rc::new(base.untouched()))].into();
-        Ok(Subject { base: Rc::new(base), labels, model, config, states, step: 0 })
+        Ok(Subject { base: Rc::new(base), labels, model, config, goes_on, states, step: 0 })
     }
 }
 
 /// The labels in a model's own settings, or names for as many as it has.
 fn named(model: &LoadedModel) -> LabelSet {
     let model = &model.pretrained;
+    if own_head(model) == Head::CausalLm {
+        return LabelSet::Words;
+    }
     let numbered = || (0..own_labels(model)).map(|class| format!("LABEL_{class}")).collect();
     LabelSet::Classes(model.config.id2label.clone().unwrap_or_else(numbered))
 }
@@ -70,6 +78,7 @@ impl CurrentRun {
             labels,
             model: self.model.clone(),
             config: self.config.clone(),
+            goes_on: matches!(*self.data, RunData::Plain(_)),
             states,
             step: self.run.step(),
         })

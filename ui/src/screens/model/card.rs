@@ -77,6 +77,10 @@ fn show_head(ui: &mut Ui, head: &HeadOrigin) {
                         before training are guesses.";
             form::call_out(ui, Tone::Note, "Task head: fresh", &[text.to_owned()]);
         }
+        HeadOrigin::Words => {
+            let text = "A decoder: it writes, token by token. With labelled data it gets a fresh classifier.";
+            form::call_out(ui, Tone::Note, "Writes text", &[text.to_owned()]);
+        }
         HeadOrigin::Found { labels } => {
             let line = format!("Labels: {}", labels.join(", "));
             form::call_out(ui, Tone::Good, "Task head: found in the file", &[line]);

@@ -1,0 +1,135 @@
+//! Texts by every state of the model, token by token.
+
+use super::pieces::Rest;
+use super::refusal::{problem, problems_of};
+use super::subject::Subject;
+use super::{Engine, Host, Refusal, Reply, with_files};
+use crate::config::{FieldSpec, RunConfigDraft};
+use crate::data::causal;
+use crate::engine::Writer;
+use crate::engine::writer::{end_tokens, text_positions};
+use crate::generate::{GenerationConfig, Limits, Search, Stop};
+use crate::gpu::Device;
+use crate::models::family::Head;
+use crate::protocol::{Command, Event, Settings, Variant, Written, WrittenText};
+use crate::tasks::normalise::hypothesis;
+use crate::train::place::HostState;
+use crate::train::write::Room;
+
+/// Heading of the settings that say how text is generated.
+const GROUP: &str = "Generation";
+
+/// What is to be written.
+struct Order {
+    request: u64,
+    prompt: String,
+    /// The prompt as tokens.
+    ids: Vec<u32>,
+    config: GenerationConfig,
+}
+
+impl Engine {
+    pub(super) async fn write(
+        &mut self,
+        command: &Command,
+        (request, prompt): (u64, &str),
+        settings: &Settings,
+        variants: &[Variant],
+        host: &mut impl Host,
+    ) -> Result<(), Refusal> {
+        let device = self.device(host).await?;
+        let mut subject = self.subject().await?;
+        if subject.base.head != Head::CausalLm {
+            return Err(Refusal::because(
+                "this model does not write: only a decoder (gpt2) with data without labels does",
+            ));
+        }
+        subject.states.retain(|variant, _| variants.is_empty() || variants.contains(variant));
+        if subject.states.is_empty() {
+            return Err(Refusal::because("the run has not come to these states of the model yet"));
+        }
+        let order = order(&subject, request, prompt, settings)?;
+        self.ask(command, None, |rest| async move { written(&device, &subject, order, &rest).await });
+        Ok(())
+    }
+}
+
+/// Checks everything that can be wrong with a prompt and its settings.
+fn order(subject: &Subject, request: u64, prompt: &str, settings: &Settings) -> Result<Order, Refusal> {
+    let is_ours = |name: &str| name == "seed" || FieldSpec::find(name).is_some_and(|f| f.group == GROUP);
+    let strange = settings.keys().filter(|name| !is_ours(name));
+    let strange: Vec<_> =
+        strange.map(|name| problem(format!("{name} is no setting of generation"))).collect();
+    if !strange.is_empty() {
+        return Err(Refusal::Rejected(strange));
+    }
+    let mut draft = RunConfigDraft::default();
+    draft.set("task_type", "generation");
+    settings.iter().for_each(|(name, value)| draft.set(name, value));
+    let checked = draft.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
+    let tokenizer = &subject.model.pretrained.tokenizer;
+    let config = checked.generation.unwrap_or_default().with(end_tokens(tokenizer), checked.seed);
+    let prompt = prompt.trim();
+    if prompt.is_empty() {
+        return Err(Refusal::because(
+            "there is nothing to write about: give a meaning, or the beginning of a text",
+        ));
+    }
+    let ids = if subject.goes_on {
+        let separator = tokenizer.end_of_text().ok_or(causal::CausalError::NoSeparator)?;
+        [vec![separator], tokenizer.encode_plain(prompt)?].concat()
+    } else {
+        causal::prompt(prompt, tokenizer)?
+    };
+    let positions = subject.states.values().map(|state| text_positions(&subject.base, state));
+    let n_positions = positions.min().unwrap_or_default();
+    config.check(Limits { n_vocab: subject.base.config.vocab_size, n_positions }, &ids)?;
+    Ok(Order { request, prompt: prompt.to_owned(), ids, config })
+}
+
+/// The texts of all states, one after the other.
+async fn written(device: &Device, subject: &Subject, order: Order, rest: &Rest) -> Result<Reply, Refusal> {
+    let mut texts = Vec::new();
+    for (&variant, state) in &subject.states {
+        if !rest.is_stopped() {
+            texts.push(text(device, subject, (variant, state), &order, rest).await?);
+        }
+    }
+    let Order { request, prompt, .. } = order;
+    let written = Written { request, prompt, texts, is_stopped: rest.is_stopped() };
+    Ok(with_files(Event::Written(written), Vec::new()))
+}
+
+/// The text of one state; rests after every token.
+async fn text(
+    device: &Device,
+    subject: &Subject,
+    (variant, state): (Variant, &HostState),
+    order: &Order,
+    rest: &Rest,
+) -> Result<WrittenText, Refusal> {
+    let GenerationConfig { num_beams, max_new_tokens, .. } = order.config;
+    let room = Room { n_prompt: order.ids.len(), num_beams, max_new_tokens };
+    let mut writer = Writer::new(device, &subject.base, state, room).await?;
+    let mut search = writer.begin(&order.config, &order.ids)?;
+    rest.between_pieces().await;
+    while !rest.is_stopped() && writer.advance(&mut search).await? {
+        let text = so_far(subject, variant, &search)?;
+        rest.tell(Event::Writing { request: order.request, text });
+        rest.between_pieces().await;
+    }
+    so_far(subject, variant, &search)
+}
+
+fn so_far(subject: &Subject, variant: Variant, search: &Search) -> Result<WrittenText, Refusal> {
+    let best = search.best();
+    let decoded = subject.model.pretrained.tokenizer.decode(&best.tokens)?;
+    // What goes on from a beginning may begin with a space, or inside a word.
+    let text = if subject.goes_on { decoded.trim_end() } else { hypothesis(&decoded) };
+    Ok(WrittenText {
+        variant,
+        text: text.to_owned(),
+        n_tokens: best.tokens.len(),
+        is_complete: best.stop == Some(Stop::EndToken),
+    })
+}
