@@ -47,7 +47,7 @@ impl Studio {
         match event {
             Event::Ready { .. } => {
                 self.pending.extend(self.state.gpu_target());
-                self.pending.push(self.state.sources.load_model());
+                self.pending.push(self.state.sources.load_model(&self.state.settings));
             }
             Event::ModelLoaded(_) if !self.state.sources.take_resuming() => {
                 self.pending.push(self.state.sources.load_data(&self.state.settings));

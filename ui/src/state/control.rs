@@ -1,9 +1,10 @@
 //! What the buttons that drive a run do: each asks the engine and notes what was asked.
 
 use dsee_core::{
+    builtin::DECODER_NAME,
     config::{FieldError, RunConfig, RunConfigDraft},
     gpu::pacing,
-    protocol::{Command, FailureKind, Problem, RunId, Settings},
+    protocol::{Command, FailureKind, ModelCard, Problem, RunId, Settings},
 };
 
 use super::{Activity, AppState, RunView, Screen};
@@ -30,7 +31,9 @@ impl AppState {
                 all.insert(field.to_owned(), value.clone());
             }
         };
-        name("model", self.model.as_ref().filter(|model| !model.embedded).map(|model| &model.name));
+        // The encoder inside the program is what there is without a name.
+        let has_name = |model: &&ModelCard| !model.embedded || model.name == DECODER_NAME;
+        name("model", self.model.as_ref().filter(has_name).map(|model| &model.name));
         let data = self.data.as_ref().filter(|data| !data.embedded);
         name("train_file", data.map(|data| &data.name));
         name("validation_file", data.and_then(|data| data.validation_name.as_ref()));

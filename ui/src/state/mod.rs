@@ -17,7 +17,8 @@ pub use sources::Sources;
 
 use dsee_core::gpu::AdapterReport;
 use dsee_core::protocol::{
-    Command, DataCard, Event, FailureReport, ModelCard, Predicted, Problem, Quality, RunId, Settings,
+    Command, DataCard, DataForm, Event, FailureReport, HeadOrigin, ModelCard, Predicted, Problem, Quality,
+    RunId, Settings,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,6 +174,16 @@ impl AppState {
         self.runs.get(&self.current?)
     }
 
+    /// Whether the model writes text: a decoder, with data that have no labels.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let Some(model) = &self.model else { return false };
+        match &self.data {
+            Some(data) => model.is_decoder && data.form != DataForm::Labelled,
+            None => model.head == HeadOrigin::Words,
+        }
+    }
+
     /// The runs of this session that are not in the list of saved ones, or go on: the list shows each run once.
     pub fn session_runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &RunView)> {
         let is_saved = |id: &RunId| self.saved_runs.iter().any(|saved| saved.run == Some(*id));
@@ -207,6 +218,8 @@ impl AppState {
             Event::Predicted(predicted) => self.predicted = Some(predicted.clone()),
             Event::Judged { run, quality } => drop(self.quality.insert(*run, quality.clone())),
             Event::Working { what, share } => self.working = Some((what.clone(), *share)),
+            // It has just ended by itself, which is as well.
+            Event::Rejected { command: Command::StopWriting { .. }, .. } => {}
             Event::Rejected { command, problems } => {
                 self.note_rejected(command, problems);
             }
@@ -263,7 +276,8 @@ impl AppState {
 
     /// The quick settings are for the model and the data inside the program only.
     fn forget_first_run(&mut self, embedded: bool) {
-        if !embedded && self.settings == presets::first_run() {
+        let is_quick = [presets::first_run(), presets::first_text()].contains(&self.settings);
+        if !embedded && is_quick {
             self.settings.clear();
         }
     }

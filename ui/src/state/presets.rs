@@ -64,6 +64,25 @@ pub fn first_run() -> Settings {
     pairs(FIRST_RUN).collect()
 }
 
+/// What the tiny decoder learns to describe places with: after these few steps its texts say what the meaning says.
+const FIRST_TEXT: &[(&str, &str)] = &[
+    ("task_type", "generation"),
+    ("max_steps", "120"),
+    ("per_device_train_batch_size", "16"),
+    ("learning_rate", "5e-3"),
+    ("prune", "unstructured:0.3"),
+    ("max_eval_samples", "40"),
+    ("eval_strategy", "steps"),
+    ("eval_steps", "30"),
+    ("logging_steps", "2"),
+];
+
+/// The settings of the first run of text, with the decoder and the meanings inside the program.
+#[must_use]
+pub fn first_text() -> Settings {
+    pairs(FIRST_TEXT).collect()
+}
+
 fn pairs(table: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
     table.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
 }
@@ -91,6 +110,12 @@ mod tests {
                 assert_eq!(draft(&both).check().unwrap(), draft(&alone).check().unwrap());
             }
         }
+    }
+
+    #[test]
+    fn the_first_run_of_text_is_a_run() {
+        let config = draft(&first_text()).check().unwrap();
+        assert_eq!(config.task_type, dsee_core::config::TaskType::Generation);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where the loaded model and data came from, so that a new engine can be given the same.
 
+use dsee_core::builtin::{self, DECODER_NAME};
 use dsee_core::protocol::{Command, Settings};
 
 use crate::shell::{Action, FileInput};
@@ -34,10 +35,20 @@ impl Sources {
         std::mem::take(&mut self.is_resuming)
     }
 
-    /// Gives the engine the model it had.
+    /// Goes back to the data inside the program.
+    pub fn forget_data(&mut self) {
+        self.data = (Settings::new(), Vec::new());
+    }
+
+    /// Gives the engine the model it had. Before any was chosen it is the one inside the program that `settings`, of a
+    /// link perhaps, are for.
     #[must_use]
-    pub fn load_model(&self) -> Action {
-        let (name, files) = self.model.clone();
+    pub fn load_model(&self, settings: &Settings) -> Action {
+        let (mut name, files) = self.model.clone();
+        let is_text = settings.get("task_type").is_some_and(|kind| kind == "generation");
+        if name.is_empty() && is_text && builtin::embedded(DECODER_NAME).is_some() {
+            name = DECODER_NAME.to_owned();
+        }
         Action::Send { command: Command::LoadModel { name }, files }
     }
 
@@ -63,7 +74,7 @@ mod tests {
         assert!(sources.take_resuming());
         assert!(!sources.take_resuming(), "only once");
         sources.note(&Action::ResumeRun { key: "run".to_owned(), run: 2 });
-        sources.note(&sources.load_model());
+        sources.note(&sources.load_model(&Settings::new()));
         assert!(!sources.take_resuming(), "the user has chosen another model meanwhile");
     }
 }

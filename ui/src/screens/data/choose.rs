@@ -1,6 +1,6 @@
 //! Where data come from, and which columns are read.
 
-use dsee_core::protocol::DataCard;
+use dsee_core::protocol::{DataCard, DataForm};
 use egui::{CollapsingHeader, ComboBox, RichText, TextEdit, Ui};
 
 use super::DataScreen;
@@ -10,21 +10,22 @@ use crate::{
     widgets::{self, form},
 };
 
+/// Kinds of tasks, as in settings and in words.
+const TASKS: [(&str, &str); 5] = [
+    ("auto", "Labels: classes or numbers"),
+    ("classification", "Classes"),
+    ("regression", "Numbers"),
+    ("generation", "Texts for meanings (decoder)"),
+    ("language-modeling", "Plain text"),
+];
+
 impl DataScreen {
     /// Draws the ways to give data.
     pub(super) fn show_sources(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
         widgets::card(ui, "Choose data", |ui| {
-            form::section(
-                ui,
-                "Built-in sentences",
-                "Short reviews with a verdict, made for the built-in model.",
-            );
             let ready = state.model.is_some();
-            let embedded = state.data.as_ref().is_some_and(|data| data.embedded);
-            let button = form::button_if(ui, ready && !embedded, "Use built-in sentences");
-            if button.clicked() {
-                self.files.use_built_in(state, actions);
-            }
+            self.show_built_in(ui, state, actions);
+            show_task(ui, state, actions);
             form::section(
                 ui,
                 "A table of your own",
@@ -48,6 +49,31 @@ impl DataScreen {
         });
     }
 
+    /// The set inside the program: meanings for a decoder, else sentences.
+    fn show_built_in(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+        let writes = state.model.as_ref().is_some_and(|model| model.is_decoder);
+        let (title, text, name) = if writes {
+            (
+                "Built-in meanings",
+                "Invented places with descriptions, to learn writing.",
+                "Use built-in meanings",
+            )
+        } else {
+            let text = "Short reviews with a verdict, made for the built-in model.";
+            ("Built-in sentences", text, "Use built-in sentences")
+        };
+        form::section(ui, title, text);
+        let form = if writes { DataForm::Generation } else { DataForm::Labelled };
+        let used = state.data.as_ref().is_some_and(|data| data.embedded && data.form == form);
+        if form::button_if(ui, state.model.is_some() && !used, name).clicked() {
+            match writes {
+                true => drop(state.settings.insert("task_type".to_owned(), "generation".to_owned())),
+                false => drop(state.settings.remove("task_type")),
+            }
+            self.files.use_built_in(state, actions);
+        }
+    }
+
     fn show_paste(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
         let header = CollapsingHeader::new("Paste rows").id_salt("paste").default_open(state.data.is_none());
         header.show_unindented(ui, |ui| {
@@ -64,6 +90,28 @@ impl DataScreen {
                 self.pasted = text;
             }
         });
+    }
+}
+
+/// What is learned from the data; another choice reads them anew.
+fn show_task(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
+    let chosen = state.settings.get("task_type").map_or("auto", String::as_str);
+    let mut task = TASKS.iter().position(|(name, _)| *name == chosen).unwrap_or(0);
+    let before = task;
+    let label = ui.label(RichText::new("What is learned").small().weak());
+    let combo = ComboBox::from_id_salt("task").selected_text(TASKS[task].1).width(260.0).truncate();
+    let shown = combo.show_ui(ui, |ui| {
+        for (i, (_, text)) in TASKS.iter().enumerate() {
+            ui.selectable_value(&mut task, i, *text);
+        }
+    });
+    shown.response.labelled_by(label.id);
+    if task != before {
+        match task {
+            0 => drop(state.settings.remove("task_type")),
+            _ => drop(state.settings.insert("task_type".to_owned(), TASKS[task].0.to_owned())),
+        }
+        super::files::reload(state, actions);
     }
 }
 

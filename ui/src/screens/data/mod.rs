@@ -6,7 +6,7 @@ mod preview;
 mod shape;
 
 use dsee_core::{
-    protocol::{Command, Event},
+    protocol::{Command, DataForm, Event},
     source::NamedBytes,
 };
 use egui::Ui;
@@ -41,7 +41,8 @@ impl DataScreen {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
         self.take_files(state, actions);
-        let lead = "Labelled text to learn from. It is read on this device and never leaves it.";
+        let lead =
+            "Text to learn from, with labels or without. It is read on this device and never leaves it.";
         form::page(ui, "Data", lead, |ui| {
             self.show_problems(ui, state);
             form::columns(ui, 2, |columns| {
@@ -104,6 +105,12 @@ fn show_card(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
         );
         let validation = data.validation_name.as_deref().unwrap_or("a part of the training file, held out");
         form::fact(ui, "Validated on", validation);
+        if data.form != DataForm::Labelled {
+            if data.n_texts > 0 {
+                form::fact(ui, "Texts of the training meanings", &thousands(data.n_texts));
+            }
+            return;
+        }
         if !data.embedded {
             choose::show_columns(ui, &data, state, actions);
         }

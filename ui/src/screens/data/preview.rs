@@ -1,6 +1,6 @@
 //! The first rows as a table, and the first of them as tokens.
 
-use dsee_core::protocol::DataCard;
+use dsee_core::protocol::{DataCard, DataForm};
 use egui::{Frame, Label, Margin, RichText, Ui};
 
 use crate::{
@@ -13,6 +13,10 @@ const LABEL_WIDTH: f32 = 120.0;
 
 /// The first rows.
 pub(super) fn show(ui: &mut Ui, data: &DataCard) {
+    if data.form != DataForm::Labelled {
+        show_texts(ui, data);
+        return;
+    }
     widgets::card(ui, "First rows", |ui| {
         ui.spacing_mut().item_spacing.y = SPACE[0];
         let pair = data.text_pair_column.is_some();
@@ -55,6 +59,28 @@ pub(super) fn show(ui: &mut Ui, data: &DataCard) {
     });
 }
 
+/// Meanings with their texts, or lines of plain text.
+fn show_texts(ui: &mut Ui, data: &DataCard) {
+    let title = if data.form == DataForm::Plain { "First texts" } else { "First meanings and their texts" };
+    widgets::card(ui, title, |ui| {
+        ui.spacing_mut().item_spacing.y = SPACE[0];
+        let colours = colours(ui);
+        let inner = Margin::symmetric(SPACE[1] as i8, SPACE[0] as i8);
+        for (i, row) in data.preview.iter().enumerate() {
+            let fill =
+                if i % 2 == 0 { colours.raised.gamma_multiply(0.35) } else { egui::Color32::TRANSPARENT };
+            Frame::new().fill(fill).corner_radius(SPACE[0]).inner_margin(inner).show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                let text = RichText::new(&row.text);
+                let is_meaning = !row.references.is_empty();
+                let text = if is_meaning { text.monospace().color(colours.weak) } else { text };
+                ui.add(Label::new(text).wrap());
+                row.references.iter().for_each(|text| drop(ui.add(Label::new(text).wrap())));
+            });
+        }
+    });
+}
+
 /// A cell of a row.
 #[derive(Clone, Copy)]
 enum Part {
@@ -89,8 +115,11 @@ fn row(ui: &mut Ui, mut cell: impl FnMut(&mut Ui, Part), pair: bool) {
 /// The first row as the model reads it.
 pub(super) fn show_tokens(ui: &mut Ui, data: &DataCard) {
     widgets::card(ui, "First row as tokens", |ui| {
-        let text =
-            format!("{} tokens. ## marks a token that goes on with the word before it.", data.tokens.len());
+        let note = match data.form {
+            DataForm::Labelled => "## marks a token that goes on with the word before it.",
+            DataForm::Generation | DataForm::Plain => "Ġ stands for the space before a word.",
+        };
+        let text = format!("{} tokens. {note}", data.tokens.len());
         ui.label(RichText::new(text).small().weak());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(SPACE[0], SPACE[0]);

@@ -2,7 +2,7 @@
 
 use dsee_core::{
     config::RunConfigDraft,
-    protocol::{Command, RunId, Settings},
+    protocol::{Command, DataForm, RunId, Settings},
 };
 use egui::Ui;
 
@@ -88,8 +88,8 @@ impl ClassRun {
         settings.iter().for_each(|(name, value)| draft.set(name, value));
         let Ok(config) = draft.check() else { return };
         let mut send = |command| scene.actions.push(Action::Send { command, files: Vec::new() });
-        let is_embedded = scene.state.model.as_ref().is_some_and(|model| model.embedded)
-            && scene.state.data.as_ref().is_some_and(|data| data.embedded);
+        let is_embedded = scene.state.model.as_ref().is_some_and(|model| model.embedded && !model.is_decoder)
+            && scene.state.data.as_ref().is_some_and(|data| data.embedded && data.form == DataForm::Labelled);
         if !is_embedded {
             send(Command::LoadModel { name: String::new() });
             send(Command::LoadData { settings: settings.clone() });

@@ -8,6 +8,7 @@ mod storage;
 pub use files::{is_data_file, is_model_file, is_settings_file, model_files, unknown_files};
 
 use dsee_core::{
+    builtin::{self, DECODER_NAME},
     protocol::{Command, Event},
     source::NamedBytes,
 };
@@ -15,7 +16,7 @@ use egui::Ui;
 
 use crate::{
     shell::{Action, FileInput, Purpose},
-    state::{AppState, Screen},
+    state::{AppState, Screen, presets},
     widgets::{
         self,
         form::{self, Tone},
@@ -83,7 +84,7 @@ impl ModelScreen {
     pub fn show(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
         self.take_files(state, actions);
         self.storage.ask(actions);
-        let lead = "A pretrained text encoder to start from. It is read on this device and never leaves it.";
+        let lead = "A pretrained model to start from. It is read on this device and never leaves it.";
         form::page(ui, "Model", lead, |ui| {
             self.show_problems(ui, state);
             form::columns(ui, 2, |columns| {
@@ -120,6 +121,13 @@ fn load(state: &mut AppState, actions: &mut Vec<Action>, name: String, files: Ve
     actions.push(Action::Send { command: Command::LoadModel { name }, files });
 }
 
+/// Asks for the decoder inside the program; its data follow it, with settings that it learns from in a minute.
+fn use_decoder(state: &mut AppState, actions: &mut Vec<Action>) {
+    state.settings = presets::first_text();
+    state.sources.forget_data();
+    load(state, actions, DECODER_NAME.to_owned(), Vec::new());
+}
+
 fn show_local(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
     widgets::card(ui, "On this device", |ui| {
         form::section(
@@ -127,14 +135,32 @@ fn show_local(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             "Built-in tiny model",
             "Ready at once: trained on simple English, made for trying things out.",
         );
-        let used = state.model.as_ref().is_some_and(|model| model.embedded);
-        if form::button_if(ui, !used, "Use built-in model").clicked() {
+        let used = |decoder: bool| {
+            let model = state.model.as_ref();
+            model.is_some_and(|model| model.embedded && model.is_decoder == decoder)
+        };
+        let (reads, writes) = (used(false), used(true));
+        if form::button_if(ui, !reads, "Use built-in model").clicked() {
+            if writes {
+                state.settings = presets::first_run();
+                state.sources.forget_data();
+            }
             load(state, actions, String::new(), Vec::new());
+        }
+        if builtin::embedded(DECODER_NAME).is_some() {
+            form::section(
+                ui,
+                "Built-in tiny decoder",
+                "Writes text: learns to describe invented places from their attributes. Its data come with it.",
+            );
+            if form::button_if(ui, !writes, "Use tiny decoder").clicked() {
+                use_decoder(state, actions);
+            }
         }
         form::section(
             ui,
             "A model folder",
-            "config.json, model.safetensors and tokenizer.json (or vocab.txt) of a BERT encoder. \
+            "config.json, model.safetensors and tokenizer.json (or vocab.txt) of BERT, RoBERTa or GPT-2. \
              Choose them here, or drop the folder anywhere on the window.",
         );
         if form::button(ui, "Choose files…").clicked() {

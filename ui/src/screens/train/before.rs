@@ -1,6 +1,7 @@
 //! Before the first run: what will happen, in three lines, and the button that makes it happen.
 
 use dsee_core::config::{Method, Pruning, RunConfig};
+use dsee_core::protocol::DataForm;
 use egui::{Align, Button, Layout, RichText, Ui, vec2};
 
 use crate::{
@@ -59,8 +60,20 @@ fn lead(state: &AppState) -> String {
     let (Some(model), Some(data)) = (&state.model, &state.data) else {
         return "Model and data are being read.".to_owned();
     };
-    let name = if model.embedded { "the built-in model" } else { &model.name };
-    let set = if data.embedded { "built-in sentences" } else { "of your examples" };
+    let name = if model.embedded && model.is_decoder {
+        "the built-in decoder"
+    } else if model.embedded {
+        "the built-in model"
+    } else {
+        &model.name
+    };
+    let set = if data.embedded && data.form == DataForm::Generation {
+        "built-in meanings"
+    } else if data.embedded {
+        "built-in sentences"
+    } else {
+        "of your examples"
+    };
     let free = if model.embedded && data.embedded { " Nothing is downloaded." } else { "" };
     format!("With {name} and {} {set}.{free}", thousands(data.n_train))
 }

@@ -1,14 +1,17 @@
-//! Screen: own sentences, judged by every state of the model; how it does on the validation data.
+//! Screen: own sentences, judged by every state of the model; how it does on the validation data. For a model that
+//! writes: own prompts, and the texts of every state.
 
 mod quality;
 mod switches;
 mod verdicts;
+mod writing;
 
 pub use switches::{HeadsOff, toggle};
 pub use verdicts::{in_order, variant_name, winner};
+pub use writing::texts;
 
 use dsee_core::{
-    protocol::{Command, DataCard, Event, ModelCard, Predicted, TextInput},
+    protocol::{Command, DataCard, DataForm, Event, ModelCard, Predicted, TextInput},
     source::NamedBytes,
 };
 use egui::{Align, Button, CollapsingHeader, Key, Layout, RichText, TextEdit, Ui, vec2};
@@ -17,7 +20,7 @@ use crate::{
     shell::Action,
     state::{AppState, Screen},
     theme::{NARROW, SPACE, TARGET},
-    widgets::{card, empty_state, error_line, page::page, primary},
+    widgets::{card, empty_state, error_line, form, primary},
 };
 
 /// Sentences for the built-in data: small words that turn the meaning round.
@@ -45,11 +48,14 @@ pub struct TryItScreen {
     /// Whether a judgement is under way.
     judging: bool,
     problem: Option<String>,
+    /// What stands here for a model that writes.
+    writing: writing::Writing,
 }
 
 impl TryItScreen {
     /// Takes what it needs of an event's bytes.
-    pub fn event(&mut self, event: &Event, _attachments: &[NamedBytes]) {
+    pub fn event(&mut self, event: &Event, attachments: &[NamedBytes]) {
+        self.writing.event(event, attachments);
         match event {
             Event::Predicted(predicted) if Some(predicted.request) == self.pending => {
                 self.pending = None;
@@ -86,7 +92,23 @@ impl TryItScreen {
         if state.engine_gone {
             (self.pending, self.judging) = (None, false);
         }
-        page(ui, "try it", |ui| {
+        let writes = state.writes();
+        let lead = if writes {
+            "A text by every state of the model, side by side: before the run and after each of its phases."
+        } else {
+            "Your own sentence, judged by every state of the model: before the run and after each of its phases."
+        };
+        form::page(ui, "Try it", lead, |ui| {
+            if writes {
+                self.writing.show(ui, state, actions);
+                return;
+            }
+            if state.data.as_ref().is_some_and(|data| data.form != DataForm::Labelled) {
+                let text = "An encoder learns hidden words of plain text: there is no sentence to judge, and it \
+                            writes nothing. Export it, or give it labelled data.";
+                empty_state(ui, "Nothing to try", text, None);
+                return;
+            }
             self.ask(ui, &model, state, actions);
             self.verdicts(ui, state);
             self.quality(ui, state, actions);

@@ -20,12 +20,14 @@ pub fn variant_name(variant: Variant) -> (&'static str, &'static str) {
     }
 }
 
-/// The states in the order in which a run comes to them.
+/// All states in the order in which a run comes to them.
+pub const ORDER: [Variant; 5] =
+    [Variant::Base, Variant::Tuned, Variant::Pruned, Variant::Retuned, Variant::Present];
+
+/// The states of a text in that order.
 #[must_use]
 pub fn in_order(prediction: &Prediction) -> Vec<&ClassScores> {
-    use Variant::{Base, Present, Pruned, Retuned, Tuned};
-    let order = [Base, Tuned, Pruned, Retuned, Present];
-    order.iter().filter_map(|v| prediction.scores.iter().find(|scores| scores.variant == *v)).collect()
+    ORDER.iter().filter_map(|v| prediction.scores.iter().find(|scores| scores.variant == *v)).collect()
 }
 
 /// The class with the largest probability; `None` for regression.
