@@ -204,6 +204,31 @@ fn the_lesson_about_pruning_trains_and_shows_what_it_cost() {
 }
 
 #[test]
+fn the_lesson_about_writing_teaches_the_decoder_and_compares_temperatures() {
+    let mut live = Live::open("lesson=lesson%3D6");
+    live.press("Teach it to write");
+    live.until("the end", |live| live.is_at(Activity::Finished));
+    let texts = |live: &Live| -> Vec<Vec<String>> {
+        let answers = live.told.iter().filter_map(|event| match event {
+            Event::Written(written) => Some(written.texts.iter().map(|text| text.text.clone()).collect()),
+            _ => None,
+        });
+        answers.collect()
+    };
+    live.until("the first texts", |live| texts(live).len() == 1);
+    let [base, tuned] = texts(&live)[0].clone().try_into().unwrap();
+    assert!(tuned.contains("Oak Mill") && base != tuned, "{base} / {tuned}");
+    live.until("the tuned text on the screen", |live| live.sees(&tuned));
+    live.press("Step");
+    live.until("the second texts", |live| texts(live).len() == 2);
+    live.until("the first temperature", |live| live.sees("temperature 0.1"));
+    live.harness.state_mut().studio.state.screen = Screen::TryIt;
+    live.until("the meanings", |live| live.sees("From the validation data"));
+    live.harness.state_mut().studio.state.screen = Screen::Data;
+    live.until("their texts", |live| live.sees("First meanings and their texts"));
+}
+
+#[test]
 fn the_lesson_about_heads_judges_with_heads_off() {
     let mut live = Live::open("lesson=lesson%3D5");
     live.press("Start a short run");

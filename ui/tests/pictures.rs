@@ -41,6 +41,11 @@ fn windows() -> Vec<(String, Window)> {
         window.studio.state.screen = screen;
         (format!("{}-empty", screen.key()), window)
     }));
+    for screen in [Screen::Data, Screen::Model, Screen::TryIt] {
+        let mut window = Window::finished_writing();
+        window.studio.state.screen = screen;
+        windows.push((format!("{}-decoder", screen.key()), window));
+    }
     windows.push(("train-ready".into(), Window::ready()));
     windows.push(("train-running".into(), Window::running(140)));
     windows.push(("train-failed".into(), failed()));

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod support;
 
-use dsee_core::protocol::{ClassScores, Command, Event, Predicted, Prediction, Variant};
+use dsee_core::protocol::{
+    ClassScores, Command, Event, Predicted, Prediction, Variant, Written, WrittenText,
+};
 use dsee_ui::state::Screen;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
@@ -84,6 +86,46 @@ fn the_worst_mistakes_can_be_tried() {
     harness.get_by_label("I expected a bad film and got a good one.").click();
     harness.run_ok();
     assert_eq!(predict_texts(harness.state()), ["I expected a bad film and got a good one."]);
+}
+
+fn text(variant: Variant, text: &str) -> WrittenText {
+    WrittenText { variant, text: text.into(), n_tokens: text.split(' ').count(), is_complete: false }
+}
+
+#[test]
+fn a_decoder_writes_with_every_state_and_texts_run_in() {
+    let mut harness = harness(at(Window::finished_writing(), Screen::TryIt), SIZE, Theme::Dark);
+    harness.run_ok();
+    assert!(harness.query_by_label("Judge the validation data").is_none());
+    assert!(harness.query_by_label("Predict").is_none());
+    harness.get_by_label("name : Oak Mill | type : cafe | pets : no").click();
+    harness.run_ok();
+    let written = newest(harness.state(), |command| match command {
+        Command::Write { request, prompt, settings, variants } => {
+            Some((*request, prompt.clone(), settings.clone(), variants.clone()))
+        }
+        _ => None,
+    });
+    let (request, prompt, settings, variants) = written;
+    assert_eq!(prompt, "name : Oak Mill | type : cafe | pets : no");
+    assert!(variants.is_empty() && settings["max_new_tokens"] == "64" && !settings.contains_key("do_sample"));
+    for so_far in ["Oak", "Oak Mill is"] {
+        let event = Event::Writing { request, text: text(Variant::Base, so_far) };
+        harness.state_mut().studio.event(&event, &[]);
+        harness.run_steps(2);
+        harness.get_by_label(so_far);
+    }
+    harness.get_by_label("Stop writing").click();
+    harness.run_steps(2);
+    newest(harness.state(), |c| (*c == Command::StopWriting { request }).then_some(()));
+    let texts = vec![text(Variant::Base, "Oak Mill is"), text(Variant::Tuned, "Oak Mill is a cafe.")];
+    let answer = Written { request, prompt, texts, is_stopped: true };
+    harness.state_mut().studio.event(&Event::Written(answer), &[]);
+    harness.run_ok();
+    harness.get_by_label("Oak Mill is a cafe.");
+    harness.get_by_label("Copy the text of Tuned");
+    harness.get_by_label("Oak Mill is a cafe without pets.");
+    assert!(harness.unnamed_widgets().is_empty(), "{:?}", harness.unnamed_widgets());
 }
 
 #[test]

@@ -5,9 +5,9 @@ use dsee_core::{
     gpu::{AdapterKind, AdapterReport},
     nn::site::Role,
     protocol::{
-        CheckpointReason, DataCard, Evaluation, Event, HeadOrigin, LengthBin, Loaded, MatrixSparsity,
-        ModelCard, OmegaReport, Phase, PhaseRow, PreviewRow, PruneReport, RunEvent, RunSummary, SiteCard,
-        StepReport,
+        CheckpointReason, DataCard, DataForm, Evaluation, Event, HeadOrigin, LengthBin, Loaded,
+        MatrixSparsity, ModelCard, OmegaReport, Phase, PhaseRow, PreviewRow, PruneReport, RunEvent,
+        RunSummary, SiteCard, StepReport,
     },
 };
 use std::collections::BTreeMap;
@@ -103,6 +103,48 @@ pub fn data_card() -> DataCard {
             .collect(),
         mean_length: 12.4,
         truncated_share: 0.0,
+        ..DataCard::default()
+    }
+}
+
+/// The built-in decoder.
+pub fn decoder_card() -> ModelCard {
+    ModelCard {
+        name: "dsee-tiny-decoder".into(),
+        family: "gpt2".into(),
+        is_decoder: true,
+        head: HeadOrigin::Words,
+        ..model_card()
+    }
+}
+
+/// The built-in meanings.
+pub fn meanings_card() -> DataCard {
+    let row = |text: &str, references: &[&str]| PreviewRow {
+        text: text.into(),
+        references: references.iter().map(|text| (*text).into()).collect(),
+        ..PreviewRow::default()
+    };
+    DataCard {
+        name: "embedded-train.txt".into(),
+        embedded: true,
+        form: DataForm::Generation,
+        n_train: 1500,
+        n_validation: 150,
+        n_texts: 4400,
+        preview: vec![
+            row("name : Ash Barn | type : pub | pets : yes", &["Ash Barn is a pub that welcomes pets."]),
+            row("name : Elm Court | type : hotel | size : 2", &["Elm Court, a hotel, is small."]),
+        ],
+        held_out: vec![
+            row("name : Oak Mill | type : cafe | pets : no", &["Oak Mill is a cafe without pets."]),
+            row("name : Fir Lodge | type : hotel | stars : 4", &["Fir Lodge is a good hotel."]),
+        ],
+        tokens: ["name", "Ġ:", "ĠAsh", "ĠBarn", "<|endoftext|>"].map(str::to_owned).into(),
+        lengths: (0..4)
+            .map(|i| LengthBin { from: 16 * i + 1, to: 16 * i + 16, count: [40, 1900, 2100, 360][i] })
+            .collect(),
+        mean_length: 34.0,
         ..DataCard::default()
     }
 }

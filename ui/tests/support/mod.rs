@@ -37,6 +37,14 @@ impl Window {
         Self::told(&[ready(), Event::ModelLoaded(model_card()), Event::DataLoaded(data_card())])
     }
 
+    /// A window whose decoder has gone through all phases.
+    pub fn finished_writing() -> Self {
+        let mut window = Self::finished();
+        window.studio.event(&Event::ModelLoaded(decoder_card()), &[]);
+        window.studio.event(&Event::DataLoaded(meanings_card()), &[]);
+        window
+    }
+
     /// A window in the middle of its first run, at `step` of tuning.
     pub fn running(step: usize) -> Self {
         let mut window = Self::ready();

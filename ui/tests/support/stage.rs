@@ -165,6 +165,7 @@ pub fn data() -> DataCard {
         mean_length: 46.3,
         truncated_share: 0.0056,
         warnings: vec!["The labels \"positive\" and \"Positive\" differ only in their spelling; they count as two classes. Make them one in the file.".into()],
+        ..DataCard::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A short run for a lesson: always the model and the sentences inside the program, always the same seed.
 
 use dsee_core::{
+    builtin::DECODER_NAME,
     config::RunConfigDraft,
     protocol::{Command, DataForm, RunId, Settings},
 };
@@ -9,7 +10,7 @@ use egui::Ui;
 use super::lesson::{Drive, Scene};
 use crate::{
     shell::Action,
-    state::{Activity, AppState, RunView},
+    state::{Activity, AppState, RunView, presets},
     widgets::{numbers::duration, progress_line},
 };
 
@@ -22,13 +23,40 @@ const SETTINGS: [(&str, &str); 5] = [
     ("logging_steps", "5"),
 ];
 
+/// Settings of runs that teach the tiny decoder to write.
+const TEXT_SETTINGS: [(&str, &str); 7] = [
+    ("seed", "42"),
+    ("task_type", "generation"),
+    ("max_steps", "80"),
+    ("per_device_train_batch_size", "16"),
+    ("learning_rate", "5e-3"),
+    ("max_eval_samples", "20"),
+    ("logging_steps", "5"),
+];
+
+/// What is learned in a lesson.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learned {
+    /// Verdicts on sentences, by the encoder inside the program.
+    #[default]
+    Classes,
+    /// Texts for meanings, by the decoder.
+    Texts,
+}
+
 /// The run that a lesson has started.
 #[derive(Default)]
 pub struct ClassRun {
     run: Option<RunId>,
+    learned: Learned,
 }
 
 impl ClassRun {
+    /// No run yet.
+    pub fn new(learned: Learned) -> Self {
+        Self { run: None, learned }
+    }
+
     /// Its name.
     pub fn id(&self) -> Option<RunId> {
         self.run
@@ -81,24 +109,46 @@ impl ClassRun {
         if self.obstacle(scene.state).is_some() {
             return;
         }
+        let writes = self.learned == Learned::Texts;
+        let chosen: &[(&str, &str)] = if writes { &TEXT_SETTINGS } else { &SETTINGS };
         let mut settings: Settings =
-            SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            chosen.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         settings.insert("prune".to_owned(), prune.to_owned());
         let mut draft = RunConfigDraft::default();
         settings.iter().for_each(|(name, value)| draft.set(name, value));
         let Ok(config) = draft.check() else { return };
-        let mut send = |command| scene.actions.push(Action::Send { command, files: Vec::new() });
-        let is_embedded = scene.state.model.as_ref().is_some_and(|model| model.embedded && !model.is_decoder)
-            && scene.state.data.as_ref().is_some_and(|data| data.embedded && data.form == DataForm::Labelled);
-        if !is_embedded {
-            send(Command::LoadModel { name: String::new() });
-            send(Command::LoadData { settings: settings.clone() });
+        if !self.is_loaded(scene.state) {
+            self.load(&settings, scene);
         }
         let run = scene.state.next_number();
-        send(Command::Start { run, settings, paused });
+        let command = Command::Start { run, settings, paused };
+        scene.actions.push(Action::Send { command, files: Vec::new() });
         scene.state.runs.insert(run, RunView::begin(&config));
         scene.state.current = Some(run);
         self.run = Some(run);
+    }
+
+    /// Whether model and data are those of the lesson.
+    fn is_loaded(&self, state: &AppState) -> bool {
+        let writes = self.learned == Learned::Texts;
+        let form = if writes { DataForm::Generation } else { DataForm::Labelled };
+        state.model.as_ref().is_some_and(|model| model.embedded && model.is_decoder == writes)
+            && state.data.as_ref().is_some_and(|data| data.embedded && data.form == form)
+    }
+
+    /// Asks for model and data. The window reads its own data anew with every model: its settings must fit, too.
+    fn load(&self, settings: &Settings, scene: &mut Scene<'_>) {
+        let writes = self.learned == Learned::Texts;
+        let is_text = scene.state.settings.contains_key("task_type");
+        if writes || is_text {
+            scene.state.settings = if writes { presets::first_text() } else { presets::first_run() };
+            scene.state.sources.forget_data();
+        }
+        let name = if writes { DECODER_NAME } else { "" }.to_owned();
+        let load_data = Command::LoadData { settings: settings.clone() };
+        for command in [Command::LoadModel { name }, load_data] {
+            scene.actions.push(Action::Send { command, files: Vec::new() });
+        }
     }
 
     /// How far it is, as a bar and in words.

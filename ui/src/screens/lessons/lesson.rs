@@ -8,7 +8,7 @@ use super::texts::Text;
 use crate::{shell::Action, state::AppState};
 
 /// Names of the controls that a link can hide, and what they are.
-pub const CONTROLS: [(&str, &str); 14] = [
+pub const CONTROLS: [(&str, &str); 15] = [
     ("nav", "the other screens"),
     ("transport", "the bar that drives the run"),
     ("list", "the list of lessons"),
@@ -23,6 +23,7 @@ pub const CONTROLS: [(&str, &str); 14] = [
     ("matrix", "the choice of a matrix"),
     ("sparsity", "the share of zeros"),
     ("head", "the choice of a head"),
+    ("temperature", "the temperature"),
 ];
 
 /// What a lesson sees of the rest of the window while it is drawn.

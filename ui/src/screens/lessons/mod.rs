@@ -1,4 +1,4 @@
-//! Screen: five lessons. Each asks one question, computes for real, and has one thing to drag.
+//! Screen: six lessons. Each asks one question, computes for real, and has one thing to drag.
 
 mod budget;
 mod class_run;
@@ -11,6 +11,7 @@ mod sweeps;
 mod switching;
 mod texts;
 mod transport;
+mod writing;
 
 pub use lesson::CONTROLS;
 
@@ -33,7 +34,7 @@ const LIST: f32 = 230.0;
 
 /// What the screen remembers.
 pub struct LessonsScreen {
-    lessons: [Box<dyn Lesson>; 5],
+    lessons: [Box<dyn Lesson>; 6],
     /// The open lesson, from 0.
     open: usize,
     /// The open step of its text, from 0.
@@ -59,13 +60,14 @@ impl Default for LessonsScreen {
 }
 
 /// All lessons, each at its start.
-fn lessons() -> [Box<dyn Lesson>; 5] {
+fn lessons() -> [Box<dyn Lesson>; 6] {
     [
         Box::new(low_rank::LowRank::default()),
         Box::new(sweeps::SweepBySweep::default()),
         Box::new(budget::BudgetGame::default()),
         Box::new(prune::PruneAndRetune::default()),
         Box::new(heads::SwitchHeads::default()),
+        Box::new(writing::WriteFromMeaning::default()),
     ]
 }
 

@@ -82,13 +82,28 @@ pub const HEADS: Text = Text {
     ],
 };
 
+/// Write from meaning.
+pub const WRITING: Text = Text {
+    question: "How does a decoder choose its words?",
+    steps: &[
+        "A decoder writes one token after the other, each from all before it. The built-in one knows the language of \
+         descriptions, but not what a meaning is. Teach it: the run takes a minute. Then compare what it writes before \
+         and after tuning. Which attributes does each text name?",
+        "At 0 it takes the likeliest token every time. Drag the temperature: now tokens are drawn, and their logits are \
+         divided by it first. Low temperatures stay close to the likeliest text, high ones flatten the odds. From which \
+         temperature on does the tuned decoder say something that is not in the meaning?",
+        "Press Play to walk through all temperatures. Every draw has the same seed, so each text comes back. Beam search \
+         and more meanings are on the screen Try it.",
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_step_has_at_most_eighty_words() {
-        for text in [LOW_RANK, SWEEPS, BUDGET, PRUNE, HEADS] {
+        for text in [LOW_RANK, SWEEPS, BUDGET, PRUNE, HEADS, WRITING] {
             assert!(text.question.ends_with('?'), "{}", text.question);
             assert!((2..=4).contains(&text.steps.len()), "{}", text.question);
             for step in text.steps {
