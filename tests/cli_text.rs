@@ -103,7 +103,7 @@ fn an_evaluation_goes_on(run: &str, texts: &Path, first: &Value) {
     let written = texts.join("written.jsonl");
     let whole = fs::read_to_string(&written).unwrap();
     let part: String = whole.lines().take(4).map(|line| format!("{line}\n")).collect();
-    fs::write(&written, part).unwrap();
+    put(&written, part.as_bytes());
     let again =
         dsee(&["eval", "--run", run, "--json"]).assert().success().stderr(contains("3 of 6 are there"));
     let again: Value = serde_json::from_slice(&again.get_output().stdout).unwrap();
