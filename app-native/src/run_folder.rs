@@ -55,8 +55,10 @@ impl RunFolder {
             format!("cannot make the run folder; choose another --output-dir: {}", path.display())
         })?;
         config.output_dir = Some(path.display().to_string());
-        // The run may be used again from another working folder. A model of the hub is the same from everywhere.
-        let model = config.model.as_mut().filter(|model| hub::id_of(model).is_none());
+        // The run may be used again from another working folder. A model of the hub or
+        // in the program is the same from everywhere.
+        let is_folder = |model: &String| hub::id_of(model).is_none() && hub::embedded(model).is_none();
+        let model = config.model.as_mut().filter(|model| is_folder(model));
         let files =
             [&mut config.train_file, &mut config.validation_file, &mut config.validation_mismatched_file];
         for place in model.into_iter().chain(files.into_iter().flatten()) {

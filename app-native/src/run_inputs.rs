@@ -4,7 +4,7 @@
 use anyhow::bail;
 use dsee_core::{
     builtin,
-    config::RunConfig,
+    config::{RunConfig, TaskType},
     data::{
         ColumnChoice, DataFile, Dataset, EncodedDataset, LengthHistogram, RunData, class_counts,
         generation::GenerationExample,
@@ -66,13 +66,15 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     }
 }
 
-/// Reads the pretrained encoder: the folder that the settings name, a model of the hub, or the embedded one.
+/// Reads the pretrained model: an embedded one, the folder that the settings name, or a model of the hub. Without a name
+/// it is the embedded encoder.
 ///
 /// # Errors
 /// Everything that is wrong with the folder, and whatever keeps a model of the hub from being fetched.
 pub fn load_model(config: &RunConfig) -> anyhow::Result<PretrainedModel> {
-    let files = match &config.model {
-        Some(model) => {
+    let files = match config.model.as_deref().map(|model| (model, hub::embedded(model))) {
+        Some((_, Some(embedded))) => embedded.files(),
+        Some((model, None)) => {
             let mut files = model_folder::read(&hub::folder_of(model)?)?;
             if let Some(id) = hub::id_of(model) {
                 files.name = id.to_string();
@@ -111,7 +113,7 @@ pub struct DataFiles {
     pub mismatched: Option<NamedFile>,
 }
 
-/// Reads the files that the settings name, those of the hub's data set, or the embedded sentences. A file that is named
+/// Reads the files that the settings name, those of the hub's data set, or an embedded set. A file that is named
 /// wins over the data set's.
 ///
 /// # Errors
@@ -138,7 +140,11 @@ pub fn data_files(config: &RunConfig) -> anyhow::Result<DataFiles> {
              hub by --dataset-name"
         );
     }
-    let [train, embedded] = builtin::data_files().map(|(name, bytes)| (name.to_owned(), bytes));
+    let files = match config.task_type {
+        TaskType::Generation => builtin::meaning_files(),
+        _ => builtin::data_files(),
+    };
+    let [train, embedded] = files.map(|(name, bytes)| (name.to_owned(), bytes));
     Ok(DataFiles { train, validation: Some(validation.unwrap_or(embedded)), mismatched })
 }
 

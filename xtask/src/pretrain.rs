@@ -1,4 +1,4 @@
-//! `cargo xtask pretrain`: the embedded encoder, made again from text.
+//! `cargo xtask pretrain`: the embedded encoder, made again from text, and with `decoder` the embedded decoder.
 //!
 //! The work is done by a program of its own, so that the other tasks need not build the engine first.
 

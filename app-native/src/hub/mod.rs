@@ -16,8 +16,9 @@ pub use dataset::dataset;
 pub use download::{Download, Status};
 
 use anyhow::{Context as _, bail};
-use dsee_core::hub::{
-    DEFAULT_REVISION, Endpoint, HubError, ModelId, Repository, RepositoryKind, Revision, Token,
+use dsee_core::{
+    builtin::{self, EmbeddedModel},
+    hub::{DEFAULT_REVISION, Endpoint, HubError, ModelId, Repository, RepositoryKind, Revision, Token},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -49,10 +50,15 @@ pub fn token() -> Result<Option<Token>, HubError> {
     Ok(Token::new(&std::env::var(TOKEN_VARIABLE).unwrap_or_default())?)
 }
 
-/// The id in the place of a model, if it is no folder but can be an id.
+/// The embedded model of this name, unless there is a folder of the same name.
+pub fn embedded(model: &str) -> Option<&'static EmbeddedModel> {
+    if Path::new(model).exists() { None } else { builtin::embedded(model) }
+}
+
+/// The id in the place of a model, if it is no folder and not embedded but can be an id.
 pub fn id_of(model: &str) -> Option<ModelId> {
     // A path with a dot in front or a slash at its end is meant as one.
-    if Path::new(model).exists() { None } else { model.parse().ok() }
+    if Path::new(model).exists() || embedded(model).is_some() { None } else { model.parse().ok() }
 }
 
 /// The folder that `model` means on the command line: a folder, or a model of the hub, which is fetched if it is not

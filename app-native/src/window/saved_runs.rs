@@ -174,6 +174,7 @@ pub fn orders_of(point: &ResumePoint, run: RunId, cache: Option<&Cache>) -> anyh
     let config = &point.config;
     let (name, model) = match &config.model {
         None => (String::new(), Vec::new()),
+        Some(model) if hub::embedded(model).is_some() => (model.clone(), Vec::new()),
         Some(model) => model_files(model, cache)?,
     };
     let file = |path: &String| EngineFile::Path { name: name_of(Path::new(path)), path: path.into() };

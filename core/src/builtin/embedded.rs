@@ -1,6 +1,8 @@
-//! The tiny pretrained encoder inside the program; `model/README.md` is its card, `cargo xtask pretrain` its origin.
+//! The tiny pretrained models inside the program; `model/README.md` and `decoder/README.md` are their cards,
+//! `cargo xtask pretrain` their origin.
 //!
-//! In a browser it lies beside the program: the page opens before it is there, and [`provide_model_files`] brings it.
+//! In a browser the encoder lies beside the program: the page opens before it is there, and [`provide_model_files`]
+//! brings it. The decoder is not on the page.
 
 #[cfg(target_arch = "wasm32")]
 use crate::source::Attachment;
@@ -11,6 +13,73 @@ use crate::models::files::{CONFIG_FILE, TOKENIZER_FILE, in_memory};
 
 /// Name of the embedded encoder, for messages and model cards.
 pub const MODEL_NAME: &str = "dsee-tiny-encoder";
+/// Name of the embedded decoder; `--model` takes it.
+pub const DECODER_NAME: &str = "dsee-tiny-decoder";
+
+/// The built-in set that an embedded model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddedData {
+    /// Sentences with classes: [`super::data_files`].
+    Sentences,
+    /// Meanings with texts: [`super::meaning_files`].
+    Meanings,
+}
+
+/// A pretrained model inside the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddedModel {
+    /// Its name.
+    pub name: &'static str,
+    /// Hugging Face's `model_type`.
+    pub family: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// What it is tuned on.
+    pub data: EmbeddedData,
+    /// Settings, tokenizer and weights.
+    #[cfg(not(target_arch = "wasm32"))]
+    files: [&'static [u8]; 3],
+}
+
+/// All of them; the first is the one that counts where none is named.
+pub static EMBEDDED: &[EmbeddedModel] = &[
+    EmbeddedModel {
+        name: MODEL_NAME,
+        family: "bert",
+        about: "a tiny encoder that reads short reviews",
+        data: EmbeddedData::Sentences,
+        #[cfg(not(target_arch = "wasm32"))]
+        files: [
+            include_bytes!("model/config.json"),
+            include_bytes!("model/tokenizer.json"),
+            include_bytes!("model/model.safetensors"),
+        ],
+    },
+    #[cfg(not(target_arch = "wasm32"))]
+    EmbeddedModel {
+        name: DECODER_NAME,
+        family: "gpt2",
+        about: "a tiny decoder that describes invented places",
+        data: EmbeddedData::Meanings,
+        files: [
+            include_bytes!("decoder/config.json"),
+            include_bytes!("decoder/tokenizer.json"),
+            include_bytes!("decoder/model.safetensors"),
+        ],
+    },
+];
+
+/// The embedded model of this name.
+#[must_use]
+pub fn embedded(name: &str) -> Option<&'static EmbeddedModel> {
+    EMBEDDED.iter().find(|model| model.name == name)
+}
+
+/// The files of the embedded encoder, as if read from a model folder.
+#[must_use]
+pub fn model_files() -> ModelFiles {
+    EMBEDDED[0].files()
+}
 
 #[cfg(target_arch = "wasm32")]
 thread_local! {
@@ -23,26 +92,24 @@ pub fn provide_model_files(files: Vec<Attachment>) {
     PROVIDED.set(files);
 }
 
-/// The files of the embedded encoder, as if read from a model folder.
-#[cfg(target_arch = "wasm32")]
-#[must_use]
-pub fn model_files() -> ModelFiles {
-    let named = |file: &Attachment| (file.name.clone(), file.source.clone());
-    let files = PROVIDED.with_borrow(|files| files.iter().map(named).collect());
-    ModelFiles { name: MODEL_NAME.to_owned(), files }
-}
+impl EmbeddedModel {
+    /// Its files, as if read from a model folder.
+    #[cfg(target_arch = "wasm32")]
+    #[must_use]
+    pub fn files(&self) -> ModelFiles {
+        let named = |file: &Attachment| (file.name.clone(), file.source.clone());
+        let files = PROVIDED.with_borrow(|files| files.iter().map(named).collect());
+        ModelFiles { name: self.name.to_owned(), files }
+    }
 
-/// The files of the embedded encoder, as if read from a model folder.
-#[cfg(not(target_arch = "wasm32"))]
-#[must_use]
-pub fn model_files() -> ModelFiles {
-    let files: [(&str, &[u8]); 3] = [
-        (CONFIG_FILE, include_bytes!("model/config.json")),
-        (TOKENIZER_FILE, include_bytes!("model/tokenizer.json")),
-        ("model.safetensors", include_bytes!("model/model.safetensors")),
-    ];
-    let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
-    ModelFiles { name: MODEL_NAME.to_owned(), files: in_memory(files) }
+    /// Its files, as if read from a model folder.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn files(&self) -> ModelFiles {
+        let names = [CONFIG_FILE, TOKENIZER_FILE, "model.safetensors"];
+        let files = names.iter().zip(self.files).map(|(&name, bytes)| (name.to_owned(), bytes.to_vec()));
+        ModelFiles { name: self.name.to_owned(), files: in_memory(files) }
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +140,21 @@ mod tests {
         let loaded = match_model(&model.config, CONFIG_FILE, model.checkpoint, Head::classes(2)).unwrap();
         assert_eq!(loaded.matched.fresh, ["classifier.weight", "classifier.bias"]);
         assert!(loaded.matched.notes.is_empty(), "{:?}", loaded.matched.notes);
+    }
+
+    #[test]
+    fn the_decoder_is_whole_small_and_speaks_the_language_of_its_set() {
+        let model = embedded(DECODER_NAME).unwrap();
+        let n_bytes: usize = model.files().files.values().map(|file| file.len() as usize).sum();
+        assert!(model.data == EmbeddedData::Meanings && n_bytes <= 2_500_000, "{n_bytes} bytes");
+        let open = pollster::block_on(model.files().open(&mut |_| ())).unwrap();
+        assert_eq!(open.config.family.model_type(), model.family);
+        for example in super::super::validation_meanings(DATA_SEED) {
+            let ids = open.tokenizer.encode_plain(&example.context).unwrap();
+            assert!(ids.len() < 128, "{} tokens: {}", ids.len(), example.context);
+        }
+        let loaded = match_model(&open.config, CONFIG_FILE, open.checkpoint, Head::CausalLm).unwrap();
+        assert!(loaded.matched.fresh.is_empty() && loaded.matched.notes.is_empty());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What is inside the program: the sentence set of the first run and the meaning-to-text set ([`meaning_files`]), both
-//! made by seeded generators, and a tiny encoder.
+//! made by seeded generators, and a tiny model for each ([`EMBEDDED`]).
 //!
 //! Short reviews in plain English, two classes. Word counts do not decide them: negation, contrast, concession,
 //! comparison and word order do (`docs/builtin-data.md`). The same grammar makes the unlabeled text on which the
@@ -18,7 +18,7 @@ mod sentences;
 
 #[cfg(target_arch = "wasm32")]
 pub use embedded::provide_model_files;
-pub use embedded::{MODEL_NAME, model_files};
+pub use embedded::{DECODER_NAME, EMBEDDED, EmbeddedData, EmbeddedModel, MODEL_NAME, embedded, model_files};
 pub use grammar::LABEL_NAMES;
 pub use meaning::{
     N_TRAIN_MEANINGS, N_VALIDATION_MEANINGS, descriptions, meaning_files, train_meanings, validation_meanings,

@@ -77,7 +77,7 @@ pub const PATHS: [&str; 5] =
 pub const FIELDS: &[FieldSpec] = &{
     use FieldKind::{Choice as OneOf, Choices, Count, Number, Switch, Text};
     [
-        field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder"),
+        field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder; dsee-tiny-decoder is the embedded decoder"),
         field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
         field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own"),
         field(DATA, "dataset_config_name", Text, "", "Configuration of the data set, where it has several"),

@@ -4,7 +4,7 @@ use super::{
     LayerHeads, LedgerRow, LossPoint, MetricPoint, OmegaMatrix, Phase, PhaseRow, RatePoint, RunReport,
     Setting,
 };
-use crate::config::{PATHS, RunConfig};
+use crate::config::{PATHS, RunConfig, TaskType};
 use crate::gpu::AdapterReport;
 use crate::protocol::{self, Evaluation, Loaded, PruneReport, RunEvent, StepReport};
 
@@ -120,6 +120,7 @@ fn dataset_name(config: &RunConfig) -> String {
         (Some(path), _) => last_part(path).to_owned(),
         (None, Some((name, Some(of_name)))) => format!("{name}, {of_name}"),
         (None, Some((name, None))) => name,
+        (None, None) if config.task_type == TaskType::Generation => "embedded meanings".to_owned(),
         (None, None) => "embedded sentences".to_owned(),
     }
 }

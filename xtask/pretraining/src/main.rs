@@ -1,14 +1,16 @@
-//! Makes the tiny encoder that is embedded in the program: `cargo xtask pretrain --text FILE…`.
+//! Makes the tiny models that are embedded in the program: the encoder by `cargo xtask pretrain --text FILE…`, the
+//! decoder by `cargo xtask pretrain decoder` ([`decoder`]). Of the encoder:
 //!
 //! A vocabulary, then BERT's two objectives, on public-domain text and on the text of our own generator, with our own
 //! trainer. Every random choice comes from one seed. The result and its model card replace those in the repository.
 
 mod card;
 mod corpus;
+mod decoder;
 mod files;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use dsee_core::{
     gpu::Device,
     models::config::ModelConfig,
@@ -22,10 +24,16 @@ use dsee_core::{
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 
-/// Pretrain the embedded encoder.
+/// Pretrain the embedded encoder, or the embedded decoder.
 #[derive(Debug, Clone, Parser)]
-#[command(bin_name = "cargo xtask pretrain")]
+#[command(
+    bin_name = "cargo xtask pretrain",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Text files in the public domain; blank lines separate paragraphs.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     text: Vec<PathBuf>,
@@ -61,13 +69,24 @@ pub struct Args {
     seed: u64,
 }
 
+/// What else there is to pretrain.
+#[derive(Debug, Clone, Subcommand)]
+enum Other {
+    /// Pretrain the embedded decoder.
+    Decoder(decoder::DecoderArgs),
+}
+
 /// Longest sequence of the model.
 const MAX_POSITIONS: usize = 128;
 /// Dropout while pretraining, and of the finished model.
 const DROPOUT: f64 = 0.0;
 
 fn main() -> anyhow::Result<()> {
-    pollster::block_on(pretrain(&Args::parse()))
+    let args = Args::parse();
+    match &args.other {
+        Some(Other::Decoder(args)) => pollster::block_on(decoder::pretrain(args)),
+        None => pollster::block_on(pretrain(&args)),
+    }
 }
 
 async fn pretrain(args: &Args) -> anyhow::Result<()> {

@@ -34,7 +34,11 @@ impl Engine {
         host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let embedded = attachments.is_empty();
-        let files = if embedded { builtin::model_files() } else { choose(name, attachments)? };
+        let files = match builtin::embedded(name) {
+            Some(model) if embedded => model.files(),
+            None if embedded => builtin::model_files(),
+            _ => choose(name, attachments)?,
+        };
         let what = format!("Checking {}", files.name);
         say(host, Event::Working { what: what.clone(), share: None });
         host.breathe().await;
