@@ -54,6 +54,7 @@ fn a_mistyped_folder_is_told_from_a_model_that_is_not_there() {
     };
     let text = stderr(&mut train(&place, &hub, "run", "my-modle"));
     assert!(text.contains("no folder my-modle") && text.contains("check the spelling"), "{text}");
+    assert!(text.contains("the program itself holds dsee-tiny-encoder and dsee-tiny-decoder"), "{text}");
     let text = stderr(&mut train(&place, &hub, "run", "./my-modle"));
     assert!(text.contains("no such model folder") && text.contains("organisation/name"), "{text}");
     hub.stop();
