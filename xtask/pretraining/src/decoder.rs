@@ -101,10 +101,11 @@ pub async fn pretrain(args: &DecoderArgs) -> anyhow::Result<()> {
     let origin = Origin::new(&settings, &model, None);
     let mut run = Run::new(&device, settings, model, &RunData::Generation(data), None).await?;
     let before = run_to_end(&mut run, args.steps).await?;
-    let perplexity = run.rows().iter().rev().find_map(|row| row.metric).context("nothing was evaluated")?;
+    // Runs over texts are judged by their loss.
+    let after = run.rows().iter().rev().find_map(|row| row.metric).context("nothing was evaluated")?;
     let weights = files::half_precision(&trained(&run, &origin).await?);
     let adapter = &device.report().name;
-    let card = model_card(args, &config, (before, perplexity), weights.len(), adapter);
+    let card = model_card(args, &config, (before, after), weights.len(), adapter);
     let written = [
         (CONFIG_FILE, json.into_bytes()),
         (TOKENIZER_FILE, tokenizer_json),
@@ -249,7 +250,7 @@ fn config_json(args: &DecoderArgs, vocab_size: usize) -> String {
 fn model_card(
     args: &DecoderArgs,
     config: &ModelConfig,
-    (first_loss, perplexity): (f64, f64),
+    (before, after): (f64, f64),
     n_bytes: usize,
     adapter: &str,
 ) -> String {
@@ -268,8 +269,8 @@ fn model_card(
         ("seed", args.seed.to_string()),
         ("adapter", adapter.to_owned()),
         ("held_out", HELD_OUT.to_string()),
-        ("after", format!("{perplexity:.2}")),
-        ("before", format!("{:.0}", first_loss.exp())),
+        ("after", format!("{after:.2}")),
+        ("before", format!("{before:.2}")),
     ];
     card::filled(include_str!("decoder_card.md"), &blanks)
 }
