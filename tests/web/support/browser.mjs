@@ -93,13 +93,14 @@ export async function focus(page, words) {
     const before = await said();
     // What is said follows the focus by a frame or two: only what stays is where the focus is.
     if (words.test(before)) {
-      await page.waitForTimeout(150);
+      await page.waitForTimeout(400);
       if (words.test(await said())) return;
     }
     seen.push(before);
     await page.keyboard.press('Tab');
-    // Neighbours may have the same words, and then nothing changes.
-    for (let waited = 0; waited < 600 && await said() === before; waited += 20) await page.waitForTimeout(20);
+    // Neighbours may have the same words, and then nothing changes. A page at work may take seconds to follow: a second
+    // Tab before the first was seen would leave what is looked for behind as soon as it is found.
+    for (let waited = 0; waited < 4000 && await said() === before; waited += 20) await page.waitForTimeout(20);
   }
   assert.fail(`Tab reaches nothing like ${words}: ${[...new Set(seen)].join(' | ')}`);
 }
