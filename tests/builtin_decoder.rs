@@ -6,7 +6,7 @@ mod cli_support;
 
 use cli_support::{dsee, json, put};
 use dsee_core::builtin::{DATA_SEED, DECODER_NAME, validation_meanings};
-use std::path::Path;
+use std::{fs, path::Path};
 
 /// Meanings that are written for.
 const N_MEANINGS: usize = 12;
@@ -41,15 +41,21 @@ fn a_short_run_makes_the_embedded_decoder_write_better() {
 
     let run = place.join("run");
     let run = run.to_str().unwrap();
-    let what = ["train", "--model", DECODER_NAME, "--task-type", "generation", "--output-dir", run];
+    let what = ["train", "--model", DECODER_NAME, "--max-new-tokens", "60", "--output-dir", run];
     let how = ["--method", "lora", "--rank", "8", "--prune", "none", "--learning-rate", "5e-3"];
-    let length = ["--max-steps", "60", "--per-device-train-batch-size", "16", "--max-eval-samples", "20"];
+    let length = ["--max-steps", "60", "--per-device-train-batch-size", "16", "--max-eval-samples", "12"];
     dsee(&[&what[..], &how, &length].concat()).assert().success();
 
     let tuned = write(place, Some(run));
     assert_eq!(tuned.lines().count(), N_MEANINGS);
     assert_eq!(tuned, write(place, Some(run)), "the same text every time");
+    // The run's own validation data are those meanings, and an evaluation writes the same for them.
+    let judged = json(dsee(&["eval", "--run", run, "--json"]));
+    assert_eq!(judged["n_contexts"], N_MEANINGS);
+    let hypotheses = fs::read_to_string(Path::new(run).join("texts/hypotheses.txt")).unwrap();
+    assert_eq!(hypotheses, tuned);
     let [tuned, untuned] = [tuned, write(place, None)].map(|written| bleu(place, &written));
+    assert_eq!(judged["metrics"]["bleu"], tuned);
     println!("BLEU {tuned} tuned, {untuned} untuned");
     assert!(tuned > untuned + 0.05, "BLEU {tuned} tuned, {untuned} untuned");
 }

@@ -54,6 +54,7 @@ fn a_mistyped_folder_is_told_from_a_model_that_is_not_there() {
     };
     let text = stderr(&mut train(&place, &hub, "run", "my-modle"));
     assert!(text.contains("no folder my-modle") && text.contains("check the spelling"), "{text}");
+    assert!(text.contains("the program itself holds dsee-tiny-encoder and dsee-tiny-decoder"), "{text}");
     let text = stderr(&mut train(&place, &hub, "run", "./my-modle"));
     assert!(text.contains("no such model folder") && text.contains("organisation/name"), "{text}");
     hub.stop();
@@ -83,7 +84,7 @@ fn train_on(place: &Workplace, hub: &HubServer, run: &str, flags: &[&str]) -> as
     let model = tiny_bert().display().to_string();
     let run = place.path(run).display().to_string();
     let mut all =
-        vec!["train", "--model", &model, "--output-dir", &run, "--max-steps", "2", "--logging-steps", "1"];
+        vec!["train", "--model", &model, "--output-dir", &run, "--max-steps", "2", "--max-length", "32"];
     all.extend(flags);
     let mut command = dsee(&all);
     command.env("HF_ENDPOINT", hub.address()).env("DSEE_CACHE", place.path("cache")).env_remove("HF_TOKEN");

@@ -42,11 +42,11 @@ fn pieces(replies: &[Reply], id: u64, variant: Variant) -> Vec<&WrittenText> {
 }
 
 fn data_card(replies: &[Reply]) -> &DataCard {
-    let cards = replies.iter().filter_map(|reply| match &reply.event {
+    let mut cards = replies.iter().filter_map(|reply| match &reply.event {
         Event::DataLoaded(card) => Some(card),
         _ => None,
     });
-    cards.last().unwrap_or_else(|| panic!("no data were read: {replies:?}"))
+    cards.next_back().unwrap_or_else(|| panic!("no data were read: {replies:?}"))
 }
 
 fn is_over(reply: &Reply) -> bool {

@@ -228,10 +228,12 @@ fn logits(device: &Device, model: &TinyModel) -> Vec<f32> {
 
 #[test]
 fn transformers_computes_from_our_folders_what_we_compute() {
+    let models = tuned_models();
+    models.iter().for_each(|(name, export)| write_folders(name, export));
     let (device, versions) = (Device::reference(), ["exports_v4", "exports_v5"]);
     let versions = versions.map(|file| golden_tensors(&format!("{file}.safetensors")));
     let mut n_compared = 0;
-    for (name, export) in tuned_models() {
+    for (name, export) in models {
         let ours = logits(&device, &export.model);
         for (form, _) in folders(&export) {
             for (version, theirs) in [4, 5].into_iter().zip(&versions) {
@@ -248,22 +250,17 @@ fn transformers_computes_from_our_folders_what_we_compute() {
     assert_eq!(n_compared, versions.iter().map(|file| file.names().len()).sum::<usize>());
 }
 
-#[test]
-#[ignore = "writes the folders for make_golden_exports.py"]
-fn write_folders() {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exports");
-    for (name, export) in tuned_models() {
-        let folder = root.join(&name);
-        let files = folders(&export).into_iter().flat_map(|(form, files)| {
-            files.into_iter().map(move |file| (format!("{form}/{}", file.path), file.bytes))
-        });
-        for (path, bytes) in files.chain([("batch.safetensors".to_owned(), batch_file(&export.model))]) {
-            let path = folder.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::File::create(path).unwrap().write_all(&bytes).unwrap();
-        }
+/// Leaves everything that make_golden_exports.py needs in the folder for temporary files of tests, below `exports`.
+fn write_folders(name: &str, export: &Export) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exports").join(name);
+    let files = folders(export).into_iter().flat_map(|(form, files)| {
+        files.into_iter().map(move |file| (format!("{form}/{}", file.path), file.bytes))
+    });
+    for (path, bytes) in files.chain([("batch.safetensors".to_owned(), batch_file(&export.model))]) {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::File::create(path).unwrap().write_all(&bytes).unwrap();
     }
-    println!("{}", root.display());
 }
 
 /// The batch and our own logits of it, for Python.

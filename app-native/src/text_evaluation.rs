@@ -243,7 +243,7 @@ mod tests {
         record.push("a", "one\ntwo".into()).unwrap();
         record.push("b", "three".into()).unwrap();
         let whole = fs::read_to_string(&path).unwrap();
-        fs::write(&path, &whole[..whole.len() - 4]).unwrap();
+        atomic::write(&path, &whole.as_bytes()[..whole.len() - 4]).unwrap();
         let mut record = Record::open(&path, &settings).unwrap();
         assert_eq!(record.texts, ["one\ntwo"]);
         record.push("b", "three".into()).unwrap();

@@ -195,14 +195,22 @@ impl eframe::App for Window {
             }
             studio.show(ui)
         };
-        if let Some(widget) = ui.ctx().with_plugin(Spoken::take).flatten() {
-            self.host.set_focus(&widget);
-        }
+        self.tell_focus(ui.ctx().clone());
         actions.into_iter().for_each(|action| self.carry_out(action));
     }
 }
 
 impl Window {
+    /// Tells the page what has the keyboard, as soon as this frame has ended.
+    fn tell_focus(&self, context: egui::Context) {
+        let host = self.host.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            if let Some(widget) = context.with_plugin(Spoken::take).flatten() {
+                host.set_focus(&widget);
+            }
+        });
+    }
+
     fn carry_out(&self, action: Action) {
         let host = &self.host;
         match action {

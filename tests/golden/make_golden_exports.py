@@ -1,6 +1,6 @@
 """Regenerates the logits that transformers and peft compute from folders that we exported: `python make_golden_exports.py
 --exports DIR --out DIR`, once with version 5 of transformers and once with version 4 (transformers==4.57.6, peft==0.18.1).
-Before it, `cargo test -p dsee-tests --test exports -- --ignored` writes the folders and says where.
+Before it, `cargo test -p dsee-tests --test exports` leaves the folders in `target/tmp/exports`.
 """
 
 import argparse

@@ -46,7 +46,7 @@ pub struct EvalArgs {
     /// Leave out the texts that a decoder writes for every context, and their figures (BLEU and others).
     #[arg(long)]
     no_generate: bool,
-    /// Folder of those texts, their references and figures [default: texts in the run folder].
+    /// Folder of those texts, their references and figures [default: in the run folder, texts and what is not the run's own].
     #[arg(long, alias = "texts_dir", value_name = "FOLDER")]
     texts_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -76,7 +76,8 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         (Some(config), Some(examples)) => {
             let folder = texts_folder(args, &saved);
             let figures = text_evaluation::evaluate(&saved, &config, &examples, &folder, &this_command())?;
-            if args.validation_file.is_none() && args.texts_dir.is_none() {
+            // The report is about the run's own data and settings.
+            if folder == saved.folder.path().join(TEXTS_FOLDER) {
                 text_evaluation::note_in_report(&saved.folder, &figures)?;
             }
             Some(figures)
@@ -84,13 +85,19 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         _ => None,
     };
     if json {
-        let mut all = as_json(n_examples, &figures, texts.as_ref());
-        if n_mismatched > 0 {
-            all["n_mismatched"] = n_mismatched.into();
-        }
-        println!("{all:#}");
-        return Ok(());
+        println!("{:#}", as_json([n_examples, n_mismatched], &figures, texts.as_ref()));
+    } else {
+        print_all([n_examples, n_mismatched], &figures, texts.as_ref());
     }
+    Ok(())
+}
+
+/// `n_examples` and `n_mismatched` of the sets, in this order.
+fn print_all(
+    [n_examples, n_mismatched]: [usize; 2],
+    figures: &[(&'static str, f64)],
+    texts: Option<&TextFigures>,
+) {
     println!("{:<22} {n_examples}", "examples");
     if n_mismatched > 0 {
         println!("{:<22} {n_mismatched}", "examples, mismatched");
@@ -100,17 +107,24 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         println!("{:<22} {}\n\n{}", "contexts", texts.n_contexts, as_table(&texts.scored).trim_end());
         println!("\n{:<9} {}", "texts", texts.folder.display());
     }
-    Ok(())
 }
 
-fn as_json(n_examples: usize, figures: &[(&'static str, f64)], texts: Option<&TextFigures>) -> Value {
+fn as_json(
+    [n_examples, n_mismatched]: [usize; 2],
+    figures: &[(&'static str, f64)],
+    texts: Option<&TextFigures>,
+) -> Value {
     let mut metrics: Map<String, Value> =
         figures.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect();
-    let Some(texts) = texts else { return json!({ "n_examples": n_examples, "metrics": metrics }) };
-    metrics.extend(texts.values());
-    let mut all = texts.to_json();
-    (all["metrics"], all["n_examples"], all["texts"]) =
-        (metrics.into(), n_examples.into(), json!(texts.folder));
+    let mut all = texts.map_or_else(|| json!({}), TextFigures::to_json);
+    if let Some(texts) = texts {
+        metrics.extend(texts.values());
+        all["texts"] = json!(texts.folder);
+    }
+    if n_mismatched > 0 {
+        all["n_mismatched"] = n_mismatched.into();
+    }
+    (all["metrics"], all["n_examples"]) = (metrics.into(), n_examples.into());
     all
 }
 
@@ -129,12 +143,14 @@ fn writing_config(args: &EvalArgs, saved: &SavedRun) -> Result<Option<RunConfig>
     if wrong.is_empty() { Ok(None) } else { Err(Failure::Settings(as_flags(wrong))) }
 }
 
-/// Texts for another file than the run's own have a folder of their own.
+/// Texts for another file than the run's own, or written by other settings, have a folder of their own: those of the
+/// run itself stand in its report and in tables.
 fn texts_folder(args: &EvalArgs, saved: &SavedRun) -> PathBuf {
-    let name = match args.validation_file.as_deref().and_then(Path::file_stem) {
-        Some(stem) => format!("{TEXTS_FOLDER}-{}", stem.to_string_lossy()),
-        None => TEXTS_FOLDER.to_owned(),
-    };
+    let stem = args.validation_file.as_deref().and_then(Path::file_stem);
+    let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+    let settings = args.writing.given().into_iter().map(|(name, value)| format!("{name}={value}"));
+    let parts = std::iter::once(TEXTS_FOLDER.to_owned()).chain(stem).chain(settings);
+    let name = parts.collect::<Vec<_>>().join("-");
     args.texts_dir.clone().unwrap_or_else(|| saved.folder.path().join(name))
 }
 

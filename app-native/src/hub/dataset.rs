@@ -52,7 +52,10 @@ fn is_without_files(error: &anyhow::Error) -> bool {
 }
 
 fn is_not_there(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(HubError::NotFound { .. } | HubError::TokenNeeded { .. }))
+    matches!(
+        error.downcast_ref(),
+        Some(HubError::NotFound { .. } | HubError::MissingFile { .. } | HubError::TokenNeeded { .. })
+    )
 }
 
 /// What an earlier run fetched, if all of it is there.

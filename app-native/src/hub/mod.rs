@@ -74,7 +74,8 @@ pub fn folder_of(model: &str) -> anyhow::Result<PathBuf> {
     let Some(id) = id_of(model) else {
         bail!(
             "there is no such model folder, and a name on the model hub would be `name` or `organisation/name`; a \
-             model folder holds config.json, model.safetensors and tokenizer.json: {model}"
+             model folder holds config.json, model.safetensors and tokenizer.json; {}: {model}",
+            in_the_program()
         );
     };
     let cache = Cache::of_this_user()?;
@@ -82,8 +83,15 @@ pub fn folder_of(model: &str) -> anyhow::Result<PathBuf> {
         return Ok(folder);
     }
     fetch_with_bar(cache, id).with_context(|| {
-        format!("there is no folder {model}, and it could not be fetched from the model hub")
+        let known = in_the_program();
+        format!("there is no folder {model}, {known}, and it could not be fetched from the model hub")
     })
+}
+
+/// Which names need neither folder nor hub.
+fn in_the_program() -> String {
+    let names: Vec<&str> = builtin::EMBEDDED.iter().map(|model| model.name).collect();
+    format!("the program itself holds {}", names.join(" and "))
 }
 
 fn fetch_with_bar(cache: Cache, id: ModelId) -> anyhow::Result<PathBuf> {

@@ -6,7 +6,13 @@ use super::{
     field::{FIELDS, FieldSpec},
     reader::{NOT_NEGATIVE, PERCENTAGE, POSITIVE, Reader, SHARE, show},
 };
-use crate::{metrics::Metric, omega::OmegaMethod, tasks::Task, tuning::criterion::PruneCriterion};
+use crate::{
+    builtin::{self, EmbeddedData},
+    metrics::Metric,
+    omega::OmegaMethod,
+    tasks::Task,
+    tuning::criterion::PruneCriterion,
+};
 
 impl RunConfigDraft {
     /// The checked settings.
@@ -32,7 +38,8 @@ impl RunConfigDraft {
 fn read_config(r: &mut Reader) -> RunConfig {
     let method = r.choice("method").unwrap_or(Method::Dsee);
     let task = r.choice("task");
-    r.recommended = task.map_or_else(Vec::new, |task| recommended(r.draft, task, method));
+    r.recommended =
+        task.map_or_else(|| settings_of_embedded(r.draft), |task| recommended(r.draft, task, method));
     // Settings of an update are not even looked at where the method has none.
     let rank = if method.has_update() { r.count("rank", 1) } else { 0 };
     let nnz = if method == Method::Dsee { r.count("nnz", 1) } else { 0 };
@@ -126,6 +133,14 @@ fn recommended(draft: &RunConfigDraft, task: Task, method: Method) -> Vec<(&'sta
     let pairs = [("retune_epochs", "num_train_epochs"), ("retune_learning_rate", "learning_rate")];
     let is_meant = |name: &str| !pairs.iter().any(|(retune, tune)| *retune == name && draft.has(tune));
     task.settings(method).into_iter().filter(|(name, _)| is_meant(name)).collect()
+}
+
+/// An embedded decoder without data of the user's is tuned on the embedded meanings, which are for generation.
+fn settings_of_embedded(draft: &RunConfigDraft) -> Vec<(&'static str, &'static str)> {
+    let model = draft.text("model").and_then(|name| builtin::embedded(&name));
+    let is_meanings = model.is_some_and(|model| model.data == EmbeddedData::Meanings);
+    let has_data = draft.has("train_file") || draft.has("dataset_name");
+    if is_meanings && !has_data { vec![("task_type", "generation")] } else { Vec::new() }
 }
 
 /// The rates of the released DSEE scripts, of BERT's fine-tuning recipe, of BitFit's search range, and of the scripts
@@ -421,6 +436,18 @@ mod tests {
         {
             assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:#?}");
         }
+    }
+
+    #[test]
+    fn the_embedded_decoder_brings_its_data_unless_others_are_named() {
+        let task_type = |more: &[(&str, &str)]| {
+            let pairs = [&[("model", builtin::DECODER_NAME)][..], more].concat();
+            draft(&pairs).check().unwrap().task_type
+        };
+        assert_eq!(task_type(&[]), TaskType::Generation);
+        assert_eq!(task_type(&[("task_type", "language-modeling")]), TaskType::LanguageModeling);
+        assert_eq!(task_type(&[("train_file", "a.tsv")]), TaskType::Auto);
+        assert_eq!(draft(&[("model", builtin::MODEL_NAME)]).check().unwrap().task_type, TaskType::Auto);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::error::EngineError;
 use crate::accounting::ModelShape;
-use crate::checkpoint::HostTensor;
 use crate::checkpoint::weights::{StoredTensor, Weights};
 use crate::config::ModelFacts;
 use crate::models::config::ModelConfig;
@@ -16,8 +15,7 @@ use crate::nn::outline::Outline;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
-use crate::omega::site_stream;
-use crate::random::Random;
+use crate::train::fresh::fresh_tensor;
 use crate::train::place::{HeadShape, HostState};
 
 /// What a run knows of its model.
@@ -62,7 +60,7 @@ impl BaseModel {
         }
         for parameter in config.family.parameters(&config, head) {
             if loaded.matched.fresh.contains(&parameter.name) {
-                let tensor = fresh(&parameter.name, &parameter.shape, config.initializer_range, seed);
+                let tensor = fresh_tensor(&parameter.name, &parameter.shape, config.initializer_range, seed);
                 parameters.insert(parameter.name, StoredTensor::Memory(tensor));
             }
         }
@@ -178,16 +176,4 @@ pub fn facts_of(config: &ModelConfig) -> ModelFacts {
         max_position_embeddings: config.longest(),
         is_decoder: config.family.is_causal(),
     }
-}
-
-/// transformers' first values: weights normal with the model's own standard deviation, biases zero.
-fn fresh(name: &str, shape: &[usize], standard_deviation: f64, seed: u64) -> HostTensor {
-    let mut random = Random::new(seed, site_stream(name));
-    let n = shape.iter().product();
-    let data = if name.ends_with(".bias") {
-        vec![0.0; n]
-    } else {
-        (0..n).map(|_| (random.normal() * standard_deviation) as f32).collect()
-    };
-    HostTensor { shape: shape.to_vec(), data }
 }

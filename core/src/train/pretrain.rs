@@ -2,7 +2,7 @@
 //! whether a sentence follows another. It opens with masked words alone, on lines chosen by the caller; then the two
 //! objectives take turns, on the same weights and moments.
 
-use crate::checkpoint::{HostTensor, NamedTensors};
+use crate::checkpoint::NamedTensors;
 use crate::data::mlm::MlmCorpus;
 use crate::data::{BatchOrder, EncodedDataset};
 use crate::gpu::{Device, GpuError, Sizes, StepScalars};
@@ -12,9 +12,9 @@ use crate::models::{DropoutRates, Model};
 use crate::nn::inputs::{BatchInputs, InputLayout};
 use crate::nn::parameters::{ArenaPart, Parameters, Trained};
 use crate::nn::plan::TuningPlan;
-use crate::omega::site_stream;
 use crate::ops::adamw::AdamW;
-use crate::random::{Random, mix};
+use crate::random::mix;
+use crate::train::fresh::fresh_tensor;
 use crate::train::schedule::Schedule;
 use crate::train::step::{Objective, StepSettings, Trainer};
 
@@ -239,28 +239,17 @@ impl Task {
     }
 }
 
-/// Encoder, pooler and both heads before training: weights normal, biases zero, layer norms one.
+/// Encoder, pooler and both heads before training.
 fn fresh_parameters(config: &ModelConfig, seed: u64) -> Vec<Trained> {
     let mut specs = config.family.parameters(config, PAIRS);
     let words = config.family.parameters(config, Head::MaskedLm);
     let heads = words.into_iter().filter(|spec| specs.iter().all(|other| other.name != spec.name));
     let heads: Vec<_> = heads.collect();
     specs.extend(heads);
-    let fresh = |name: &str, shape: &[usize]| {
-        let mut random = Random::new(seed, site_stream(name));
-        let first = match (name.ends_with("LayerNorm.weight"), name.ends_with("bias")) {
-            (true, _) => |_: &mut Random, _| 1.0,
-            (_, true) => |_: &mut Random, _| 0.0,
-            _ => |random: &mut Random, deviation: f64| (random.normal() * deviation) as f32,
-        };
-        let n = shape.iter().product();
-        let data = (0..n).map(|_| first(&mut random, config.initializer_range)).collect();
-        HostTensor { shape: shape.to_vec(), data }
-    };
     specs
         .into_iter()
         .map(|spec| Trained {
-            value: fresh(&spec.name, &spec.shape),
+            value: fresh_tensor(&spec.name, &spec.shape, config.initializer_range, seed),
             decays: spec.shape.len() > 1,
             name: spec.name,
         })

@@ -87,19 +87,17 @@ export async function press(page, words, key = 'Enter') {
 
 /** Moves the keyboard's focus to the widget that `words` describes, by Tab, as somebody without a mouse would. */
 export async function focus(page, words) {
-  const said = () => page.locator('#focus').textContent();
-  const seen = [];
+  const spoken = page.locator('#focus');
+  const seen = new Set();
   for (let i = 0; i < 80; i += 1) {
-    const before = await said();
-    // What is said follows the focus by a frame or two: only what stays is where the focus is.
-    if (words.test(before)) {
-      await page.waitForTimeout(150);
-      if (words.test(await said())) return;
-    }
-    seen.push(before);
+    const said = await spoken.textContent();
+    if (words.test(said)) return;
+    seen.add(said);
+    const moves = () => spoken.getAttribute('data-moves');
+    const before = await moves();
     await page.keyboard.press('Tab');
-    // Neighbours may have the same words, and then nothing changes.
-    for (let waited = 0; waited < 600 && await said() === before; waited += 20) await page.waitForTimeout(20);
+    // A second Tab before the first was seen would leave what is looked for behind as soon as it is found.
+    for (let waited = 0; waited < 10_000 && await moves() === before; waited += 20) await page.waitForTimeout(20);
   }
-  assert.fail(`Tab reaches nothing like ${words}: ${[...new Set(seen)].join(' | ')}`);
+  assert.fail(`Tab reaches nothing like ${words}: ${[...seen].join(' | ')}`);
 }

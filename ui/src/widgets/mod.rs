@@ -109,3 +109,8 @@ pub fn progress_line(ui: &mut Ui, name: &str, share: f32, width: f32) {
     response
         .widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, format!("{name} {percent} %")));
 }
+
+/// Names a plot for those who cannot see it.
+pub fn name_plot(response: &egui::Response, name: &str) {
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));
+}

@@ -1,4 +1,4 @@
-//! The model card: `card.md` with its blanks filled in.
+//! Model cards: texts with their blanks filled in.
 
 use dsee_core::{
     builtin::{DATA_SEED, MODEL_NAME},
@@ -23,8 +23,7 @@ pub fn model_card(
     let names: Vec<String> = texts.iter().map(|text| format!("  - {}", text.name)).collect();
     let n_paragraphs: usize = texts.iter().map(|text| text.paragraphs.len()).sum();
     let n_sequences = corpus.text.opening.len() + corpus.text.words.len();
-    let mut card = include_str!("card.md").to_owned();
-    for (blank, value) in [
+    let blanks = [
         ("MODEL_NAME", MODEL_NAME.to_owned()),
         ("num_hidden_layers", config.num_hidden_layers.to_string()),
         ("hidden_size", config.hidden_size.to_string()),
@@ -53,8 +52,11 @@ pub fn model_card(
         ("telling", percent(score.favoured_words)),
         ("pairs", percent(score.pairs)),
         ("DATA_SEED", DATA_SEED.to_string()),
-    ] {
-        card = card.replace(&format!("{{{blank}}}"), &value);
-    }
-    card
+    ];
+    filled(include_str!("card.md"), &blanks)
+}
+
+/// A text with its `{blanks}` filled in.
+pub fn filled(text: &str, blanks: &[(&str, String)]) -> String {
+    blanks.iter().fold(text.to_owned(), |text, (blank, value)| text.replace(&format!("{{{blank}}}"), value))
 }

@@ -8,7 +8,7 @@ use crate::{
     state::AppState,
     theme::{SPACE, colours},
     widgets::{
-        self, form,
+        self, form, name_plot,
         numbers::{percent, thousands},
     },
 };
@@ -60,7 +60,7 @@ pub(super) fn show_lengths(ui: &mut Ui, data: &DataCard, state: &AppState) {
             .color(colours.warning)
             .style(LineStyle::dashed_loose())
             .width(2.0);
-        Plot::new("lengths")
+        let shown = Plot::new("lengths")
             .height(200.0)
             .include_y(0.0)
             .allow_drag(false)
@@ -74,5 +74,6 @@ pub(super) fn show_lengths(ui: &mut Ui, data: &DataCard, state: &AppState) {
                 plot.bar_chart(BarChart::new("texts", bars).color(colours.accent));
                 plot.vline(line);
             });
+        name_plot(&shown.response, "Texts by number of tokens");
     });
 }

@@ -1,10 +1,13 @@
 //! Singular values of W and ΔW on a logarithmic axis.
 
-use egui::{Role, Ui, WidgetInfo};
+use egui::Ui;
 use egui_plot::{Legend, Line, LineStyle, Plot, Points};
 
 use super::matrix::Matrix;
-use crate::{theme::colours, widgets::heat_map::number};
+use crate::{
+    theme::colours,
+    widgets::{heat_map::number, name_plot},
+};
 
 /// Values below this share of the largest are rounding.
 const FLOOR: f64 = 1e-7;
@@ -42,7 +45,7 @@ pub fn show(ui: &mut Ui, matrix: &Matrix) {
             }
         })
         .response;
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
+    name_plot(&response, &name);
 }
 
 /// Number from 1 against the decimal logarithm, without the zeros.

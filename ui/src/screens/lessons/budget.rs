@@ -6,10 +6,13 @@ use egui_plot::{Legend, Line, MarkerShape, Points};
 
 use super::{
     lesson::{Lesson, Scene, parse},
-    pictures::{Parts, name_plot, percent, plot},
+    pictures::{Parts, percent, plot},
     texts::{BUDGET, Text},
 };
-use crate::{theme::colours, widgets::stats::stats};
+use crate::{
+    theme::colours,
+    widgets::{name_plot, stats::stats},
+};
 
 /// Numbers to spend: five ranks of a 24 × 24 matrix.
 const N_PARAMETERS: usize = 240;

@@ -6,10 +6,13 @@ use egui_plot::{Legend, Line, LineStyle, MarkerShape, Points};
 
 use super::{
     lesson::{Lesson, Scene, parse},
-    pictures::{Parts, name_plot, percent, plot},
+    pictures::{Parts, percent, plot},
     texts::{LOW_RANK, Text},
 };
-use crate::{theme::colours, widgets::stats::stats};
+use crate::{
+    theme::colours,
+    widgets::{name_plot, stats::stats},
+};
 
 /// Largest rank and most entries that can be chosen.
 const MAX: (usize, usize) = (12, 24);

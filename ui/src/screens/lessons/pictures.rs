@@ -1,7 +1,7 @@
 //! Pictures of small matrices side by side, and the plots under them.
 
 use dsee_core::lessons::{Matrix, Split};
-use egui::{Color32, RichText, Role, Ui, WidgetInfo, vec2};
+use egui::{Color32, RichText, Ui, vec2};
 use egui_plot::Plot;
 
 use crate::{
@@ -83,11 +83,6 @@ pub fn plot<'a>(ui: &Ui, name: &str, x_label: &'a str, y_label: &'a str) -> Plot
         .y_axis_label(y_label)
         .show_x(false)
         .show_y(false)
-}
-
-/// Names a plot for those who cannot see it.
-pub fn name_plot(response: &egui::Response, name: &str) {
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
 }
 
 /// An error as a share in percent.

@@ -7,12 +7,13 @@ use egui_plot::{Legend, Line, LineStyle, MarkerShape, Points};
 use super::{
     class_run::ClassRun,
     lesson::{Drive, Lesson, Scene},
-    pictures::{name_plot, percent, plot},
+    pictures::{percent, plot},
     texts::{PRUNE, Text},
 };
 use crate::{
     state::{Activity, RunView},
     theme::{SPACE, colours},
+    widgets::name_plot,
 };
 
 /// Accuracy after tuning, after pruning and after retuning.

@@ -6,10 +6,13 @@ use egui_plot::{Legend, Line, LineStyle, VLine};
 
 use super::{
     lesson::{Lesson, Scene, parse},
-    pictures::{Parts, name_plot, percent, plot},
+    pictures::{Parts, percent, plot},
     texts::{SWEEPS, Text},
 };
-use crate::{theme::colours, widgets::stats::stats};
+use crate::{
+    theme::colours,
+    widgets::{name_plot, stats::stats},
+};
 
 /// The lesson's state.
 pub struct SweepBySweep {

@@ -7,11 +7,12 @@ use egui_plot::{Corner, Legend, Line, LineStyle, Plot, PlotPoints};
 use super::entries::{Entry, setting};
 use crate::{
     theme::{SPACE, colours},
-    widgets::{self, form},
+    widgets::{self, form, name_plot},
 };
 
 /// Height of a plot, in points.
 const HEIGHT: f32 = 240.0;
+const LOSS: &str = "Training loss, smoothed";
 
 /// Draws nothing where nothing is chosen.
 pub(super) fn show(ui: &mut Ui, chosen: &[Entry<'_>]) {
@@ -21,12 +22,13 @@ pub(super) fn show(ui: &mut Ui, chosen: &[Entry<'_>]) {
     let names = distinct_names(chosen);
     form::columns(ui, 2, |columns| {
         let last = columns.len() - 1;
-        widgets::card(&mut columns[0], "Training loss, smoothed", |ui| {
-            curves(ui, Corner::RightTop, chosen, &names, loss_curve);
+        widgets::card(&mut columns[0], LOSS, |ui| {
+            curves(ui, LOSS, Corner::RightTop, chosen, &names, loss_curve);
         });
         let metric = chosen.iter().find_map(|entry| metric_name(entry.report)).unwrap_or("metric");
-        widgets::card(&mut columns[last], &format!("Validation {metric}"), |ui| {
-            curves(ui, Corner::RightBottom, chosen, &names, |report| metric_curve(report, metric));
+        let title = format!("Validation {metric}");
+        widgets::card(&mut columns[last], &title, |ui| {
+            curves(ui, &title, Corner::RightBottom, chosen, &names, |report| metric_curve(report, metric));
         });
     });
     differences(ui, chosen, &names);
@@ -62,6 +64,7 @@ fn metric_curve(report: &RunReport, metric: &str) -> Vec<[f64; 2]> {
 /// One line for each run, different in colour and in dash; the names stand in the corner that the curves leave free.
 fn curves(
     ui: &mut Ui,
+    title: &str,
     corner: Corner,
     chosen: &[Entry<'_>],
     names: &[String],
@@ -77,13 +80,14 @@ fn curves(
         .show_background(false)
         .x_axis_label("step")
         .legend(Legend::default().position(corner).background_alpha(0.85));
-    plot.show(ui, |plot| {
+    let shown = plot.show(ui, |plot| {
         for (i, (entry, name)) in chosen.iter().zip(names).enumerate() {
             let (colour, style) = looks[i % looks.len()];
             let points = PlotPoints::from(curve(entry.report));
             plot.line(Line::new(name.clone(), points).color(colour).style(style).width(2.0));
         }
     });
+    name_plot(&shown.response, title);
 }
 
 /// Colours that colour-blind eyes tell apart, and dashes for those that see none.

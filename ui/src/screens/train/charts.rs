@@ -10,7 +10,7 @@ use super::series::{Band, Series};
 use crate::{
     state::RunView,
     theme::{Palette, SPACE, TYPE, colours},
-    widgets::card,
+    widgets::{card, name_plot},
 };
 
 /// Heights in points: loss, metric, and the two small ones.
@@ -43,24 +43,28 @@ fn large(ui: &mut Ui, series: &Series, run: &RunView) {
         "Training loss",
         &[("each report", Sign::Thin(colours.weak)), ("smoothed", Sign::Line(colours.accent))],
     );
-    plot(ui, "loss", series, HEIGHTS[0], number).include_y(0.0).include_y(series.top_loss).show(ui, |plot| {
+    let chart = plot(ui, "loss", series, HEIGHTS[0], number).include_y(0.0).include_y(series.top_loss);
+    let shown = chart.show(ui, |plot| {
         phases(plot, &series.bands, &colours, true);
         plot.line(line("each report", &series.loss, colours.weak.gamma_multiply(0.6), 1.0));
         for piece in &series.smoothed {
             plot.line(line("smoothed", piece, colours.accent, 2.5));
         }
     });
+    name_plot(&shown.response, "Training loss by step");
     let name = if series.metric_name.is_empty() { "accuracy" } else { &series.metric_name };
     let best = ("best, kept", Sign::Diamond(colours.warning));
     key(ui, &format!("Validation {name}"), &[("measured", Sign::Dot(colours.good)), best]);
     let (low, high) = metric_axis(series);
     let unit = if high == 1.0 { share } else { number };
-    plot(ui, "metric", series, HEIGHTS[1], unit).include_y(low).include_y(high).show(ui, |plot| {
+    let chart = plot(ui, "metric", series, HEIGHTS[1], unit).include_y(low).include_y(high);
+    let shown = chart.show(ui, |plot| {
         phases(plot, &series.bands, &colours, false);
         plot.line(line(name, &series.metric, colours.good, 1.5).style(LineStyle::dashed_dense()));
         plot.points(points(name, &series.metric, colours.good).radius(3.0));
         plot.points(points("best", &series.best, colours.warning).shape(MarkerShape::Diamond).radius(6.0));
     });
+    name_plot(&shown.response, &format!("Validation {name} by step"));
     if run.report.losses.is_empty() {
         ui.label(RichText::new("The first point comes with the first report.").small().weak());
     }
@@ -72,10 +76,11 @@ fn small(ui: &mut Ui, series: &Series) {
     ui.spacing_mut().interact_size.y = 0.0;
     for (name, values) in [("Learning rate", &series.learning_rate), ("Gradient norm", &series.grad_norm)] {
         key(ui, name, &[]);
-        plot(ui, name, series, HEIGHTS[2], number).include_y(0.0).show(ui, |plot| {
+        let shown = plot(ui, name, series, HEIGHTS[2], number).include_y(0.0).show(ui, |plot| {
             phases(plot, &series.bands, &colours, false);
             plot.line(line(name, values, colours.text, 1.0));
         });
+        name_plot(&shown.response, &format!("{name} by step"));
     }
 }
 
