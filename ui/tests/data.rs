@@ -8,7 +8,10 @@ use dsee_core::{
     source::NamedBytes,
 };
 use dsee_ui::{Action, AppState, FileInput, Notice, Purpose, screens::data::DataScreen};
-use egui_kittest::{Harness, kittest::Queryable as _};
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT as _, Queryable as _},
+};
 use support::stage::{Stage, app_state, data, file, model, press, sees, shoot, stage};
 
 fn loaded() -> AppState {
@@ -69,6 +72,23 @@ fn built_in_sentences_and_files_are_asked_for() {
     assert_eq!(newest_load(&harness.state().actions).unwrap().0, ["a.tsv", "b.tsv"]);
     press(&mut harness, "Hold out instead");
     assert_eq!(newest_load(&harness.state().actions).unwrap().0, ["a.tsv"]);
+}
+
+#[test]
+fn files_are_forgotten_when_another_screen_goes_back_to_built_in_data() {
+    let mut harness = open(loaded());
+    let notice =
+        Notice::Files { purpose: Purpose::TrainData, name: String::new(), files: vec![file(1, "a.tsv")] };
+    harness.state_mut().state.notice(notice);
+    harness.run();
+    let can_validate = |harness: &Harness<'_, Stage<DataScreen>>| {
+        let button = harness.get_by_role_and_label(egui::Role::Button, "Choose validation file…");
+        !button.accesskit_node().is_disabled()
+    };
+    assert!(can_validate(&harness));
+    harness.state_mut().state.sources.forget_data();
+    harness.run();
+    assert!(!can_validate(&harness), "there is no file to train on any more");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn nothing_trained_leads_to_the_run() {
 #[test]
 fn each_form_is_asked_for_by_its_button() {
     for (name, format) in [
-        ("LoRA adapter", ExportFormat::Adapter),
+        ("Adapter", ExportFormat::Adapter),
         ("Whole model", ExportFormat::Merged),
         ("DSEE state", ExportFormat::Dsee),
     ] {
@@ -92,8 +92,8 @@ fn a_written_form_tells_size_and_check_and_is_saved_with_its_files() {
     {
         assert!(sees(&harness, text), "{text}");
     }
-    press(&mut harness, "Copy how to load LoRA adapter");
-    press(&mut harness, "Save LoRA adapter");
+    press(&mut harness, "Copy how to load Adapter");
+    press(&mut harness, "Save Adapter");
     let Some(Action::Save { name, files }) = harness.state().actions.last() else { panic!("nothing saved") };
     assert_eq!((name.as_str(), files.len(), files[1].bytes.len()), ("my-first-run-adapter", 2, 1000));
 }
@@ -105,7 +105,7 @@ fn a_run_that_went_on_asks_for_a_new_one() {
     run.report.phases[0].last_step = 300;
     harness.run();
     assert!(sees(&harness, "It is of step 225; the run is at step 300 now."));
-    assert!(sees(&harness, "Make LoRA adapter again"));
+    assert!(sees(&harness, "Make Adapter again"));
 }
 
 #[test]

@@ -40,6 +40,12 @@ impl Sources {
         self.data = (Settings::new(), Vec::new());
     }
 
+    /// Whether the data are those inside the program.
+    #[must_use]
+    pub fn data_is_built_in(&self) -> bool {
+        self.data.1.is_empty()
+    }
+
     /// Gives the engine the model it had. Before any was chosen it is the one inside the program that `settings`, of a
     /// link perhaps, are for.
     #[must_use]

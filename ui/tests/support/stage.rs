@@ -48,7 +48,10 @@ pub fn stage<S: 'static>(
                 egui::CentralPanel::default().frame(egui::Frame::new().fill(ui.visuals().panel_fill)).show(
                     ui,
                     |ui| {
+                        let before = stage.actions.len();
                         draw(&mut stage.screen, ui, &mut stage.state, &mut stage.actions);
+                        // As the window does with all that goes out.
+                        stage.actions[before..].iter().for_each(|action| stage.state.sources.note(action));
                     },
                 );
             },

@@ -26,6 +26,10 @@ pub(super) struct DataFiles {
 impl DataFiles {
     /// Takes data files out of what was chosen or dropped.
     pub(super) fn take(&mut self, state: &mut AppState, actions: &mut Vec<Action>) {
+        // Another screen may have gone back to the data inside the program.
+        if state.sources.data_is_built_in() {
+            (self.train, self.validation) = (None, None);
+        }
         let mut rest = Vec::new();
         for (purpose, name, files) in std::mem::take(&mut state.files) {
             match purpose {

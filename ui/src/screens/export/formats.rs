@@ -27,8 +27,8 @@ pub(super) struct Format {
 pub(super) const FORMATS: [Format; 3] = [
     Format {
         format: ExportFormat::Adapter,
-        name: "LoRA adapter",
-        text: "A small file beside the base model. The sparse entries travel exactly, as extra rank.",
+        name: "Adapter",
+        text: "A small file beside the base model, in the form of peft. Sparse entries travel exactly, as extra rank.",
         loads: "peft, transformers, and servers that read LoRA",
     },
     Format {
