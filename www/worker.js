@@ -22,13 +22,23 @@ async function adapterName() {
   return description || [maker, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
 }
 
-/** The small model that comes with the app, `[{ name, blob }]`: files beside this script. */
-function encoder() {
-  return Promise.all(['config.json', 'tokenizer.json', 'model.safetensors'].map(async (name) => {
-    const response = await fetch(new URL(`./${name}`, import.meta.url));
-    if (!response.ok) throw new Error(`the built-in model could not be loaded: the server answers ${response.status}`);
-    return { name, blob: await response.blob() };
-  }));
+/** The small model that most visitors begin with. */
+const ENCODER = 'dsee-tiny-encoder';
+const fetched = new Map();
+
+/** A small model that comes with the app, `[{ name, blob }]`: files in a folder beside this script, fetched once. */
+function modelFiles(model) {
+  if (!fetched.has(model)) {
+    const files = Promise.all(['config.json', 'tokenizer.json', 'model.safetensors'].map(async (name) => {
+      const response = await fetch(new URL(`./${model}/${name}`, import.meta.url));
+      if (!response.ok) throw new Error(`the server answers ${response.status} to ${name}`);
+      return { name, blob: await response.blob() };
+    }));
+    // What failed may be asked for again.
+    files.catch(() => fetched.delete(model));
+    fetched.set(model, files);
+  }
+  return fetched.get(model);
 }
 
 const VENDORS = { nvidia: 'NVIDIA', amd: 'AMD', intel: 'Intel', apple: 'Apple', google: 'Google', qualcomm: 'Qualcomm', arm: 'Arm', microsoft: 'Microsoft' };
@@ -36,6 +46,7 @@ const VENDORS = { nvidia: 'NVIDIA', amd: 'AMD', intel: 'Intel', apple: 'Apple', 
 /** What the engine asks of this thread; called from `app-web/src/worker.rs`. */
 const host = {
   adapterName: '',
+  modelFiles,
   tryNext: () => commands.shift(),
   next: async () => {
     while (commands.length === 0) {
@@ -64,10 +75,11 @@ self.onmessage = async ({ data }) => {
     return;
   }
   try {
-    const [exports, name, files] = await Promise.all([init({ module_or_path: data.module }), adapterName(), encoder()]);
+    modelFiles(ENCODER);
+    const [exports, name] = await Promise.all([init({ module_or_path: data.module }), adapterName()]);
     wasm = exports;
     host.adapterName = name;
-    await startEngine(host, files);
+    await startEngine(host);
     self.postMessage({ gone: '' });
   } catch (error) {
     // After a panic the hook has told the reason already; the page listens to the first one only.

@@ -66,6 +66,9 @@ extern "C" {
     pub async fn next(this: &EngineHost) -> Result<CommandMessage, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub async fn breathe(this: &EngineHost) -> Result<(), JsValue>;
+    /// The files of a model that lies beside the program: [`AttachedBlob`]s.
+    #[wasm_bindgen(method, catch, js_name = modelFiles)]
+    pub async fn model_files(this: &EngineHost, name: &str) -> Result<Array, JsValue>;
     /// `checkpoint`: run and step whose state is attached, if that is what the event brings.
     #[wasm_bindgen(method)]
     pub fn tell(this: &EngineHost, event: &str, checkpoint: Option<Box<[f64]>>, attachments: Array);

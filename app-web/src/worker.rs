@@ -2,11 +2,11 @@
 //! worker's event loop has its turn.
 
 use dsee_core::{
-    builtin,
+    builtin::EmbeddedModel,
     engine::service::{self, Host, Reply, Request},
+    models::files::ModelFiles,
     protocol::{Event, FailureKind, FailureReport},
 };
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -15,14 +15,12 @@ use crate::{
     messages::{outgoing_bytes, read_files, read_request},
 };
 
-/// Runs the engine until its worker is ended. `encoder` are the files of the embedded encoder, `{ name, blob }`.
-/// Called by `www/worker.js`.
+/// Runs the engine until its worker is ended. Called by `www/worker.js`.
 #[wasm_bindgen(js_name = startEngine)]
-pub async fn start_engine(host: EngineHost, encoder: Array) {
+pub async fn start_engine(host: EngineHost) {
     let on_panic = host.clone();
     crash::on_panic(move |reason| on_panic.crashed(reason));
     eframe::WebLogger::init(log::LevelFilter::Warn).ok();
-    builtin::provide_model_files(read_files(&encoder));
     service::serve(&mut WorkerHost { host }).await;
 }
 
@@ -86,5 +84,18 @@ impl Host for WorkerHost {
     async fn breathe(&mut self) {
         // The promise is only ever kept.
         let _ = self.host.breathe().await;
+    }
+
+    async fn embedded_files(&mut self, model: &EmbeddedModel) -> Result<ModelFiles, String> {
+        let reason = |error: JsValue| {
+            let reason = String::from(js_sys::Error::from(error).message());
+            format!(
+                "{} could not be loaded: {reason}. Check the connection, and choose the model again.",
+                model.name
+            )
+        };
+        let files = self.host.model_files(model.name).await.map_err(reason)?;
+        let files = read_files(&files).into_iter().map(|file| (file.name, file.source)).collect();
+        Ok(ModelFiles { name: model.name.to_owned(), files })
     }
 }

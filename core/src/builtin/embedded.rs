@@ -1,15 +1,11 @@
 //! The tiny pretrained models inside the program; `model/README.md` and `decoder/README.md` are their cards,
 //! `cargo xtask pretrain` their origin.
 //!
-//! In a browser the encoder lies beside the program: the page opens before it is there, and [`provide_model_files`]
-//! brings it. The decoder is not on the page.
+//! In a browser they lie beside the program, and the engine's [`Host`](crate::engine::service::Host) fetches each when it
+//! is asked for: the page opens before they are there.
 
-#[cfg(target_arch = "wasm32")]
-use crate::source::Attachment;
-
-use crate::models::files::ModelFiles;
 #[cfg(not(target_arch = "wasm32"))]
-use crate::models::files::{CONFIG_FILE, TOKENIZER_FILE, in_memory};
+use crate::models::files::{CONFIG_FILE, ModelFiles, TOKENIZER_FILE, in_memory};
 
 /// Name of the embedded encoder, for messages and model cards.
 pub const MODEL_NAME: &str = "dsee-tiny-encoder";
@@ -55,12 +51,12 @@ pub static EMBEDDED: &[EmbeddedModel] = &[
             include_bytes!("model/model.safetensors"),
         ],
     },
-    #[cfg(not(target_arch = "wasm32"))]
     EmbeddedModel {
         name: DECODER_NAME,
         family: "gpt2",
         about: "a tiny decoder that describes invented places",
         data: EmbeddedData::Meanings,
+        #[cfg(not(target_arch = "wasm32"))]
         files: [
             include_bytes!("decoder/config.json"),
             include_bytes!("decoder/tokenizer.json"),
@@ -76,34 +72,15 @@ pub fn embedded(name: &str) -> Option<&'static EmbeddedModel> {
 }
 
 /// The files of the embedded encoder, as if read from a model folder.
+#[cfg(not(target_arch = "wasm32"))]
 #[must_use]
 pub fn model_files() -> ModelFiles {
     EMBEDDED[0].files()
 }
 
-#[cfg(target_arch = "wasm32")]
-thread_local! {
-    static PROVIDED: std::cell::RefCell<Vec<Attachment>> = const { std::cell::RefCell::new(Vec::new()) };
-}
-
-/// Brings the files of the encoder, before [`model_files`] is asked for them.
-#[cfg(target_arch = "wasm32")]
-pub fn provide_model_files(files: Vec<Attachment>) {
-    PROVIDED.set(files);
-}
-
+#[cfg(not(target_arch = "wasm32"))]
 impl EmbeddedModel {
     /// Its files, as if read from a model folder.
-    #[cfg(target_arch = "wasm32")]
-    #[must_use]
-    pub fn files(&self) -> ModelFiles {
-        let named = |file: &Attachment| (file.name.clone(), file.source.clone());
-        let files = PROVIDED.with_borrow(|files| files.iter().map(named).collect());
-        ModelFiles { name: self.name.to_owned(), files }
-    }
-
-    /// Its files, as if read from a model folder.
-    #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
     pub fn files(&self) -> ModelFiles {
         let names = [CONFIG_FILE, TOKENIZER_FILE, "model.safetensors"];

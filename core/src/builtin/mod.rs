@@ -16,9 +16,9 @@ mod pretraining;
 mod reader;
 mod sentences;
 
-#[cfg(target_arch = "wasm32")]
-pub use embedded::provide_model_files;
-pub use embedded::{DECODER_NAME, EMBEDDED, EmbeddedData, EmbeddedModel, MODEL_NAME, embedded, model_files};
+#[cfg(not(target_arch = "wasm32"))]
+pub use embedded::model_files;
+pub use embedded::{DECODER_NAME, EMBEDDED, EmbeddedData, EmbeddedModel, MODEL_NAME, embedded};
 pub use grammar::LABEL_NAMES;
 pub use meaning::{
     N_TRAIN_MEANINGS, N_VALIDATION_MEANINGS, descriptions, meaning_files, train_meanings, validation_meanings,

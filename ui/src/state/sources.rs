@@ -1,6 +1,6 @@
 //! Where the loaded model and data came from, so that a new engine can be given the same.
 
-use dsee_core::builtin::{self, DECODER_NAME};
+use dsee_core::builtin::DECODER_NAME;
 use dsee_core::protocol::{Command, Settings};
 
 use crate::shell::{Action, FileInput};
@@ -52,7 +52,7 @@ impl Sources {
     pub fn load_model(&self, settings: &Settings) -> Action {
         let (mut name, files) = self.model.clone();
         let is_text = settings.get("task_type").is_some_and(|kind| kind == "generation");
-        if name.is_empty() && is_text && builtin::embedded(DECODER_NAME).is_some() {
+        if name.is_empty() && is_text {
             name = DECODER_NAME.to_owned();
         }
         Action::Send { command: Command::LoadModel { name }, files }

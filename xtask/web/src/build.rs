@@ -32,9 +32,9 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<PathBuf> {
     let wasm = compile(args.dev)?;
     let site = root().join("www/dist");
     let bound = bind(&wasm, args.dev)?;
-    pack::pack(&root().join("www"), &bound, &root().join("core/src/builtin/model"), &site)?;
+    pack::pack(&root().join("www"), &bound, &root().join("core/src/builtin"), &site)?;
     let sizes = size::of_site(&site)?;
-    println!("size      {sizes}, before the built-in model\npage      {}", site.display());
+    println!("size      {sizes}, before the built-in models\npage      {}", site.display());
     if !args.dev {
         sizes.check()?;
     }

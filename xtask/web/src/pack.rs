@@ -17,18 +17,21 @@ const PAGE: &str = "index.html";
 /// What wasm-bindgen calls the wasm file.
 const WASM: &str = "dsee_web_bg.wasm";
 
-/// The files of the embedded encoder, beside the program here and inside it elsewhere.
-const ENCODER: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+/// The embedded models, beside the program here and inside it elsewhere: their names, and their folders in the sources.
+const MODELS: [(&str, &str); 2] = [("dsee-tiny-encoder", "model"), ("dsee-tiny-decoder", "decoder")];
+const MODEL_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// Writes `site` anew from the files of `www`, the `bindings` of the wasm file, and the `encoder`'s files.
+/// Writes `site` anew from the files of `www`, the `bindings` of the wasm file, and the `models` in their folders.
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn pack(www: &Path, bindings: &Path, encoder: &Path, site: &Path) -> anyhow::Result<()> {
+pub fn pack(www: &Path, bindings: &Path, models: &Path, site: &Path) -> anyhow::Result<()> {
     let mut files = files_of(www)?;
     let page = files.remove(PAGE).with_context(|| format!("{PAGE} is missing in {}", www.display()))?;
     files.extend(files_of(bindings)?);
-    files.extend(ENCODER.map(|name| (name.to_owned(), encoder.join(name))));
+    for (model, folder) in MODELS {
+        files.extend(MODEL_FILES.map(|name| (format!("{model}/{name}"), models.join(folder).join(name))));
+    }
     let wasm = files.get(WASM).with_context(|| format!("{WASM} is missing in {}", bindings.display()))?;
     let n_bytes = fs::metadata(wasm)?.len();
     let app = format!("app-{}", &digest(&files)?[..12]);
@@ -36,7 +39,9 @@ pub fn pack(www: &Path, bindings: &Path, encoder: &Path, site: &Path) -> anyhow:
         fs::remove_dir_all(site).with_context(|| format!("cannot empty {}", site.display()))?;
     }
     let folder = site.join(&app);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for folder in [folder.clone()].into_iter().chain(MODELS.map(|(model, _)| folder.join(model))) {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     for (name, path) in &files {
         fs::copy(path, folder.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
     }
@@ -80,15 +85,19 @@ mod tests {
     fn site(boot: &str) -> (tempfile::TempDir, String) {
         let place = tempfile::tempdir().unwrap();
         let folder = |name: &str| place.path().join(name);
-        ["www", "bindings", "encoder"].iter().for_each(|name| fs::create_dir(folder(name)).unwrap());
+        ["www", "bindings", "models", "models/model", "models/decoder"]
+            .iter()
+            .for_each(|name| fs::create_dir(folder(name)).unwrap());
         fs::write(folder("www/index.html"), "<script src=\"./{{app}}/boot.js\" data-n=\"{{wasm_bytes}}\">")
             .unwrap();
         fs::write(folder("www/boot.js"), boot).unwrap();
         fs::write(folder("bindings/dsee_web_bg.wasm"), [0; 5]).unwrap();
-        for name in ENCODER {
-            fs::write(folder("encoder").join(name), name).unwrap();
+        for name in MODEL_FILES {
+            MODELS
+                .iter()
+                .for_each(|(_, model)| fs::write(folder("models").join(model).join(name), name).unwrap());
         }
-        pack(&folder("www"), &folder("bindings"), &folder("encoder"), &folder("dist")).unwrap();
+        pack(&folder("www"), &folder("bindings"), &folder("models"), &folder("dist")).unwrap();
         let page = fs::read_to_string(folder("dist/index.html")).unwrap();
         (place, page)
     }
@@ -99,6 +108,9 @@ mod tests {
         let app = page.split('/').nth(1).unwrap();
         assert!(place.path().join("dist").join(app).join("boot.js").is_file());
         assert!(place.path().join("dist").join(app).join(WASM).is_file());
+        for (model, _) in MODELS {
+            assert!(place.path().join("dist").join(app).join(model).join("config.json").is_file());
+        }
         assert!(page.contains("data-n=\"5\""), "{page}");
     }
 

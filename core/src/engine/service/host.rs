@@ -1,5 +1,7 @@
 //! What the engine needs of the place it runs in: a thread natively, a worker in a browser.
 
+use crate::builtin::EmbeddedModel;
+use crate::models::files::ModelFiles;
 use crate::protocol::{Command, Event};
 use crate::source::{Attachment, NamedBytes};
 
@@ -40,4 +42,14 @@ pub trait Host {
 
     /// Called between two pieces of work, so that messages can come in where that needs the thread to be free.
     async fn breathe(&mut self);
+
+    /// The files of a model that comes with the program, or why they cannot be had.
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn embedded_files(&mut self, model: &EmbeddedModel) -> Result<ModelFiles, String> {
+        Ok(model.files())
+    }
+
+    /// The files of a model that comes with the program: in a browser they lie beside it. Or why they cannot be had.
+    #[cfg(target_arch = "wasm32")]
+    async fn embedded_files(&mut self, model: &EmbeddedModel) -> Result<ModelFiles, String>;
 }

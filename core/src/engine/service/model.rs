@@ -34,10 +34,11 @@ impl Engine {
         host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let embedded = attachments.is_empty();
-        let files = match builtin::embedded(name) {
-            Some(model) if embedded => model.files(),
-            None if embedded => builtin::model_files(),
-            _ => choose(name, attachments)?,
+        let files = if embedded {
+            let model = builtin::embedded(name).unwrap_or(&builtin::EMBEDDED[0]);
+            host.embedded_files(model).await.map_err(Refusal::because)?
+        } else {
+            choose(name, attachments)?
         };
         let what = format!("Checking {}", files.name);
         say(host, Event::Working { what: what.clone(), share: None });

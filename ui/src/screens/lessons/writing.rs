@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dsee_core::builtin::{self, DECODER_NAME};
 use dsee_core::protocol::{Command, Event, RunId, Settings, Variant, WrittenText};
 use egui::{RichText, Slider, Ui};
 
@@ -88,10 +87,6 @@ impl WriteFromMeaning {
 
     /// What stands here while no run has tuned the decoder.
     fn offer(&mut self, ui: &mut Ui, scene: &mut Scene<'_>) {
-        if builtin::embedded(DECODER_NAME).is_none() {
-            ui.label("The tiny decoder is not on this page: this lesson needs the desktop program.");
-            return;
-        }
         if self.run.activity(scene.state).is_some_and(Activity::is_under_way) {
             ui.label("The decoder is being tuned. It writes as soon as that is done.");
             self.run.show_progress(ui, scene.state);

@@ -8,7 +8,7 @@ mod storage;
 pub use files::{is_data_file, is_model_file, is_settings_file, model_files, unknown_files};
 
 use dsee_core::{
-    builtin::{self, DECODER_NAME},
+    builtin::DECODER_NAME,
     protocol::{Command, Event},
     source::NamedBytes,
 };
@@ -147,15 +147,13 @@ fn show_local(ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
             }
             load(state, actions, String::new(), Vec::new());
         }
-        if builtin::embedded(DECODER_NAME).is_some() {
-            form::section(
-                ui,
-                "Built-in tiny decoder",
-                "Writes text: learns to describe invented places from their attributes. Its data come with it.",
-            );
-            if form::button_if(ui, !writes, "Use tiny decoder").clicked() {
-                use_decoder(state, actions);
-            }
+        form::section(
+            ui,
+            "Built-in tiny decoder",
+            "Writes text: learns to describe invented places from their attributes. Its data come with it.",
+        );
+        if form::button_if(ui, !writes, "Use tiny decoder").clicked() {
+            use_decoder(state, actions);
         }
         form::section(
             ui,
