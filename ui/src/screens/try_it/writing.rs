@@ -287,10 +287,10 @@ fn number<N: egui::emath::Numeric>(
     value: &mut N,
     range: std::ops::RangeInclusive<N>,
 ) {
-    ui.horizontal(|ui| {
-        let label = ui.label(RichText::new(name).small().weak());
-        ui.add(DragValue::new(value).range(range)).labelled_by(label.id);
-    });
+    // Not in a row of their own: within a row that wraps, such a row does not.
+    let label = RichText::new(name).small().weak();
+    let label = ui.add(egui::Label::new(label).wrap_mode(egui::TextWrapMode::Extend));
+    ui.add(DragValue::new(value).range(range)).labelled_by(label.id);
 }
 
 /// The whole of a meaning; of plain text its first words.
