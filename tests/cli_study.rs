@@ -160,11 +160,20 @@ fn a_table_runs_on_the_embedded_model_and_judges_its_claims() {
     let (data, output) = (task_folder(&place), place.text("t6"));
     let flags = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--seeds", "3", "--max-steps", "2"];
     let flags = [&flags[..], &["--per-device-train-batch-size", "8", "--output-dir", &output]].concat();
+    let flags = [&flags[..], &["--set", "full+learning_rate=1e-3,heads-9+learning-rate=5e-3"]].concat();
     let result = json(dsee(&[&flags[..], &["--json"]].concat()));
     assert_eq!(result["study"], "t6");
     assert_eq!(result["n_done"], result["n_planned"]);
     let arms = result["arms"].as_array().unwrap();
     let arm = |id: &str| arms.iter().find(|arm| arm["arm"] == id).unwrap();
+    let rate = |id: &str| {
+        let run = fs::read_to_string(place.path(&format!("t6/sst2-{id}-seed3/run.toml"))).unwrap();
+        let line = run.lines().find(|line| line.starts_with("learning_rate")).unwrap_or_default().to_owned();
+        line
+    };
+    assert_eq!(["full", "heads-9"].map(rate), ["learning_rate = 0.001", "learning_rate = 0.005"]);
+    let notes = result["notes"].to_string();
+    assert!(notes.contains("Fine-tune has settings of its own by --set: learning_rate = 1e-3"), "{notes}");
     let flops = |id: &str| arm(id)["flops_linear"].as_f64().unwrap();
     assert!(flops("heads-9") < flops("heads-3") && flops("heads-3") < flops("full"));
     let claims = result["claims"].as_array().unwrap();
@@ -211,6 +220,17 @@ fn wrong_studies_are_refused_before_anything_runs() {
     ];
     fails(with(&["reproduce", "t1", "--data", &data]), 1, &looked_for);
     fails(with(&["reproduce", "t1", "--data", &data, "--tasks", "qnli"]), 2, &["no task of t1", "mrpc"]);
+    let set = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--set"];
+    let wrong = "lora,fool+learning_rate=1e-4,full+prune=none,full+seed=3,full+speed=3";
+    let reasons = [
+        "sets nothing",
+        "t6 has no row `fool`",
+        "earlybert",
+        "`prune` is what t6 compares",
+        "`seed`",
+        "speed=3",
+    ];
+    fails(with(&[&set[..], &[wrong]].concat()), 2, &reasons);
     let varied = ["reproduce", "t6", "--data", &data, "--tasks", "sst2", "--task", "rte"];
     fails(with(&varied), 2, &["use --tasks"]);
     put(&place.path("data/e2e/train.txt"), b"name : A||A is a pub.\nname : B||B is a pub.\n");

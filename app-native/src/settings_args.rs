@@ -1,7 +1,9 @@
 //! The settings of a run as command-line flags, made from the same table as `run.toml`.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use dsee_core::config::{FIELDS, FieldError, FieldKind, FieldSpec, GENERATION, RunConfig, RunConfigDraft};
+use dsee_core::config::{
+    FIELDS, FieldError, FieldKind, FieldSpec, GENERATION, ModelFacts, RunConfig, RunConfigDraft,
+};
 use std::path::PathBuf;
 
 use crate::failure::Failure;
@@ -19,6 +21,14 @@ impl SettingsArgs {
     /// The checked settings: file first, flags over it.
     pub fn resolve(&self) -> Result<RunConfig, Failure> {
         self.draft()?.check().map_err(|errors| Failure::Settings(as_flags(errors)))
+    }
+
+    /// The same for a model.
+    ///
+    /// # Errors
+    /// If the file cannot be read, and everything that is wrong with the settings.
+    pub fn resolve_for(&self, model: &ModelFacts) -> Result<RunConfig, Failure> {
+        self.draft()?.check_for(model).map_err(|errors| Failure::Settings(as_flags(errors)))
     }
 
     /// The same, unchecked.

@@ -115,6 +115,23 @@ fn wrong_values_are_explained_beside_their_field_and_in_all() {
 }
 
 #[test]
+fn a_default_is_the_one_that_would_be_used() {
+    // The model knows 512 positions; only what nobody chose makes room for a prefix.
+    let prefix = [("method", "p-tuning-v2"), ("prefix_length", "500")];
+    let problem = "texts take up to 128 of them";
+    assert!(!sees(&open(with(&prefix)), problem));
+    assert!(sees(&open(with(&[prefix[0], prefix[1], ("max_length", "128")])), problem));
+    // One step up from what stands in the empty field.
+    let stepped = |settings: &[(&str, &str)], name: &str| {
+        let mut harness = open(with(settings));
+        press(&mut harness, &format!("More {name}"));
+        harness.state().state.settings[name].clone()
+    };
+    assert_eq!(stepped(&prefix, "max_length"), "24");
+    assert_eq!(stepped(&[("task", "rte")], "num_train_epochs"), "1e1");
+}
+
+#[test]
 fn the_trainable_count_follows_the_settings() {
     let harness = open(loaded());
     // 12 adapted matrices: 16 (384 + 384) + 16 each.

@@ -1,14 +1,14 @@
 //! `dsee compare`: several methods on one model and one data set, as one table.
 
 use dsee_core::{
-    config::{Choice as _, FieldError, FieldSpec, Method},
-    study::{Arm, OWN_DATA, Settings, Study},
+    config::{Choice as _, FieldError, Method},
+    study::{Arm, OWN_DATA, Study},
 };
 use std::collections::BTreeMap;
 
 use crate::{
     failure::Failure,
-    study::{self, Assignment, StudyArgs},
+    study::{self, Assignment, StudyArgs, own_settings},
 };
 
 /// What `compare` decides itself.
@@ -59,24 +59,12 @@ fn arms(methods: &[String]) -> Result<Vec<Arm>, Vec<FieldError>> {
 }
 
 fn arm(text: &str) -> Result<Arm, FieldError> {
-    let wrong = |reason: String, advice: &str| FieldError::new("--methods", text, reason, advice);
-    let mut parts = text.split('+');
-    let method = parts.next().unwrap_or_default();
+    let (method, own) = own_settings::read("--methods", text, &RESERVED)?;
     if Method::from_name(method).is_none() {
         let known = format!("known are {}", Method::NAMES.join(", "));
-        return Err(wrong(format!("there is no method `{method}`"), &known));
+        return Err(FieldError::new("--methods", text, format!("there is no method `{method}`"), known));
     }
-    let mut settings: Settings = vec![("method".into(), method.into())];
-    for part in parts {
-        let pair = part.split_once('=').map(|(name, value)| (name.replace('-', "_"), value));
-        let Some((name, value)) = pair.filter(|(name, _)| FieldSpec::find(name).is_some()) else {
-            return Err(wrong(format!("`{part}` is no setting with a value"), "nnz=64, for example"));
-        };
-        if RESERVED.iter().any(|(reserved, _)| *reserved == name) {
-            return Err(wrong(format!("`{name}` is the same for all methods"), "leave it out"));
-        }
-        settings.push((name, value.to_owned()));
-    }
+    let settings = [vec![("method".to_owned(), method.to_owned())], own].concat();
     let id = text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' });
     Ok(Arm { id: id.collect(), row: text.replace('+', " "), variant: String::new(), settings })
 }

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     failure::Failure,
-    study::{self, Assignment, StudyArgs},
+    study::{self, Assignment, StudyArgs, own_settings},
 };
 
 /// What tables decide themselves.
@@ -48,6 +48,10 @@ pub struct ReproduceArgs {
     /// Only these tasks of the table.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     tasks: Option<Vec<String>>,
+    /// Settings of single rows beside the table's own, by the names that results.json has for rows:
+    /// `full+learning_rate=1e-4,bitfit+learning_rate=2e-3`.
+    #[arg(long, value_name = "ROW+NAME=VALUE,…", value_delimiter = ',')]
+    set: Vec<String>,
     #[command(flatten)]
     study: StudyArgs,
 }
@@ -63,6 +67,7 @@ pub fn run(args: &ReproduceArgs, json: bool) -> Result<(), Failure> {
     let mut files = BTreeMap::new();
     if args.study.merge.is_empty() {
         choose_tasks(&mut study, args.tasks.as_deref()).map_err(|error| Failure::Settings(vec![error]))?;
+        set_rows(&mut study, &args.set).map_err(Failure::Settings)?;
         files = find_files(&study, args.data.as_deref())?;
     }
     let assignment = Assignment { study, files, reserved: &RESERVED, seeds: &[1, 2, 3, 4, 5] };
@@ -90,6 +95,30 @@ fn choose_tasks(study: &mut Study, chosen: Option<&[String]>) -> Result<(), Fiel
         return Err(FieldError::new("--tasks", foreign, format!("is no task of {}", study.name), advice));
     }
     study.tasks.retain(|task| chosen.contains(task));
+    Ok(())
+}
+
+/// Everything that is wrong with the list comes at once.
+fn set_rows(study: &mut Study, words: &[String]) -> Result<(), Vec<FieldError>> {
+    let errors: Vec<FieldError> = words.iter().filter_map(|word| set_row(study, word).err()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn set_row(study: &mut Study, word: &str) -> Result<(), FieldError> {
+    let (id, own) = own_settings::read("--set", word, &RESERVED)?;
+    let wrong = |reason: String, advice: String| FieldError::new("--set", word, reason, advice);
+    if own.is_empty() {
+        return Err(wrong("sets nothing".to_owned(), format!("{id}+learning_rate=1e-4, for example")));
+    }
+    if let Some((name, _)) = own.iter().find(|(name, _)| study.compares(name)) {
+        return Err(wrong(format!("`{name}` is what {} compares", study.name), "leave it out".to_owned()));
+    }
+    let known = study.arms.iter().map(|arm| arm.id.as_str()).collect::<Vec<_>>().join(", ");
+    let Some(arm) = study.arms.iter_mut().find(|arm| arm.id == id) else {
+        return Err(wrong(format!("{} has no row `{id}`", study.name), format!("it has {known}")));
+    };
+    arm.settings.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
+    arm.settings.extend(own);
     Ok(())
 }
 

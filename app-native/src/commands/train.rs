@@ -1,6 +1,6 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
-use dsee_core::{config::FieldError, data::TaskKind};
+use dsee_core::{config::FieldError, data::TaskKind, engine::facts_of};
 
 use super::score::as_table;
 use crate::{
@@ -44,6 +44,7 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let inputs = run_inputs::read(&config)?;
+    let config = args.settings.resolve_for(&facts_of(&inputs.model.config))?;
     finish(args, &training::begin(config, inputs, None, args.gpu)?, json)
 }
 

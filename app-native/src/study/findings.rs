@@ -5,8 +5,10 @@ use dsee_core::{
     protocol::Phase,
     report::{ComparisonReport, RunReport, Setting},
     study::{
+        Arm,
         document::{Findings, verdict_line},
         results::{Outcome, Results},
+        tables,
     },
     tasks::Task,
 };
@@ -159,8 +161,21 @@ fn notes(manifest: &Manifest) -> Vec<String> {
         notes
             .push("shortened by --quick: it shows that everything works, not what the methods can do".into());
     }
+    notes.extend(changed(manifest));
     notes.extend(manifest.left_out.iter().map(|(arm, reason)| format!("{arm} was not run: {reason}")));
     notes
+}
+
+/// What was set for a row otherwise than its table does, a sentence a row.
+fn changed(manifest: &Manifest) -> Vec<String> {
+    let Some(table) = tables::find(&manifest.study.name) else { return Vec::new() };
+    let of_arm = |arm: &Arm| {
+        let known = &table.arm(&arm.id)?.settings;
+        let new = arm.settings.iter().filter(|pair| !known.contains(pair));
+        let new: Vec<String> = new.map(|(name, value)| format!("{name} = {value}")).collect();
+        (!new.is_empty()).then(|| format!("{} has settings of its own by --set: {}", arm.row, new.join(", ")))
+    };
+    manifest.study.arms.iter().filter_map(of_arm).collect()
 }
 
 /// Settings that are the same in all runs.

@@ -9,6 +9,7 @@ mod carry_out;
 mod findings;
 mod manifest;
 mod merge;
+pub mod own_settings;
 
 pub use args::{StudyArgs, this_command};
 

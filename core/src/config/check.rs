@@ -4,6 +4,7 @@ use super::{
     FieldError, Method, Pruning, RunConfig, RunConfigDraft, SchedulerType, Strategy, TaskType,
     error::did_you_mean,
     field::{FIELDS, FieldSpec},
+    model::SHORTEST_TEXT,
     reader::{NOT_NEGATIVE, PERCENTAGE, POSITIVE, Reader, SHARE, show},
 };
 use crate::{
@@ -63,7 +64,7 @@ fn read_config(r: &mut Reader) -> RunConfig {
         text_pair_column: r.text("text_pair_column"),
         label_column: r.text("label_column"),
         task_type,
-        max_length: r.count("max_length", 3),
+        max_length: r.count("max_length", SHORTEST_TEXT),
         max_train_samples: r.optional_count("max_train_samples", 1),
         max_eval_samples: r.optional_count("max_eval_samples", 1),
         output_dir: r.text("output_dir"),

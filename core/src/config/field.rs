@@ -89,7 +89,7 @@ pub const FIELDS: &[FieldSpec] = &{
         field(DATA, "text_pair_column", Text, "", "Column of the second text, for sentence pairs; guessed if absent"),
         field(DATA, "label_column", Text, "", "Column of the label; guessed if absent"),
         field(DATA, "task_type", OneOf(TaskType::NAMES), "auto", "What is predicted: classes, numbers, a text for a context, or the tokens of plain text; auto decides between the first two"),
-        field(DATA, "max_length", Count, "128", "Tokens per example, special tokens included; longer texts are cut"),
+        field(DATA, "max_length", Count, "128", "Tokens per example, special tokens included; longer texts are cut. Where the model has room for less, that is the default"),
         field(DATA, "max_train_samples", Count, "", "Use only this many training examples, the first of a seeded shuffle"),
         field(DATA, "max_eval_samples", Count, "", "Use only this many validation examples, the first ones"),
         field(DATA, "output_dir", Text, "", "Run folder; without it, runs/<date-time>-<name>"),

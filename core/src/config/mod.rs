@@ -2,7 +2,7 @@
 //!
 //! [`FIELDS`] describes every setting once; `run.toml`, the command line and the window are made from it.
 //! [`RunConfigDraft::check`] turns loose settings into a [`RunConfig`] or into the list of everything that is
-//! wrong; [`RunConfig::check_against`] then compares them with the sizes of a model.
+//! wrong; [`RunConfigDraft::check_for`] also compares them with the sizes of a model.
 
 mod check;
 mod choice;

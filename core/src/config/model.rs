@@ -1,7 +1,10 @@
 //! Settings against the sizes of a model.
 
-use super::{FieldError, Method, Pruning, RunConfig};
+use super::{FieldError, Method, Pruning, RunConfig, RunConfigDraft};
 use crate::tuning::adapters;
+
+/// The least `max_length`: a token between the two special ones.
+pub(super) const SHORTEST_TEXT: usize = 3;
 
 /// The sizes of a model that settings are compared with, in Hugging Face's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,24 @@ pub struct ModelFacts {
     pub max_position_embeddings: usize,
     /// Whether tokens see only what stands before them.
     pub is_decoder: bool,
+}
+
+impl RunConfigDraft {
+    /// The checked settings for a model. A `max_length` that nobody chose leaves room for a prefix and for the model's
+    /// positions.
+    ///
+    /// # Errors
+    /// Those of [`RunConfigDraft::check`]; without any, those of [`RunConfig::check_against`].
+    pub fn check_for(&self, model: &ModelFacts) -> Result<RunConfig, Vec<FieldError>> {
+        let mut config = self.check()?;
+        let room = model.max_position_embeddings.saturating_sub(config.prefix_length);
+        if !self.has("max_length") {
+            // Without any room, the prefix is what is too long.
+            config.max_length = config.max_length.min(room.max(SHORTEST_TEXT));
+        }
+        config.check_against(model)?;
+        Ok(config)
+    }
 }
 
 impl RunConfig {
@@ -144,6 +165,24 @@ mod tests {
         assert_eq!(settings("adapters").for_model(&decoder).bottleneck_size, 7);
         assert_eq!(settings("earlybert").for_model(&TINY).prune, Pruning::Heads { n_heads: 1 });
         assert_eq!(settings("bert-tickets").for_model(&TINY).prune, Pruning::Unstructured { sparsity: 0.5 });
+    }
+
+    #[test]
+    fn a_length_nobody_chose_leaves_room() {
+        let length = |pairs: &[(&str, &str)]| {
+            let draft = RunConfigDraft::default().with("rank", "2");
+            let draft = pairs.iter().fold(draft, |draft, (name, value)| draft.with(name, value));
+            draft.check_for(&TINY).map(|config| config.max_length)
+        };
+        assert_eq!(length(&[]), Ok(64));
+        assert_eq!(length(&[("method", "p-tuning-v2")]), Ok(44));
+        assert_eq!(length(&[("task", "rte"), ("method", "p-tuning-v2"), ("prefix_length", "4")]), Ok(60));
+        let fields = |pairs: &[(&str, &str)]| -> Vec<String> {
+            length(pairs).unwrap_err().into_iter().map(|error| error.field).collect()
+        };
+        assert_eq!(fields(&[("max_length", "65")]), ["max_length"]);
+        assert_eq!(fields(&[("max_length", "60"), ("method", "p-tuning-v2")]), ["prefix_length"]);
+        assert_eq!(fields(&[("method", "p-tuning-v2"), ("prefix_length", "63")]), ["prefix_length"]);
     }
 
     #[test]

@@ -65,6 +65,13 @@ impl Study {
         self.arms.iter().find(|arm| arm.id == id)
     }
 
+    /// Whether a setting is what tells its arms apart. A learning rate never is: each arm has the one that suits it.
+    #[must_use]
+    pub fn compares(&self, setting: &str) -> bool {
+        let is_set = |arm: &Arm| arm.settings.iter().any(|(name, _)| name == setting);
+        !setting.ends_with("learning_rate") && self.arms.iter().any(is_set)
+    }
+
     /// Rows of the table, in order.
     #[must_use]
     pub fn rows(&self) -> Vec<&str> {

@@ -156,8 +156,7 @@ fn planned(
     for (name, value) in &arm.settings {
         draft.set(name, &resolved(name, value, &base, basis.facts));
     }
-    let config = draft.check()?;
-    config.check_against(basis.facts)?;
+    let config = draft.check_for(basis.facts)?;
     let work = work(&config, files.n_train);
     Ok(PlannedRun { id, arm: arm.id.clone(), task: task.to_owned(), config, work })
 }

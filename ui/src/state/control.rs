@@ -47,11 +47,15 @@ impl AppState {
     pub fn run_config(&self) -> Result<RunConfig, Vec<FieldError>> {
         let mut draft = RunConfigDraft::default();
         self.all_settings().iter().for_each(|(name, value)| draft.set(name, value));
-        let config = draft.check()?;
-        match &self.model {
-            Some(model) => config.check_against(&model.facts()).map(|()| config),
-            None => Ok(config),
-        }
+        self.checked(&draft)
+    }
+
+    /// `draft`, checked as a run of the loaded model.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn checked(&self, draft: &RunConfigDraft) -> Result<RunConfig, Vec<FieldError>> {
+        self.model.as_ref().map_or_else(|| draft.check(), |model| draft.check_for(&model.facts()))
     }
 
     /// Whether a run can be started now.

@@ -68,10 +68,7 @@ impl Engine {
         let mut draft = RunConfigDraft::default();
         settings.iter().for_each(|(name, value)| draft.set(name, value));
         let facts = self.model.as_ref().map(|model| model.card.facts());
-        let checked = draft.check().and_then(|config| {
-            facts.map_or(Ok(()), |facts| config.check_against(&facts))?;
-            Ok(config)
-        });
+        let checked = facts.map_or_else(|| draft.check(), |facts| draft.check_for(&facts));
         match checked {
             Ok(config) if problems.is_empty() => Ok(config),
             checked => {

@@ -135,17 +135,19 @@ fn show_file_setting(ui: &mut Ui, field: &FieldSpec, state: &mut AppState) {
 
 /// The value a setting has when it is not given, the other settings being what they are; empty where it has none.
 fn effective_default(field: &FieldSpec, state: &AppState) -> String {
-    if !field.default.is_empty() {
+    // A task and a model change some of the table's defaults. Where they do not, the table's spelling is the shorter.
+    if !field.default.is_empty() && !state.settings.contains_key("task") && field.name != "max_length" {
         return field.default.to_owned();
     }
     let mut others = state.settings.clone();
     others.remove(field.name);
     // Other settings may be wrong; without those there is still a default.
-    if let Err(errors) = command::draft(&others).check() {
+    if let Err(errors) = state.checked(&command::draft(&others)) {
         errors.iter().for_each(|error| drop(others.remove(&error.field)));
     }
-    let pairs = command::draft(&others).check().map(|config| config.to_pairs()).unwrap_or_default();
-    pairs.into_iter().find(|(name, _)| name == field.name).map(|(_, value)| value).unwrap_or_default()
+    let pairs = state.checked(&command::draft(&others)).map(|config| config.to_pairs()).unwrap_or_default();
+    let own = pairs.into_iter().find(|(name, _)| name == field.name).map(|(_, value)| value);
+    own.unwrap_or_else(|| field.default.to_owned())
 }
 
 /// An error without the name that stands beside it.

@@ -133,10 +133,5 @@ fn list_without_brackets(value: &str) -> String {
 
 /// Everything that is wrong with the present settings, also against the loaded model.
 fn problems(state: &AppState) -> Vec<FieldError> {
-    let checked = command::draft(&state.settings).check();
-    match (checked, &state.model) {
-        (Err(errors), _) => errors,
-        (Ok(config), Some(model)) => config.check_against(&model.facts()).err().unwrap_or_default(),
-        (Ok(_), None) => Vec::new(),
-    }
+    state.checked(&command::draft(&state.settings)).err().unwrap_or_default()
 }
