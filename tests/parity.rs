@@ -313,6 +313,11 @@ fn dsee_under_masks() {
 }
 
 #[test]
+fn full_tuning_under_masks() {
+    Case::new("bert_full_masked").train_all().mask().check_everywhere();
+}
+
+#[test]
 fn dsee_without_some_heads() {
     Case::new("bert_dsee_heads").adapt().remove_heads().check_everywhere();
 }

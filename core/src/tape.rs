@@ -49,6 +49,12 @@ impl Tensor {
         Self { parameter_gradient: Some(gradient), ..tensor }
     }
 
+    /// Where the gradient of a trained parameter is kept; `None` of everything else.
+    #[must_use]
+    pub fn parameter_gradient(&self) -> Option<&Slice> {
+        self.parameter_gradient.as_ref()
+    }
+
     /// Number of elements.
     #[must_use]
     pub fn len(&self) -> Extent {

@@ -23,6 +23,7 @@ import scipy.stats
 import sklearn.metrics
 import tokenizers
 import torch
+import torch.nn.utils.prune
 import transformers
 from safetensors import safe_open
 from safetensors.torch import save
@@ -219,7 +220,7 @@ def remove_heads(model, trained):
 def write_training(out, drift):
     cases = {
         "bert_full": full_case, "bert_full_decay": decay_case, "bert_lora": lora_case, "bert_dsee": dsee_case,
-        "bert_dsee_masked": masked_case, "bert_dsee_heads": heads_case, "bert_mse": mse_case, "bert_mlm": mlm_case,
+        "bert_dsee_masked": masked_case, "bert_full_masked": full_masked_case, "bert_dsee_heads": heads_case, "bert_mse": mse_case, "bert_mlm": mlm_case,
     }  # fmt: skip
     for name, case in cases.items():
         tensors = case(out, torch.float32)
@@ -252,6 +253,20 @@ def masked_case(out, dtype):
                 weights[name].mul_(kept)
 
     return delta_case(out, dtype, change=mask) | {f"mask.{name}": kept for name, kept in masks.items()}
+
+
+def full_masked_case(out, dtype):
+    """Whole weights under masks, by torch's own pruning: a pruned entry has no gradient, and counts for no norm."""
+    model = load(BertForSequenceClassification, out / "tiny_bert", dtype)
+    masks = weight_masks(model)
+    for name, kept in masks.items():
+        torch.nn.utils.prune.custom_from_mask(model.get_submodule(name.removesuffix(".weight")), "weight", kept)
+    trained = {name.removesuffix("_orig"): parameter for name, parameter in model.named_parameters()}
+    tensors = classification_case(model, trained, learning_rate=1e-3)
+    for name, kept in masks.items():
+        # torch keeps the value of before under the mask.
+        tensors[f"final.{name}"] *= kept
+    return tensors | {f"mask.{name}": kept for name, kept in masks.items()}
 
 
 def heads_case(out, dtype):

@@ -7,7 +7,7 @@ use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::ops::column_sum::bias_gradient;
 use crate::ops::delta::{LowRank, Sparse, refresh};
-use crate::ops::mask::mask_weight;
+use crate::ops::mask::mask;
 use crate::ops::matmul::{Epilogue, Factor, Shape, activation, nn, nt, skinny, tn};
 use crate::ops::{activation::activation_backward, dropout, sparse};
 use crate::tape::{Tape, Tensor};
@@ -135,13 +135,25 @@ impl Linear {
         Self { added: self.added.without_prefix(), ..self.clone() }
     }
 
-    /// Records what follows an update of the parameters: the new effective weight of an adapted site, the mask over a
-    /// trained weight, nothing elsewhere.
-    pub fn record_refresh(&self, tape: &mut Tape) {
+    /// Records the mask over a trained weight, once after it is loaded; nothing elsewhere.
+    pub fn record_mask(&self, tape: &mut Tape) {
         if let Some(keep) = &self.keep {
             tape.set_scope(&self.path);
-            mask_weight(tape, keep, &self.weight);
+            mask(tape, keep, &self.weight.slice, self.weight.len());
         }
+    }
+
+    /// Records the mask over the gradient of a trained weight. A pruned entry has none, as in `torch.nn.utils.prune`: it
+    /// counts for no norm, gathers no moments, and so stays at zero.
+    pub fn record_gradient_mask(&self, tape: &mut Tape) {
+        if let (Some(keep), Some(gradient)) = (&self.keep, self.weight.parameter_gradient()) {
+            tape.set_scope(&self.path);
+            mask(tape, keep, gradient, self.weight.len());
+        }
+    }
+
+    /// Records what follows an update of the parameters: the new effective weight of an adapted site, nothing elsewhere.
+    pub fn record_refresh(&self, tape: &mut Tape) {
         if let Some(delta) = &self.delta {
             tape.set_scope(&self.path);
             let Delta { base, low_rank, sparse, scale } = delta;

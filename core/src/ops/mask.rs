@@ -1,27 +1,26 @@
-//! Keeps pruned entries of a trained weight at zero: `W ← W ⊙ M` after every update. Frozen weights are masked once, when
-//! they are uploaded, and never again.
+//! Keeps pruned entries of a trained weight at zero: `W ← W ⊙ M` when it is loaded, `dW ← dW ⊙ M` before every update.
+//! Frozen weights are masked once, when they are uploaded, and never again.
 
 use crate::gpu::kernel::{read, uint, write};
-use crate::gpu::{Kernel, ReferenceCall, Slice};
-use crate::tape::{Tape, Tensor};
+use crate::gpu::{Extent, Kernel, ReferenceCall, Slice};
+use crate::tape::Tape;
 use crate::wgsl;
 
 /// All kernels of this op.
-pub const KERNELS: &[&Kernel] = &[&MASK_WEIGHT];
+pub const KERNELS: &[&Kernel] = &[&MASK];
 
-/// `weight[i] = 0` where bit i is not set.
-pub static MASK_WEIGHT: Kernel = Kernel {
-    name: "mask_weight",
-    source: wgsl!("mask_weight", "common/grid"),
+/// `values[i] = 0` where bit i is not set.
+pub static MASK: Kernel = Kernel {
+    name: "mask",
+    source: wgsl!("mask", "common/grid"),
     params: &[uint("len")],
-    bindings: &[read("keep"), write("weight")],
+    bindings: &[read("keep"), write("values")],
     reference,
 };
 
-/// Records the mask over `weight`; `keep` holds one bit per entry.
-pub fn mask_weight(tape: &mut Tape, keep: &Slice, weight: &Tensor) {
-    let params = [("len", weight.len().into())];
-    tape.dispatch(&MASK_WEIGHT, &[], &params, &[keep, &weight.slice], super::elementwise(weight.len()));
+/// Records the mask over a weight or its gradient, `len` numbers; `keep` holds one bit for each.
+pub fn mask(tape: &mut Tape, keep: &Slice, values: &Slice, len: Extent) {
+    tape.dispatch(&MASK, &[], &[("len", len.into())], &[keep, values], super::elementwise(len));
 }
 
 /// One bit per number, set where it is not zero.
@@ -35,10 +34,10 @@ pub fn pack_bits(values: &[f32]) -> Vec<u32> {
 
 fn reference(call: &mut ReferenceCall<'_>) {
     let (len, keep) = (call.uint("len"), call.uints("keep"));
-    call.update("weight", |weight| {
-        for (i, w) in weight[..len].iter_mut().enumerate() {
+    call.update("values", |values| {
+        for (i, value) in values[..len].iter_mut().enumerate() {
             if keep[i / 32] >> (i % 32) & 1 == 0 {
-                *w = 0.0;
+                *value = 0.0;
             }
         }
     });
@@ -49,6 +48,7 @@ mod tests {
     use super::super::testing::{check_op_gpu, frozen, run};
     use super::*;
     use crate::gpu::{Device, Dim, Sizes};
+    use crate::tape::Tensor;
 
     #[test]
     fn zeroes_exactly_what_the_bits_say() {
@@ -58,7 +58,7 @@ mod tests {
             let inputs = vec![frozen(Dim::Fixed(1), len, &Sizes::default(), 1)];
             let op = move |tape: &mut Tape, device: &Device, x: &[Tensor]| {
                 let keep = device.upload("keep", &keep).unwrap();
-                mask_weight(tape, &keep.whole(), &x[0]);
+                mask(tape, &keep.whole(), &x[0].slice, x[0].len());
                 x[0].clone()
             };
             let outcome = run(&Device::reference(), &Sizes::default(), &inputs, &op);

@@ -18,18 +18,27 @@ pub struct ComparisonReport {
     pub facts: Vec<(String, String)>,
     /// Sentences the reader must see, such as what was not run.
     pub notes: Vec<String>,
-    /// What the table's figures are.
-    pub caption: String,
-    /// Column names; the first column is text, the others are numbers.
-    pub head: Vec<String>,
-    /// Rows, each as long as `head`.
-    pub rows: Vec<Vec<String>>,
+    /// Tables, the results first.
+    pub tables: Vec<ResultTable>,
     /// What was claimed, and what became of it.
     pub claims: Vec<ClaimLine>,
     /// Curves.
     pub charts: Vec<Overlay>,
     /// Settings that all runs share.
     pub settings: Vec<super::Setting>,
+}
+
+/// A table under a heading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResultTable {
+    /// The heading.
+    pub title: String,
+    /// What its figures are.
+    pub caption: String,
+    /// Column names; the first column is text, the others are numbers.
+    pub head: Vec<String>,
+    /// Rows, each as long as `head`.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A claim with its verdict, in words.
@@ -45,13 +54,25 @@ pub struct ClaimLine {
     pub evidence: Vec<String>,
 }
 
-/// A chart with several curves over steps.
+/// A chart with several curves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
     /// What is drawn.
     pub title: String,
+    /// What it is drawn over.
+    pub over: Over,
     /// One curve each.
     pub series: Vec<Series>,
+}
+
+/// What runs along a chart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// Optimizer steps, from 0 on.
+    #[default]
+    Steps,
+    /// The values of a setting, named; each twice the one before or so, and so at equal distances.
+    Setting(String),
 }
 
 /// One curve.
@@ -59,7 +80,7 @@ pub struct Overlay {
 pub struct Series {
     /// Its name.
     pub label: String,
-    /// Step and value, ascending in step.
+    /// Step (or setting) and value, ascending.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -73,7 +94,10 @@ impl ComparisonReport {
         let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let mut out = heading("comparison", &title, &facts);
         out.push_str(&warnings(&self.notes));
-        out.push_str(&section("table", "Results", &escape(&self.caption), &self.html_table()));
+        for (i, table) in self.tables.iter().enumerate() {
+            let (title, caption) = (escape(&table.title), escape(&table.caption));
+            out.push_str(&section(&format!("table-{i}"), &title, &caption, &table.to_html()));
+        }
         if !self.claims.is_empty() {
             out.push_str(&section("claims", "Claims of the paper", "", &self.html_claims()));
         }
@@ -98,11 +122,11 @@ impl ComparisonReport {
         for note in &self.notes {
             out.push_str(&format!("- note: {}\n", escape_markdown(note)));
         }
-        out.push_str(&format!("\n{}\n\n", escape_markdown(&self.caption)));
-        let head: Vec<String> = self.head.iter().map(|name| escape_markdown(name)).collect();
-        let head: Vec<&str> = head.iter().map(String::as_str).collect();
-        let rows = self.rows.iter().map(|row| row.iter().map(|cell| escape_markdown(cell)).collect());
-        out.push_str(&markdown::table(&head, 1, rows));
+        for (i, table) in self.tables.iter().enumerate() {
+            let title =
+                if i == 0 { String::new() } else { format!("## {}\n\n", escape_markdown(&table.title)) };
+            out.push_str(&format!("\n{title}{}", table.to_markdown()));
+        }
         if !self.claims.is_empty() {
             out.push_str("\n## Claims of the paper\n\n");
             self.claims.iter().for_each(|claim| out.push_str(&markdown_claim(claim)));
@@ -113,29 +137,6 @@ impl ComparisonReport {
             let table = markdown::table(&["setting", "value"], 2, rows);
             out.push_str(&format!("\n## Settings of all runs\n\n{table}"));
         }
-        out
-    }
-
-    fn html_table(&self) -> String {
-        let mut out = String::from(
-            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Results\"><table><thead><tr>",
-        );
-        for (i, name) in self.head.iter().enumerate() {
-            let class = if i == 0 { "" } else { " class=\"n verbatim\"" };
-            out.push_str(&format!("<th scope=\"col\"{class}>{}</th>", escape(name)));
-        }
-        out.push_str("</tr></thead><tbody>");
-        for row in &self.rows {
-            for (i, cell) in row.iter().enumerate() {
-                let cell = escape(cell);
-                out.push_str(&match i {
-                    0 => format!("<tr><th scope=\"row\">{cell}</th>"),
-                    _ => format!("<td class=\"n\">{cell}</td>"),
-                });
-            }
-            out.push_str("</tr>");
-        }
-        out.push_str("</tbody></table></div>\n");
         out
     }
 
@@ -160,6 +161,39 @@ impl ComparisonReport {
     }
 }
 
+impl ResultTable {
+    fn to_html(&self) -> String {
+        let mut out = format!(
+            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\"><table><thead><tr>",
+            escape(&self.title)
+        );
+        for (i, name) in self.head.iter().enumerate() {
+            let class = if i == 0 { "" } else { " class=\"n verbatim\"" };
+            out.push_str(&format!("<th scope=\"col\"{class}>{}</th>", escape(name)));
+        }
+        out.push_str("</tr></thead><tbody>");
+        for row in &self.rows {
+            for (i, cell) in row.iter().enumerate() {
+                let cell = escape(cell);
+                out.push_str(&match i {
+                    0 => format!("<tr><th scope=\"row\">{cell}</th>"),
+                    _ => format!("<td class=\"n\">{cell}</td>"),
+                });
+            }
+            out.push_str("</tr>");
+        }
+        out.push_str("</tbody></table></div>\n");
+        out
+    }
+
+    fn to_markdown(&self) -> String {
+        let head: Vec<String> = self.head.iter().map(|name| escape_markdown(name)).collect();
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| escape_markdown(cell)).collect());
+        format!("{}\n\n{}", escape_markdown(&self.caption), markdown::table(&head, 1, rows))
+    }
+}
+
 fn markdown_claim(claim: &ClaimLine) -> String {
     let judged = if claim.judged.is_empty() { String::new() } else { format!(" ({})", claim.judged) };
     let mut out =
@@ -173,7 +207,10 @@ fn markdown_claim(claim: &ClaimLine) -> String {
 /// One chart with its legend.
 fn overlay(i: usize, chart: &Overlay) -> String {
     let points = || chart.series.iter().flat_map(|series| &series.points);
-    let x = Axis::steps(points().map(|point| point.0).chain([0.0]), 5);
+    let (x, over) = match &chart.over {
+        Over::Steps => (Axis::steps(points().map(|point| point.0).chain([0.0]), 5), "steps"),
+        Over::Setting(name) => (Axis::doublings(points().map(|point| point.0)), name.as_str()),
+    };
     let y = Axis::widened(points().map(|point| point.1), 4);
     let mut drawing = axes(&x, &y);
     let mut legend = String::new();
@@ -186,11 +223,11 @@ fn overlay(i: usize, chart: &Overlay) -> String {
             escape(&series.label)
         ));
     }
-    let title = escape(&chart.title);
+    let (title, over) = (escape(&chart.title), escape(over));
     format!(
         "<figure class=\"chart\"><figcaption><h3>{title}</h3></figcaption><div class=\"plot tall\">\
          <svg width=\"100%\" height=\"100%\" role=\"img\" aria-labelledby=\"overlay-{i}\">\
-         <title id=\"overlay-{i}\">{title} over steps</title>{drawing}</svg></div>\
+         <title id=\"overlay-{i}\">{title} over {over}</title>{drawing}</svg></div>\
          <p class=\"legend\">{legend}</p></figure>\n"
     )
 }
@@ -200,25 +237,34 @@ mod tests {
     use super::super::html::tests::check_well_formed;
     use super::*;
 
+    fn table(text: &str) -> ResultTable {
+        ResultTable {
+            title: text.into(),
+            caption: text.into(),
+            head: vec!["method".into(), text.into()],
+            rows: vec![vec![text.into(), "91.2 ± 0.3".into()]],
+        }
+    }
+
     fn example(text: &str) -> ComparisonReport {
         let series = (0..10).map(|i| Series {
             label: format!("{text} {i}"),
             points: vec![(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.1 * f64::from(i))],
         });
+        let series: Vec<Series> = series.collect();
+        let overlay = |over| Overlay { title: text.into(), over, series: series.clone() };
         ComparisonReport {
             title: text.into(),
             facts: vec![("Model".into(), text.into())],
             notes: vec![text.into()],
-            caption: text.into(),
-            head: vec!["method".into(), text.into()],
-            rows: vec![vec![text.into(), "91.2 ± 0.3".into()]],
+            tables: vec![table(text), table(text)],
             claims: vec![ClaimLine {
                 text: text.into(),
                 judged: text.into(),
                 verdict: "holds".into(),
                 evidence: vec![text.into()],
             }],
-            charts: vec![Overlay { title: text.into(), series: series.collect() }, Overlay::default()],
+            charts: vec![overlay(Over::Steps), overlay(Over::Setting(text.into())), Overlay::default()],
             settings: vec![super::super::Setting { name: "rank".into(), value: text.into() }],
         }
     }

@@ -18,7 +18,7 @@ mod text;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use comparison::{ClaimLine, ComparisonReport, Overlay, Series};
+pub use comparison::{ClaimLine, ComparisonReport, Over, Overlay, ResultTable, Series};
 pub use curves::smooth;
 pub use text::count;
 

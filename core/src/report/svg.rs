@@ -49,6 +49,16 @@ impl Axis {
         Self { min: first, max: last, is_log: true, ticks, step: 0.0 }
     }
 
+    /// A logarithmic axis with a tick at every value that occurs, for values that double or nearly so.
+    pub(super) fn doublings(values: impl Iterator<Item = f64>) -> Self {
+        let mut ticks: Vec<f64> = values.filter(|x| x.is_finite() && *x > 0.0).collect();
+        ticks.sort_by(f64::total_cmp);
+        ticks.dedup();
+        let (min, max) = range(ticks.iter().map(|tick| tick.log10()));
+        let max = if min == max { min + 1.0 } else { max };
+        Self { min, max, is_log: true, ticks, step: 0.0 }
+    }
+
     /// Where `value` lies between the ends, 0..=1. Values outside are held at the ends.
     pub(super) fn share(&self, value: f64) -> f64 {
         let value = if self.is_log { value.max(f64::MIN_POSITIVE).log10() } else { value };
@@ -198,6 +208,15 @@ mod tests {
         let axis = Axis::log([0.02, 3.0, f64::INFINITY].into_iter());
         assert_eq!(axis.ticks.len(), 4);
         assert!((axis.share(0.1) - 1.0 / 3.0).abs() < 1e-9 && (axis.share(1.0) - 2.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn doublings_stand_at_equal_distances_under_their_own_names() {
+        let axis = Axis::doublings([16.0, 8.0, 32.0, 8.0, f64::NAN].into_iter());
+        let labels: Vec<String> = axis.ticks.iter().map(|&t| axis.label(t)).collect();
+        assert_eq!(labels, ["8", "16", "32"]);
+        assert!((axis.share(16.0) - 0.5).abs() < 1e-9);
+        assert!(Axis::doublings([].into_iter()).share(4.0).is_finite());
     }
 
     #[test]

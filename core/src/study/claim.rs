@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::results::Results;
-use super::statistics::{Spread, less_is_better, points};
-use super::{Study, task_title};
+use super::Study;
+use super::results::{Cost, Results};
 
 /// One sentence of the paper, and the comparisons it comes down to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +32,8 @@ pub enum Test {
         metric: Option<String>,
         /// In points of that figure.
         by_more_than: f64,
+        /// No more than so many points better; `None` has no upper end.
+        by_at_most: Option<f64>,
     },
     /// An arm reaches a figure.
     Reaches {
@@ -45,12 +46,18 @@ pub enum Test {
         /// At least this, in points.
         at_least: f64,
     },
-    /// Arm `a` trains fewer numbers than arm `b`.
-    TrainsLess {
+    /// What arm `a` costs, as a share of what arm `b` does.
+    Ratio {
+        /// The cost.
+        cost: Cost,
         /// One arm.
         a: String,
-        /// The other.
-        b: String,
+        /// The other; `None` is the dense model, counted in numbers.
+        b: Option<String>,
+        /// The least share that is meant.
+        at_least: f64,
+        /// The largest.
+        at_most: f64,
     },
 }
 
@@ -114,97 +121,6 @@ impl Claim {
     }
 }
 
-impl Test {
-    fn evidence(&self, study: &Study, results: &Results) -> Evidence {
-        match self {
-            Self::Better { a, b, task, metric, by_more_than } => {
-                let arms = [a.as_str(), b.as_str()];
-                better(study, results, arms, task, metric.as_deref(), *by_more_than)
-            }
-            Self::Reaches { arm, task, metric, at_least } => {
-                reaches(study, results, arm, task, metric, *at_least)
-            }
-            Self::TrainsLess { a, b } => trains_less(study, results, a, b),
-        }
-    }
-}
-
-fn name<'a>(study: &'a Study, id: &'a str) -> String {
-    let arm = study.arm(id);
-    arm.map_or_else(|| id.to_owned(), |arm| format!("{} {}", arm.row, arm.variant).trim().to_owned())
-}
-
-fn missing(text: String) -> Evidence {
-    Evidence { is_so: None, numbers: format!("{text}: not measured") }
-}
-
-fn better(
-    study: &Study,
-    results: &Results,
-    [a, b]: [&str; 2],
-    task: &str,
-    metric: Option<&str>,
-    by_more_than: f64,
-) -> Evidence {
-    let title = task_title(task);
-    let (name_a, name_b) = (name(study, a), name(study, b));
-    let figures = |arm| results.figures(arm, task, metric);
-    let (figures_a, figures_b) = (figures(a), figures(b));
-    let differences: Vec<f64> = figures_a
-        .iter()
-        .filter_map(|(seed, value)| Some(value - figures_b.iter().find(|(other, _)| other == seed)?.1))
-        .collect();
-    let Some(difference) = Spread::of(&differences) else {
-        return missing(format!("{title}: {name_a} against {name_b}"));
-    };
-    let unit = metric.map_or_else(|| results.metric_of(task), str::to_owned);
-    let gain = if less_is_better(&unit) { -difference.mean } else { difference.mean };
-    let mean = |figures: &[(u64, f64)]| {
-        let values: Vec<f64> = figures.iter().map(|(_, value)| *value).collect();
-        Spread::of(&values).map_or_else(String::new, |spread| spread.text())
-    };
-    let noise = match difference.sd {
-        None => ", one seed",
-        Some(sd) if difference.mean.abs() <= sd => ", within the spread of the seeds",
-        Some(_) => "",
-    };
-    let asked =
-        if by_more_than == 0.0 { "above".to_owned() } else { format!("by more than {by_more_than:+}") };
-    let metric = metric.map_or_else(String::new, |metric| format!(" {metric}"));
-    Evidence {
-        is_so: Some(gain > by_more_than),
-        numbers: format!(
-            "{title}{metric}: {name_a} {}, {name_b} {}: difference {}{noise} (asked: {asked})",
-            mean(&figures_a),
-            mean(&figures_b),
-            difference.signed_text()
-        ),
-    }
-}
-
-fn reaches(study: &Study, results: &Results, arm: &str, task: &str, metric: &str, at_least: f64) -> Evidence {
-    let text = format!("{} {metric}: {}", task_title(task), name(study, arm));
-    let values: Vec<f64> = results.figures(arm, task, Some(metric)).iter().map(|(_, v)| *v).collect();
-    let Some(spread) = Spread::of(&values) else { return missing(text) };
-    let is_so = if less_is_better(metric) { spread.mean <= at_least } else { spread.mean >= at_least };
-    Evidence { is_so: Some(is_so), numbers: format!("{text} {} (asked: {at_least})", spread.text()) }
-}
-
-fn trains_less(study: &Study, results: &Results, a: &str, b: &str) -> Evidence {
-    let text = format!("trained numbers of {} and {}", name(study, a), name(study, b));
-    match (results.trainable(a), results.trainable(b)) {
-        (Some(fewer), Some(more)) => {
-            Evidence { is_so: Some(fewer < more), numbers: format!("{text}: {fewer} and {more}") }
-        }
-        _ => missing(text),
-    }
-}
-
-/// A figure in the unit that claims are made in.
-pub(super) fn in_points(metric: &str, value: f64) -> f64 {
-    points(metric) * value
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::results::example;
@@ -215,7 +131,14 @@ mod tests {
     }
 
     fn test(a: &str, b: &str, by_more_than: f64) -> Test {
-        Test::Better { a: a.into(), b: b.into(), task: "sst2".into(), metric: None, by_more_than }
+        Test::Better {
+            a: a.into(),
+            b: b.into(),
+            task: "sst2".into(),
+            metric: None,
+            by_more_than,
+            by_at_most: None,
+        }
     }
 
     #[test]
@@ -229,6 +152,14 @@ mod tests {
         assert_eq!(judge(vec![test("dsee", "lora", 0.0), test("dsee", "full", 0.0)]), Verdict::NotMeasured);
         assert_eq!(judge(vec![test("lora", "dsee", 0.0), test("dsee", "full", 0.0)]), Verdict::DoesNotHold);
         assert_eq!(judge(vec![]), Verdict::NotMeasured);
+        let within = |by_at_most| match test("dsee", "lora", 0.5) {
+            Test::Better { a, b, task, metric, by_more_than, .. } => {
+                Test::Better { a, b, task, metric, by_more_than, by_at_most: Some(by_at_most) }
+            }
+            other => other,
+        };
+        assert_eq!(judge(vec![within(2.5)]), Verdict::Holds);
+        assert_eq!(judge(vec![within(1.5)]), Verdict::DoesNotHold);
     }
 
     #[test]
@@ -258,8 +189,16 @@ mod tests {
         let judge = |test| claim(vec![test]).judge(&study, &results).verdict;
         assert_eq!(judge(reaches(50.0)), Verdict::Holds);
         assert_eq!(judge(reaches(51.0)), Verdict::DoesNotHold);
-        assert_eq!(judge(Test::TrainsLess { a: "lora".into(), b: "dsee".into() }), Verdict::Holds);
-        assert_eq!(judge(Test::TrainsLess { a: "dsee".into(), b: "lora".into() }), Verdict::DoesNotHold);
+        let ratio = |b: Option<&str>, at_most| {
+            let (a, b) = ("dsee".into(), b.map(str::to_owned));
+            judge(Test::Ratio { cost: Cost::Trained, a, b, at_least: 0.0, at_most })
+        };
+        // 116 trained numbers against LoRA's 100, and against 100 of the dense model.
+        assert_eq!(
+            (ratio(Some("lora"), 1.2), ratio(Some("lora"), 1.1)),
+            (Verdict::Holds, Verdict::DoesNotHold)
+        );
+        assert_eq!((ratio(None, 1.2), ratio(Some("full"), 9.0)), (Verdict::Holds, Verdict::NotMeasured));
     }
 
     #[test]
@@ -271,6 +210,7 @@ mod tests {
             task: "sst2".into(),
             metric: Some("loss".into()),
             by_more_than: 0.0,
+            by_at_most: None,
         };
         // The example's loss is one minus the accuracy.
         assert_eq!(claim(vec![loss]).judge(&study, &results).verdict, Verdict::Holds);

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use super::claim::{Judgement, Verdict};
 use super::results::{Outcome, Results};
 use super::statistics::{Spread, points};
-use super::{Study, task_title};
-use crate::report::{ClaimLine, ComparisonReport, Overlay, RunReport, Series, Setting, count, smooth};
+use super::{Arm, Study, charts, places, task_title};
+use crate::report::{ClaimLine, ComparisonReport, ResultTable, RunReport, Setting, count};
 
 /// What is known when the document is written.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,6 @@ impl<'s> Findings<'s> {
     /// The document. `reports` are those of the runs by name, for the curves.
     #[must_use]
     pub fn report(&self, reports: &BTreeMap<String, RunReport>) -> ComparisonReport {
-        let (head, rows) = self.table();
         let missing = self.n_planned.saturating_sub(self.results.outcomes.len());
         let mut notes = self.notes.to_vec();
         if missing > 0 {
@@ -41,14 +40,12 @@ impl<'s> Findings<'s> {
             title: format!("{}: {}", self.study.name, self.study.title),
             facts: self.facts.to_vec(),
             notes,
-            caption: "Mean ± standard deviation over seeds, in points of each task's own figure (NIST, CIDEr and TER as \
-                      they are); the state that was best on validation. Trained numbers are counted without the head, FLOPs for one sequence of 128 \
-                      tokens in linear layers, seconds per run."
-                .into(),
-            head,
-            rows,
+            tables: [Some(self.table()), self.others(), places::table(self.study, self.results, reports)]
+                .into_iter()
+                .flatten()
+                .collect(),
             claims: self.judgements().iter().map(claim_line).collect(),
-            charts: charts(self.study, self.results, reports),
+            charts: charts::all(self.study, self.results, reports),
             settings: self.settings.to_vec(),
         }
     }
@@ -95,7 +92,7 @@ impl<'s> Findings<'s> {
         self.study.tasks.iter().flat_map(of_task).collect()
     }
 
-    fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
+    fn table(&self) -> ResultTable {
         let variants = self.study.variants();
         let mut head: Vec<String> = vec!["method".into(), "trainable".into(), "non-zero".into()];
         for (task, metric) in self.columns() {
@@ -108,7 +105,44 @@ impl<'s> Findings<'s> {
         }
         head.extend(["GFLOP".into(), "seconds".into()]);
         let rows = self.study.rows().into_iter().map(|row| self.row(row, &variants));
-        (head, rows.collect())
+        ResultTable {
+            title: "Results".into(),
+            caption: "Mean ± standard deviation over seeds, in points of each task's own figure (NIST, CIDEr and TER as \
+                      they are); the state that was best on validation. Trained numbers are counted without the head, \
+                      FLOPs for one sequence of 128 tokens in linear layers, seconds per run."
+                .into(),
+            head,
+            rows: rows.collect(),
+        }
+    }
+
+    /// Figures beside those of the table: the state after the last step, and what else a task is judged by.
+    fn others(&self) -> Option<ResultTable> {
+        let mut head: Vec<String> = vec!["method".into()];
+        for task in &self.study.tasks {
+            let names = std::iter::once("last step".to_owned()).chain(self.results.also_of(task));
+            head.extend(names.map(|name| format!("{} {}", task_title(task), name.replace('_', " "))));
+        }
+        let text = |spread: Option<Spread>| spread.map_or_else(|| "–".to_owned(), |spread| spread.text());
+        let row = |arm: &Arm| {
+            let mut cells = vec![format!("{} {}", arm.row, arm.variant).trim().to_owned()];
+            for task in &self.study.tasks {
+                cells.push(text(self.results.spread_of_last(&arm.id, task)));
+                let also = self.results.also_of(task).into_iter();
+                cells.extend(also.map(|name| text(self.results.spread(&arm.id, task, Some(&name)))));
+            }
+            cells
+        };
+        let rows: Vec<Vec<String>> = self.study.arms.iter().map(row).collect();
+        let is_known = rows.iter().flat_map(|row| &row[1..]).any(|cell| cell != "–");
+        is_known.then(|| ResultTable {
+            title: "Beside them".into(),
+            caption: "The same figure after the last step, best or not, and the other figures of each task in the best \
+                      state."
+                .into(),
+            head,
+            rows,
+        })
     }
 
     fn row(&self, row: &str, variants: &[&str]) -> Vec<String> {
@@ -164,61 +198,10 @@ pub fn verdict_line(study: &Study, results: &Results) -> String {
     parts.join(", ")
 }
 
-/// Two charts a task: the smoothed loss and the figure on validation, one curve an arm.
-fn charts(study: &Study, results: &Results, reports: &BTreeMap<String, RunReport>) -> Vec<Overlay> {
-    let mut charts = Vec::new();
-    for task in &study.tasks {
-        // Texts are written once, at the end: their curve is that of the loss.
-        let is_text = study.text_tasks().contains(&task.as_str());
-        let metric = if is_text { "loss".to_owned() } else { results.metric_of(task) };
-        let overlay = |title: String, points: &dyn Fn(&RunReport) -> Vec<(f64, f64)>| {
-            let series = study.arms.iter().filter_map(|arm| {
-                let own = results.of(&arm.id, Some(task)).filter_map(|one| reports.get(&one.run));
-                let points = mean_curve(&own.map(points).collect::<Vec<_>>());
-                let label = format!("{} {}", arm.row, arm.variant).trim().to_owned();
-                (!points.is_empty()).then_some(Series { label, points })
-            });
-            Overlay { title, series: series.collect() }
-        };
-        let title = task_title(task);
-        charts.push(overlay(format!("{title}: training loss, smoothed"), &loss_points));
-        let of_metric = |report: &RunReport| metric_points(report, &metric);
-        charts.push(overlay(format!("{title}: validation {}", metric.replace('_', " ")), &of_metric));
-    }
-    charts.retain(|chart| !chart.series.is_empty());
-    charts
-}
-
-fn loss_points(report: &RunReport) -> Vec<(f64, f64)> {
-    let means = smooth(&report.losses, &report.phases);
-    report.losses.iter().zip(means).map(|(point, mean)| (point.step as f64, mean)).collect()
-}
-
-fn metric_points(report: &RunReport, metric: &str) -> Vec<(f64, f64)> {
-    let own = report.metrics.iter().filter(|point| point.name == metric);
-    own.map(|point| (point.step as f64, points(metric) * point.value)).collect()
-}
-
-/// The mean of several curves, over the steps that all of them have. Of steps that come twice, in two phases, the later
-/// value counts.
-fn mean_curve(curves: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
-    let by_step = |curve: &Vec<(f64, f64)>| -> BTreeMap<u64, f64> {
-        curve.iter().map(|&(step, value)| (step as u64, value)).collect()
-    };
-    let curves: Vec<BTreeMap<u64, f64>> = curves.iter().map(by_step).collect();
-    let Some((first, others)) = curves.split_first() else { return Vec::new() };
-    let mean = |(step, value): (&u64, &f64)| {
-        let values: Option<Vec<f64>> = others.iter().map(|curve| curve.get(step).copied()).collect();
-        Some((*step as f64, (value + values?.iter().sum::<f64>()) / curves.len() as f64))
-    };
-    first.iter().filter_map(mean).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::results::example;
     use super::*;
-    use crate::report::{LossPoint, MetricPoint};
 
     fn findings<'a>(study: &'a Study, results: &'a Results) -> Findings<'a> {
         Findings { study, results, n_planned: 6, facts: &[], notes: &[], settings: &[] }
@@ -228,9 +211,11 @@ mod tests {
     fn the_table_has_a_row_for_every_arm() {
         let (study, results) = example();
         let report = findings(&study, &results).report(&BTreeMap::new());
-        assert_eq!(report.head, ["method", "trainable", "non-zero", "SST-2 accuracy", "GFLOP", "seconds"]);
-        assert_eq!(report.rows[1], ["DSEE", "116", "75.0 %", "82.50 ± 0.71", "0.002", "2.0"]);
-        assert_eq!(report.rows[2], ["full", "–", "–", "–", "–", "–"]);
+        let table = &report.tables[0];
+        assert_eq!(table.head, ["method", "trainable", "non-zero", "SST-2 accuracy", "GFLOP", "seconds"]);
+        assert_eq!(table.rows[1], ["DSEE", "116", "75.0 %", "82.50 ± 0.71", "0.002", "2.0"]);
+        assert_eq!(table.rows[2], ["full", "–", "–", "–", "–", "–"]);
+        assert_eq!(report.tables.len(), 1, "nothing is known beside it");
         assert_eq!(report.notes, ["2 of 6 runs are not done"]);
     }
 
@@ -243,28 +228,22 @@ mod tests {
         study.arms.truncate(2);
         let report = findings(&study, &results).report(&BTreeMap::new());
         assert_eq!(
-            report.rows,
+            report.tables[0].rows,
             [["c = 8", "100–116", "75.0 %", "80.50 ± 0.71", "82.50 ± 0.71", "0.002", "2.0"]]
         );
     }
 
     #[test]
-    fn curves_are_means_over_seeds() {
-        let (study, results) = example();
-        let report = |loss: f64| RunReport {
-            losses: vec![LossPoint { step: 1, loss }, LossPoint { step: 2, loss }],
-            metrics: vec![MetricPoint { step: 2, name: "accuracy".into(), value: loss, best: true }],
-            ..RunReport::default()
-        };
-        let reports = [("sst2-lora-seed1", 0.2), ("sst2-lora-seed2", 0.4), ("sst2-dsee-seed1", 0.5)];
-        let reports = reports.map(|(run, loss)| (run.to_owned(), report(loss))).into();
-        let charts = findings(&study, &results).report(&reports).charts;
-        assert_eq!(charts.len(), 2);
-        let labels: Vec<&str> = charts[0].series.iter().map(|series| series.label.as_str()).collect();
-        assert_eq!(labels, ["LoRA", "DSEE"]);
-        let lora = &charts[0].series[0].points;
-        assert!(lora.len() == 2 && (lora[1].1 - 0.3).abs() < 1e-9, "{lora:?}");
-        assert!((charts[1].series[0].points[0].1 - 30.0).abs() < 1e-9, "in points");
+    fn the_last_step_and_other_figures_stand_beside() {
+        let (mut study, mut results) = example();
+        study.tasks = vec!["mrpc".into()];
+        for one in &mut results.outcomes {
+            (one.task, one.last) = ("mrpc".into(), Some(one.metrics["accuracy"] - 0.1));
+        }
+        let report = findings(&study, &results).report(&BTreeMap::new());
+        assert_eq!(report.tables[1].head, ["method", "MRPC last step", "MRPC f1"]);
+        assert_eq!(report.tables[1].rows[1], ["DSEE", "72.50 ± 0.71", "50.00 ± 0.00"]);
+        assert_eq!(report.tables[1].rows[2], ["full", "–", "–"]);
     }
 
     #[test]

@@ -5,9 +5,12 @@
 //! written forms. [`tables`] holds the tables of the paper, [`counts`] the one that is arithmetic only, and
 //! [`shard`] divides the runs among machines.
 
+mod charts;
 pub mod claim;
 pub mod counts;
 pub mod document;
+mod evidence;
+mod places;
 pub mod plan;
 pub mod results;
 pub mod shard;
@@ -36,6 +39,10 @@ pub struct Study {
     pub paper_model: String,
     /// What holds for all runs where neither the user nor an arm says otherwise.
     pub defaults: Settings,
+    /// The same for single tasks, by name; they count before `defaults`.
+    pub task_defaults: Vec<(String, Settings)>,
+    /// The setting that arms are drawn over, in a study that is a figure.
+    pub axis: Option<String>,
     /// Tasks by name, or [`OWN_DATA`].
     pub tasks: Vec<String>,
     /// The settings that are compared.

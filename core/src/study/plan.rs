@@ -145,7 +145,9 @@ fn planned(
     let files = basis.files.get(task).unwrap_or(&none);
     let id = format!("{task}-{}-seed{seed}", arm.id);
     let quick = if basis.quick { quick_settings(study, task) } else { Settings::new() };
+    let of_task = study.task_defaults.iter().filter(|(name, _)| name == task);
     let mut draft = with(RunConfigDraft::default(), &study.defaults);
+    draft = of_task.fold(draft, |draft, (_, settings)| with(draft, settings));
     draft = with(draft, &quick).overridden_by(basis.draft);
     draft = with(draft, &files.settings).with("seed", &seed.to_string());
     if task != OWN_DATA {

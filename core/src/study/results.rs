@@ -1,12 +1,33 @@
 //! What the runs of a study came to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::claim::in_points;
-use super::statistics::Spread;
+use super::statistics::{Spread, points};
 use crate::report::RunReport;
 use crate::tasks::Task;
+
+/// What an arm costs, as claims compare it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// Trained numbers, without the head.
+    Trained,
+    /// FLOPs of one sequence in linear layers.
+    Flops,
+    /// Numbers of the dense model.
+    Dense,
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Trained => "trained numbers",
+            Self::Flops => "FLOPs",
+            Self::Dense => "numbers of the dense model",
+        })
+    }
+}
 
 /// The figures of one finished run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -46,9 +67,7 @@ impl Outcome {
         let row = report.phase_rows.iter().rev().find(|row| row.metric_value.is_some())?;
         let finite = report.metrics.iter().filter(|point| point.value.is_finite());
         let metrics = finite.map(|point| (point.name.clone(), point.value)).collect();
-        let own = report.metrics.iter().rev().filter(|point| point.name == row.metric_name);
-        // The newest value is the final evaluation, of the best state; before it stands that of the last step.
-        let last = own.map(|point| point.value).nth(1).filter(|value| value.is_finite());
+        let last = figure_of_last_step(report, &row.metric_name).filter(|value| value.is_finite());
         Some(Self {
             run: run.to_owned(),
             arm: arm.to_owned(),
@@ -65,6 +84,15 @@ impl Outcome {
             seconds: report.phase_rows.iter().map(|row| row.seconds).filter(|s| s.is_finite()).sum(),
         })
     }
+}
+
+/// The figure after the last step of the last tuning phase. At that step the report holds that evaluation first and
+/// the final one, of the best state, last.
+fn figure_of_last_step(report: &RunReport, metric: &str) -> Option<f64> {
+    let phase = report.phases.iter().rev().find(|phase| phase.last_step > phase.first_step)?;
+    let at_end = report.metrics.iter().filter(|point| point.name == metric && point.step == phase.last_step);
+    let values: Vec<f64> = at_end.map(|point| point.value).collect();
+    if values.len() > 1 { values.first().copied() } else { None }
 }
 
 impl Outcome {
@@ -98,7 +126,7 @@ impl Results {
     pub fn figures(&self, arm: &str, task: &str, metric: Option<&str>) -> Vec<(u64, f64)> {
         let figure = |one: &Outcome| {
             let name = metric.unwrap_or(&one.metric);
-            Some((one.seed, in_points(name, *one.metrics.get(name)?)))
+            Some((one.seed, points(name) * *one.metrics.get(name)?))
         };
         self.of(arm, Some(task)).filter_map(figure).collect()
     }
@@ -117,6 +145,22 @@ impl Results {
         one.map_or_else(String::new, |one| one.metric.clone())
     }
 
+    /// Names of figures that belong beside those of the table, where runs have them.
+    #[must_use]
+    pub fn also_of(&self, task: &str) -> Vec<String> {
+        let also = Task::from_name(task).map_or(&[][..], |task| task.spec().also);
+        let own = || self.outcomes.iter().filter(|one| one.task == task);
+        let is_known = |name: &String| own().any(|one| one.metrics.contains_key(name));
+        also.iter().map(|metric| metric.name().to_owned()).filter(is_known).collect()
+    }
+
+    /// Mean and deviation of the figure after the last step, in points.
+    #[must_use]
+    pub fn spread_of_last(&self, arm: &str, task: &str) -> Option<Spread> {
+        let last = |one: &Outcome| Some(points(&one.metric) * one.last?);
+        Spread::of(&self.of(arm, Some(task)).filter_map(last).collect::<Vec<f64>>())
+    }
+
     /// Names of all figures that the table shows of a task: of texts several, else the one it is judged by.
     #[must_use]
     pub fn metrics_of(&self, task: &str) -> Vec<String> {
@@ -127,10 +171,15 @@ impl Results {
         }
     }
 
-    /// Trained numbers of an arm, which are the same on every task and seed.
+    /// What an arm costs, which is the same on every task and seed.
     #[must_use]
-    pub fn trainable(&self, arm: &str) -> Option<u64> {
-        self.of(arm, None).next().map(|one| one.trainable_parameters)
+    pub fn cost(&self, arm: &str, cost: Cost) -> Option<u64> {
+        let one = self.of(arm, None).next()?;
+        Some(match cost {
+            Cost::Trained => one.trainable_parameters,
+            Cost::Flops => one.flops_linear,
+            Cost::Dense => one.total_weights,
+        })
     }
 }
 
@@ -180,11 +229,11 @@ pub(super) fn example() -> (super::Study, Results) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::report::{MetricPoint, PhaseRow};
+    use crate::report::{MetricPoint, Phase, PhaseRow};
 
     #[test]
     fn a_report_gives_the_final_and_the_last_figure() {
-        let point = |value, name: &str| MetricPoint { step: 1, name: name.into(), value, best: false };
+        let point = |step, value, name: &str| MetricPoint { step, name: name.into(), value, best: false };
         let row = |metric_value, seconds| PhaseRow {
             metric_name: "accuracy".into(),
             metric_value,
@@ -193,13 +242,19 @@ mod tests {
             ..PhaseRow::default()
         };
         let report = RunReport {
+            // Tuned, pruned, retuned in part, retuned to the end, and the best of these again.
             metrics: vec![
-                point(0.6, "accuracy"),
-                point(0.5, "accuracy"),
-                point(0.9, "loss"),
-                point(0.6, "accuracy"),
-                point(f64::NAN, "f1"),
+                point(4, 0.7, "accuracy"),
+                point(4, 0.3, "accuracy"),
+                point(6, 0.6, "accuracy"),
+                point(8, 0.5, "accuracy"),
+                point(8, 0.9, "loss"),
+                point(8, 0.6, "accuracy"),
+                point(8, f64::NAN, "f1"),
             ],
+            phases: [("tune", 0, 4), ("prune", 4, 4), ("retune", 4, 8), ("evaluate", 8, 8)]
+                .map(|(name, first_step, last_step)| Phase { name: name.into(), first_step, last_step })
+                .into(),
             phase_rows: vec![row(None, 1.0), row(Some(0.6), 2.0)],
             ..RunReport::default()
         };

@@ -95,6 +95,8 @@ pub struct Recipe {
     pub full_epochs: &'static str,
     /// Other settings with their values.
     pub others: &'static [&'static [(&'static str, &'static str)]],
+    /// What single methods were published with; it counts before all of the above.
+    pub of_methods: &'static [(Method, &'static [(&'static str, &'static str)])],
 }
 
 impl Task {
@@ -156,6 +158,12 @@ impl Task {
             ]);
         }
         settings.extend(recipe.others.iter().copied().flatten());
+        for (name, value) in
+            recipe.of_methods.iter().filter(|(of, _)| *of == method).flat_map(|(_, own)| *own)
+        {
+            settings.retain(|(other, _)| other != name);
+            settings.push((name, value));
+        }
         settings
     }
 }
@@ -179,6 +187,24 @@ mod tests {
             assert_eq!(serde_json::to_string(&task).unwrap(), format!("\"{task}\""));
         }
         assert_eq!(Task::from_name("wnli"), None);
+    }
+
+    #[test]
+    fn methods_keep_what_they_were_published_with() {
+        let value = |task: Task, method, name| {
+            let settings = task.settings(method);
+            settings.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
+        };
+        assert_eq!(value(Task::Rte, Method::PTuning, "num_train_epochs"), Some("60"));
+        assert_eq!(value(Task::Rte, Method::Lora, "num_train_epochs"), Some("5"));
+        let prefix = |task| {
+            ["prefix_length", "per_device_train_batch_size", "weight_decay"]
+                .map(|name| value(task, Method::Prefix, name))
+        };
+        assert_eq!(prefix(Task::E2e), [Some("10"), Some("10"), Some("0")]);
+        assert_eq!(prefix(Task::Webnlg), [Some("5"), Some("5"), Some("0")]);
+        assert_eq!(value(Task::Dart, Method::Adapters, "learning_rate"), Some("2e-4"));
+        assert_eq!(value(Task::E2e, Method::Lora, "weight_decay"), Some("0.01"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! GPT-2 (Hu et al. 2022), which the paper follows.
 
 use super::{Recipe, TaskSpec};
+use crate::config::Method;
 use crate::data::TaskKind::Generation;
 use crate::metrics::Metric;
 
@@ -25,12 +26,28 @@ const OTHERS: [(&str, &str); 13] = [
 /// What E2E and WebNLG are trained with beside that, and DART is not.
 const SMOOTHED: [(&str, &str); 2] = [("weight_decay", "0.01"), ("label_smoothing_factor", "0.1")];
 
+/// LoRA's recipe holds for adapters, too; prefix tuning was published with its own (Li & Liang 2021): longer prefixes and
+/// larger batches for E2E, and no decay.
+const OF_METHODS: [(Method, &[(&str, &str)]); 2] = [
+    (Method::Adapters, &[("learning_rate", "2e-4")]),
+    (Method::Prefix, &[("prefix_length", "5"), ("per_device_train_batch_size", "5"), ("weight_decay", "0")]),
+];
+/// The same for E2E.
+const OF_METHODS_E2E: [(Method, &[(&str, &str)]); 2] = [
+    OF_METHODS[0],
+    (
+        Method::Prefix,
+        &[("prefix_length", "10"), ("per_device_train_batch_size", "10"), ("weight_decay", "0")],
+    ),
+];
+
 const RECIPE: Recipe = Recipe {
     epochs: "5",
     retune_epochs: "2",
     learning_rate: "2e-4",
     full_epochs: "5",
     others: &[&OTHERS, &SMOOTHED],
+    of_methods: &OF_METHODS,
 };
 
 /// The figures of E2E's own scorer (`dsee-method` 6.4).
@@ -53,8 +70,13 @@ const COMMON: TaskSpec = TaskSpec {
     recipe: RECIPE,
 };
 
-pub(super) static E2E: TaskSpec =
-    TaskSpec { name: "e2e", title: "E2E", text_metrics: &E2E_METRICS, ..COMMON };
+pub(super) static E2E: TaskSpec = TaskSpec {
+    name: "e2e",
+    title: "E2E",
+    text_metrics: &E2E_METRICS,
+    recipe: Recipe { of_methods: &OF_METHODS_E2E, ..RECIPE },
+    ..COMMON
+};
 
 pub(super) static WEBNLG: TaskSpec = TaskSpec { name: "webnlg", title: "WebNLG", ..COMMON };
 

@@ -182,6 +182,9 @@ pub(crate) fn record_update(
     loss: &Resident,
     ring: &Resident,
 ) {
+    for linear in model.linears() {
+        linear.record_gradient_mask(tape);
+    }
     tape.set_scope("optimizer");
     let pages = parameters.pages();
     let norm = tape.scratch(1, 3);
@@ -201,13 +204,16 @@ pub(crate) fn record_update(
     }
 }
 
-/// Computes all effective weights once, before the first step and after loading a state.
+/// Masks trained weights and computes all effective ones once, before the first step and after loading a state.
 ///
 /// # Errors
 /// Memory errors of the device, or a kernel the driver refuses.
 pub async fn refresh_weights(device: &Device, model: &dyn Model) -> Result<(), GpuError> {
     let mut tape = Tape::new(device.kind(), device.max_slice_len(), Mode::Inference);
-    model.linears().iter().for_each(|linear| linear.record_refresh(&mut tape));
+    for linear in model.linears() {
+        linear.record_mask(&mut tape);
+        linear.record_refresh(&mut tape);
+    }
     let plan = device.compile(tape.finish(), Sizes::default()).await?;
     device.run(&plan, &Sizes::default(), &StepScalars::default())
 }

@@ -3,6 +3,7 @@
 use crate::study::{
     Arm, Settings,
     claim::{Claim, Test},
+    results::Cost,
 };
 
 /// Settings as written.
@@ -54,5 +55,22 @@ pub fn better(a: &str, b: &str, task: &str, metric: Option<&str>, by_more_than: 
         task: task.to_owned(),
         metric: metric.map(str::to_owned),
         by_more_than,
+        by_at_most: None,
     }
+}
+
+/// Arm `a` above arm `b` by points that lie in the range, on each of these tasks.
+pub fn within(a: &str, b: &str, tasks: &[&str], range: (f64, f64)) -> Vec<Test> {
+    let test = |mut test: Test| {
+        if let Test::Better { by_at_most, .. } = &mut test {
+            *by_at_most = Some(range.1);
+        }
+        test
+    };
+    above(a, b, tasks, range.0).into_iter().map(test).collect()
+}
+
+/// What arm `a` costs as a share of what arm `b` does, or of the dense model's numbers.
+pub fn costs(cost: Cost, a: &str, b: Option<&str>, (at_least, at_most): (f64, f64)) -> Test {
+    Test::Ratio { cost, a: a.to_owned(), b: b.map(str::to_owned), at_least, at_most }
 }

@@ -45,6 +45,7 @@ pub fn table() -> Study {
     Study {
         title: "Selectors of Ω over the number of sparse entries".into(),
         paper_model: "BERT-base".into(),
+        axis: Some("nnz".into()),
         tasks: tasks(&["sst2"]),
         claims: claims.collect(),
         arms: arms.collect(),

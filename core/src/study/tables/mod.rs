@@ -65,7 +65,7 @@ mod tests {
                 let (arms, task) = match test {
                     Test::Better { a, b, task, .. } => (vec![a, b], Some(task)),
                     Test::Reaches { arm, task, .. } => (vec![arm], Some(task)),
-                    Test::TrainsLess { a, b } => (vec![a, b], None),
+                    Test::Ratio { a, b, .. } => (std::iter::once(a).chain(b).collect(), None),
                 };
                 assert!(arms.iter().all(|id| study.arm(id).is_some()), "{name}: {test:?}");
                 assert!(task.is_none_or(|task| study.tasks.contains(task)), "{name}: {test:?}");
@@ -82,7 +82,7 @@ mod tests {
                 let (task, metric) = match test {
                     Test::Better { task, metric, .. } => (task, metric.as_deref()),
                     Test::Reaches { task, metric, .. } => (task, Some(metric.as_str())),
-                    Test::TrainsLess { .. } => continue,
+                    Test::Ratio { .. } => continue,
                 };
                 let metrics = Task::from_name(task).unwrap().spec().text_metrics;
                 assert!(metric.is_some_and(|metric| metrics.contains(&metric)), "{name}: {test:?}");

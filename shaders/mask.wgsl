@@ -1,11 +1,11 @@
-// Sets the pruned entries of a trained weight to zero again after an update.
+// Sets the pruned entries of a trained weight, or of its gradient, to zero.
 // Bit i % 32 of keep[i / 32] says whether entry i is kept. Joined with common/grid.
 
 struct Params { len: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> keep: array<u32>;          // (ceil(len / 32))
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;  // (len)
+@group(0) @binding(2) var<storage, read_write> values: array<f32>;  // (len)
 
 @compute @workgroup_size(64)
 fn main(
@@ -18,6 +18,6 @@ fn main(
         return;
     }
     if (((keep[i / 32u] >> (i % 32u)) & 1u) == 0u) {
-        weight[i] = 0.0;
+        values[i] = 0.0;
     }
 }
