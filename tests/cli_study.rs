@@ -186,6 +186,54 @@ fn a_table_runs_on_the_embedded_model_and_judges_its_claims() {
     dsee(&flags).assert().success().stdout(contains("SST-2 accuracy").and(contains("not measured")));
 }
 
+/// The example of `docs/reproduction.md`, word for word but for flags that make it short, and shards that share a folder.
+#[cfg(unix)]
+#[test]
+fn the_documented_example_of_gnu_parallel_runs() {
+    let place = Workplace::new();
+    task_folder(&place);
+    std::os::unix::fs::symlink(tiny_bert().canonicalize().unwrap(), place.path("model")).unwrap();
+    let document = fs::read_to_string("../docs/reproduction.md").unwrap();
+    let example: Vec<&str> = document
+        .lines()
+        .skip_while(|line| !line.starts_with("parallel dsee "))
+        .take_while(|line| !line.starts_with("```"))
+        .collect();
+    assert_eq!(example.len(), 2, "the example divides and joins: {example:?}");
+    let short = "--data data --tasks sst2 --seeds 1 --max-steps 2 --eval-strategy no --save-strategy no";
+    let shell = |line: &str| {
+        let program = Path::new(env!("CARGO_BIN_EXE_dsee")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let line = line.replace("--data data", short);
+        let output =
+            Command::new("sh").args(["-c", &line]).current_dir(place.path("")).env("PATH", path).output();
+        let output = output.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line} (GNU parallel is a package of its own)\n{errors}");
+        (String::from_utf8(output.stdout).unwrap(), errors)
+    };
+    shell(example[0]);
+    let (joined, _) = shell(example[1]);
+    assert!(joined.contains("UV + S, GreBsmo, rank R") && joined.contains("SST-2 accuracy"), "{joined}");
+    assert!(!joined.contains("are not done"), "{joined}");
+
+    // Shards may have one folder: what is left to do afterwards is nothing.
+    let shared = example[0].replace("runs/t1-{}", "runs/shared");
+    assert_ne!(shared, example[0]);
+    shell(&shared);
+    let whole = shared.replace("parallel ", "").replace("--shard {}/4", "").replace(" ::: 1 2 3 4", "");
+    let (table, errors) = shell(&whole);
+    assert!(errors.contains("6 of 6 runs are done already"), "{errors}");
+    let rows = |text: &str| {
+        let of_table = text.lines().filter(|line| line.starts_with("| UV")).map(|line| {
+            let cells: Vec<&str> = line.split('|').collect();
+            cells[..cells.len() - 2].join("|")
+        });
+        of_table.collect::<Vec<String>>()
+    };
+    assert_eq!(rows(&table), rows(&joined), "but for the seconds");
+}
+
 #[test]
 fn counts_are_exact() {
     dsee(&["reproduce", "counts"])

@@ -17,6 +17,7 @@ use dsee_core::gpu::Device;
 use dsee_core::models::config::ModelConfig;
 use dsee_core::models::family::Head;
 use dsee_core::models::load::load_model;
+use dsee_core::nn::added::prefix_length;
 use dsee_core::train::place::HostState;
 use dsee_core::tuning::state::{Mask, SiteDelta};
 use dsee_tests::tiny_bert::TinyModel;
@@ -199,14 +200,18 @@ fn mask(mut model: TinyModel) -> TinyModel {
     model
 }
 
-/// Every family tuned, tuned and pruned, and with a prefix.
+/// Every family tuned, tuned and pruned, with a prefix, with trained biases, and trained as a whole under masks.
 fn tuned_models() -> Vec<(String, Export)> {
     let mut models = Vec::new();
     for (family, model) in TinyModel::families() {
         let tuned = model.clone().retrain_head().adapt(4, 16);
         let pruned = mask(tuned.clone().remove_heads());
-        let prefix = model.retrain_head().prefix(3);
-        for (kind, model) in [("tuned", tuned), ("pruned", pruned), ("prefix", prefix)] {
+        let prefix = model.clone().retrain_head().prefix(3);
+        let biases = model.clone().retrain(|name| name.ends_with("bias"));
+        let whole = mask(model.retrain(|_| true));
+        let kinds =
+            [("tuned", tuned), ("pruned", pruned), ("prefix", prefix), ("biases", biases), ("whole", whole)];
+        for (kind, model) in kinds {
             models.push((format!("{family}-{kind}"), Export::new(model, "tiny")));
         }
     }
@@ -216,10 +221,13 @@ fn tuned_models() -> Vec<(String, Export)> {
 /// The folders that a model is exported to.
 fn folders(export: &Export) -> Vec<(&'static str, Vec<OutputFile>)> {
     let input = export.input();
-    let adapter = ("adapter", export_adapter(&input).unwrap());
+    let state = &export.model.state;
+    let has_prefix = prefix_length(&state.trained) > 0;
+    let has_adapter = has_prefix || !state.deltas.is_empty();
+    let adapter = has_adapter.then(|| ("adapter", export_adapter(&input).unwrap()));
     // No weights say what a prefix does.
-    let merged = export_merged(&input).ok().map(|files| ("merged", files));
-    [Some(adapter), merged].into_iter().flatten().collect()
+    let merged = (!has_prefix).then(|| ("merged", export_merged(&input).unwrap()));
+    [adapter, merged].into_iter().flatten().collect()
 }
 
 fn logits(device: &Device, model: &TinyModel) -> Vec<f32> {

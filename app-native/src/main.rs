@@ -12,6 +12,7 @@ mod file_source;
 mod gpu_args;
 mod hub;
 mod interrupt;
+mod meteor_tables;
 mod model_folder;
 mod outcome;
 mod phase_table;

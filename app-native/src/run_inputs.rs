@@ -10,6 +10,7 @@ use dsee_core::{
         generation::GenerationExample,
     },
     models::files::PretrainedModel,
+    protocol::OmegaReport,
     tokenizer::Tokenizer,
 };
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub struct Inputs {
     pub model: PretrainedModel,
     /// Training and validation data.
     pub data: RunData,
+    /// Places of sparse entries that another run has found already.
+    pub found_omega: Vec<OmegaReport>,
 }
 
 /// The columns of a data file beside those of the run. Flags of verbs that read one.
@@ -60,7 +63,7 @@ pub fn read(config: &RunConfig) -> anyhow::Result<Inputs> {
     // The data are read even for a model that cannot be, so that all problems come at once.
     let labels = model.as_ref().ok().and_then(|model| model.config.id2label.clone());
     match (model, load_data(config, labels)) {
-        (Ok(model), Ok(data)) => Ok(Inputs { model, data }),
+        (Ok(model), Ok(data)) => Ok(Inputs { model, data, found_omega: Vec::new() }),
         (Err(model), Err(data)) => bail!("{model:#}\n{data:#}"),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
     }

@@ -28,6 +28,7 @@ use crate::{
     commands::score,
     failure::Failure,
     interrupt,
+    meteor_tables::MeteorArgs,
     progress::clock,
     recorder::{REPORT_DATA_FILE, write_report},
     run_folder::RunFolder,
@@ -65,17 +66,28 @@ impl TextFigures {
     }
 }
 
-/// Writes a text for every example as `config` says, and scores them. Files go to `folder`.
+/// How texts are written and judged.
+#[derive(Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The settings of writing.
+    pub config: &'a RunConfig,
+    /// METEOR's tables.
+    pub meteor: &'a MeteorArgs,
+    /// The command that goes on after an interruption.
+    pub again: &'a str,
+}
+
+/// Writes a text for every example, and scores them. Files go to `folder`.
 ///
 /// # Errors
-/// Contexts that are too long, errors of the device and of the disk, and an interruption, which `again` goes on from.
+/// Contexts that are too long, errors of the device and of the disk, and an interruption.
 pub fn evaluate(
     saved: &SavedRun,
-    config: &RunConfig,
+    how: Evaluation<'_>,
     examples: &[GenerationExample],
     folder: &Path,
-    again: &str,
 ) -> Result<TextFigures, Failure> {
+    let config = how.config;
     interrupt::listen()?;
     let contexts: Vec<&str> = examples.iter().map(|example| example.context.as_str()).collect();
     let source = Source { base: &saved.base, state: &saved.state, tokenizer: &saved.tokenizer, config };
@@ -89,7 +101,7 @@ pub fn evaluate(
     for (number, context) in contexts.iter().enumerate().skip(record.texts.len()) {
         let Some(written) = writer.write(number)? else {
             watch.end();
-            return Err(Failure::Interrupted { resume_command: again.to_owned() });
+            return Err(Failure::Interrupted { resume_command: how.again.to_owned() });
         };
         record.push(context, written.text)?;
         watch.show(number + 1);
@@ -99,7 +111,8 @@ pub fn evaluate(
     for (name, text) in written.files() {
         atomic::write(&folder.join(name), text.as_bytes())?;
     }
-    let scored = written.score().map_err(anyhow::Error::from)?;
+    let corpus = written.corpus().map_err(anyhow::Error::from)?;
+    let scored = written.score(&corpus, how.meteor.read(&corpus)?.as_ref());
     let figures = TextFigures { scored, n_contexts: contexts.len(), folder: folder.to_path_buf() };
     atomic::write(&folder.join(FIGURES_FILE), format!("{:#}\n", figures.to_json()).as_bytes())?;
     Ok(figures)
@@ -109,13 +122,14 @@ pub fn evaluate(
 ///
 /// # Errors
 /// As [`evaluate`], and a run that is not one of texts for contexts.
-pub fn of_run(run: &Path, again: &str) -> Result<TextFigures, Failure> {
+pub fn of_run(run: &Path, meteor: &MeteorArgs, again: &str) -> Result<TextFigures, Failure> {
     let saved = SavedRun::open(run, None)?;
     let data = run_inputs::load_data(&saved.config, None)?;
     let RunData::Generation(splits) = &data else {
         return Err(anyhow::anyhow!("the run writes no text for contexts: {}", run.display()).into());
     };
-    let figures = evaluate(&saved, &saved.config, &splits.validation, &run.join(TEXTS_FOLDER), again)?;
+    let how = Evaluation { config: &saved.config, meteor, again };
+    let figures = evaluate(&saved, how, &splits.validation, &run.join(TEXTS_FOLDER))?;
     note_in_report(&saved.folder, &figures)?;
     Ok(figures)
 }

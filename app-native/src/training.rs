@@ -63,13 +63,14 @@ fn open(
     from: Option<RunCheckpoint>,
     gpu: GpuArgs,
 ) -> Result<(Run, Origin), Failure> {
-    let Inputs { model, data } = inputs;
+    let Inputs { model, data, found_omega } = inputs;
     eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
     data.warnings().iter().for_each(|warning| eprintln!("warning   {warning}"));
     let origin = outcome::origin(config, &model)?;
     let device = gpu.open_device()?;
-    let run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
+    let mut run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))
         .map_err(settings_or_failed)?;
+    run.reuse_omega(found_omega);
     Ok((run, origin))
 }
 

@@ -42,7 +42,9 @@ def case(folder, models):
     settings = {} if family == "gpt2" else {"num_labels": 3}
     pruned = folder / "adapter" / "base"
     model = pruned if pruned.exists() else models / f"tiny_{family}"
-    loaders = {"adapter": lambda: check.load_peft(kind, model, folder / "adapter", settings)}
+    loaders = {}
+    if (folder / "adapter").exists():
+        loaders["adapter"] = lambda: check.load_peft(kind, model, folder / "adapter", settings)
     if (folder / "merged").exists():
         loaders["merged"] = lambda: check.load_merged(kind, folder / "merged")
     found = {f"{folder.name}.{form}": check.logits(load().eval(), batch) for form, load in loaders.items()}

@@ -74,6 +74,18 @@ pub fn display() -> anyhow::Result<()> {
     install("xvfb")
 }
 
+/// Installs GNU parallel where it is missing, for the test of the documented example.
+///
+/// # Errors
+/// If it cannot be installed; says the command to run.
+pub fn parallel() -> anyhow::Result<()> {
+    if is_program("parallel") {
+        return Ok(());
+    }
+    println!("installing parallel, for the tests of divided studies");
+    install("parallel")
+}
+
 /// Whether a program can be started by its name.
 fn is_program(name: &str) -> bool {
     let places = std::env::var_os("PATH").unwrap_or_default();

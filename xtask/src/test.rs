@@ -21,7 +21,12 @@ pub fn check() -> anyhow::Result<()> {
 /// If a step or a test failed.
 pub fn test() -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    steps.run("set-up", || setup::adapter().and_then(|()| setup::display()));
+    let start = Instant::now();
+    steps.run("set-up", || {
+        setup::adapter()?;
+        setup::display()?;
+        setup::parallel()
+    });
     check_steps(&mut steps);
     let mut tally = Tally::default();
     steps.run("tests", || {
@@ -29,7 +34,8 @@ pub fn test() -> anyhow::Result<()> {
         shell::run_watched(&mut tests, |line| tally.note(line))
     });
     steps.run("browser", web::browser_tests);
-    println!("\n{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored);
+    println!("\nall in {:.1} minutes", start.elapsed().as_secs_f64() / 60.0);
+    println!("{} passed, {} failed, {} ignored", tally.passed, tally.failed, tally.ignored);
     steps.finish()
 }
 

@@ -1,6 +1,6 @@
 //! `dsee eval`: the figures of a finished run, on its own validation data or on another file.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use dsee_core::{
     config::{FieldError, RunConfig},
     data::{
@@ -17,20 +17,19 @@ use dsee_core::{
     gpu::Device,
 };
 use serde_json::{Map, Value, json};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::score::as_table;
 use crate::{
+    data_file,
     failure::Failure,
+    meteor_tables::MeteorArgs,
     run_folder::SETTINGS_FILE,
     run_inputs::{self, ColumnArgs},
     saved_run::{RunArgs, SavedRun},
     settings_args::{WritingArgs, as_flags, read_draft},
     study::this_command,
-    text_evaluation::{self, TEXTS_FOLDER, TextFigures},
+    text_evaluation::{self, Evaluation, TEXTS_FOLDER, TextFigures},
 };
 
 /// Flags of `dsee eval`.
@@ -49,6 +48,8 @@ pub struct EvalArgs {
     /// Folder of those texts, their references and figures [default: in the run folder, texts and what is not the run's own].
     #[arg(long, alias = "texts_dir", value_name = "FOLDER")]
     texts_dir: Option<PathBuf>,
+    #[command(flatten)]
+    meteor: MeteorArgs,
     #[command(flatten)]
     writing: WritingArgs,
 }
@@ -75,7 +76,8 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
     let texts = match (writing, examples) {
         (Some(config), Some(examples)) => {
             let folder = texts_folder(args, &saved);
-            let figures = text_evaluation::evaluate(&saved, &config, &examples, &folder, &this_command())?;
+            let how = Evaluation { config: &config, meteor: &args.meteor, again: &this_command() };
+            let figures = text_evaluation::evaluate(&saved, how, &examples, &folder)?;
             // The report is about the run's own data and settings.
             if folder == saved.folder.path().join(TEXTS_FOLDER) {
                 text_evaluation::note_in_report(&saved.folder, &figures)?;
@@ -169,8 +171,7 @@ pub fn score(saved: &SavedRun, data: Corpus) -> anyhow::Result<Session> {
 
 /// The validation data of a file, read as the run read its own.
 fn named_file(saved: &SavedRun, path: &PathBuf, columns: &ColumnArgs) -> anyhow::Result<Evaluated> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the data file: {}", path.display()))?;
-    let name = path.display().to_string();
+    let (name, bytes) = data_file::read(path)?;
     let file = DataFile { name: &name, bytes: &bytes };
     let (columns, mut warnings) = (columns.over(&saved.config), Vec::new());
     let mut examples = None;

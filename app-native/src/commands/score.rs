@@ -1,24 +1,19 @@
 //! `dsee score`: figures of generated text against its references, for any two files.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use dsee_core::{
     config::FieldError,
     data::DataFile,
-    metrics::nlg::{Corpus, MeteorTables, NlgMetric},
+    metrics::nlg::{Corpus, NlgMetric},
     tasks::scoring::Scored,
 };
-use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
-use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+use std::{fs, path::PathBuf};
+
+use crate::{
+    failure::Failure,
+    meteor_tables::{METEOR, MeteorArgs},
 };
-
-use crate::failure::Failure;
-
-/// The metric that needs tables which do not come with this program, and what stands for it without them.
-const METEOR: (&str, &str) = ("meteor", "meteor-exact-stem");
 
 /// Flags of `dsee score`.
 #[derive(Debug, clap::Args)]
@@ -33,20 +28,15 @@ pub struct ScoreArgs {
     /// for more references, one line a segment in each file.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     references: Vec<PathBuf>,
-    /// A folder of METEOR 1.5 with paraphrase-en.gz, english.synsets and english.exceptions, which the metric meteor
-    /// needs.
-    #[arg(long, value_name = "FOLDER")]
-    meteor: Option<PathBuf>,
+    #[command(flatten)]
+    meteor: MeteorArgs,
 }
 
 /// Computes the figures and prints them.
 pub fn run(args: &ScoreArgs, json: bool) -> Result<(), Failure> {
     let metrics = metrics(args)?;
     let corpus = read_corpus(args)?;
-    let tables = match &args.meteor {
-        Some(folder) => read_tables(folder, &corpus)?,
-        None => MeteorTables::default(),
-    };
+    let tables = args.meteor.read(&corpus)?.unwrap_or_default();
     let scored: Vec<Scored> =
         metrics.into_iter().map(|metric| (metric, metric.score(&corpus, &tables))).collect();
     if json {
@@ -62,7 +52,7 @@ pub fn run(args: &ScoreArgs, json: bool) -> Result<(), Failure> {
 fn metrics(args: &ScoreArgs) -> Result<Vec<&'static NlgMetric>, Failure> {
     let names: Vec<String> = if args.metric.is_empty() {
         let (full, part) = METEOR;
-        let named = |name: &'static str| if name == part && args.meteor.is_some() { full } else { name };
+        let named = |name: &'static str| if name == part && args.meteor.is_given() { full } else { name };
         NlgMetric::DEFAULT.into_iter().map(|name| named(name).to_owned()).collect()
     } else {
         args.metric.iter().map(|name| name.trim().to_lowercase()).collect()
@@ -70,15 +60,17 @@ fn metrics(args: &ScoreArgs) -> Result<Vec<&'static NlgMetric>, Failure> {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for name in names {
         match NlgMetric::from_name(&name) {
-            Some(metric) if metric.name == METEOR.0 && args.meteor.is_none() => wrong.push(FieldError::new(
-                "metric",
-                &name,
-                "METEOR's synonyms and paraphrases are not part of this program",
-                format!(
-                    "point at a folder of METEOR 1.5 with --meteor, or take {}, which needs none",
-                    METEOR.1
-                ),
-            )),
+            Some(metric) if metric.name == METEOR.0 && !args.meteor.is_given() => {
+                wrong.push(FieldError::new(
+                    "metric",
+                    &name,
+                    "METEOR's synonyms and paraphrases are not part of this program",
+                    format!(
+                        "point at a folder of METEOR 1.5 with --meteor, or take {}, which needs none",
+                        METEOR.1
+                    ),
+                ))
+            }
             Some(metric) if found.iter().any(|other: &&NlgMetric| other.name == metric.name) => {}
             Some(metric) => found.push(metric),
             None => {
@@ -104,49 +96,6 @@ fn read_corpus(args: &ScoreArgs) -> anyhow::Result<Corpus> {
     }
     let files: Vec<DataFile<'_>> = files.iter().map(|(name, bytes)| DataFile { name, bytes }).collect();
     Ok(Corpus::read(files[0], &files[1..])?)
-}
-
-/// Reads METEOR's tables, wherever they lie in the folder.
-fn read_tables(folder: &Path, corpus: &Corpus) -> anyhow::Result<MeteorTables> {
-    let mut tables = MeteorTables::default();
-    let path = find(folder, "english.synsets")?;
-    tables.read_synsets(open(&path)?).with_context(|| path.display().to_string())?;
-    let path = find(folder, "english.exceptions")?;
-    tables.read_exceptions(open(&path)?).with_context(|| path.display().to_string())?;
-    let path = find(folder, "paraphrase-en.gz")?;
-    let read = tables.read_paraphrases(open(&path)?, &corpus.meteor_vocabulary());
-    read.with_context(|| path.display().to_string())?;
-    Ok(tables)
-}
-
-/// The file with this name in a folder or its subfolders, the first in the order of paths.
-fn find(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(place) = folders.pop() {
-        let entries = fs::read_dir(&place).with_context(|| format!("cannot read: {}", place.display()))?;
-        let mut paths = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<Vec<PathBuf>>>()
-            .with_context(|| format!("cannot read: {}", place.display()))?;
-        paths.sort();
-        if let Some(path) =
-            paths.iter().find(|path| path.is_file() && path.file_name().is_some_and(|n| n == name))
-        {
-            return Ok(path.clone());
-        }
-        // Links to folders are left alone, they may lead round in circles.
-        folders.extend(paths.into_iter().rev().filter(|path| path.is_dir() && !path.is_symlink()));
-    }
-    bail!("there is no {name}, which METEOR 1.5 comes with: {}", folder.display())
-}
-
-/// Opens a file, packed or not.
-fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
-    let cannot_read = || format!("cannot read: {}", path.display());
-    let mut file = BufReader::new(File::open(path).with_context(cannot_read)?);
-    let is_packed = file.fill_buf().with_context(cannot_read)?.starts_with(&[0x1f, 0x8b]);
-    let bytes: Box<dyn Read> = if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    Ok(Box::new(BufReader::new(bytes)))
 }
 
 fn as_json(corpus: &Corpus, scored: &[Scored]) -> Value {

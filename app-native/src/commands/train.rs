@@ -4,8 +4,8 @@ use dsee_core::{config::FieldError, data::TaskKind, engine::facts_of};
 
 use super::score::as_table;
 use crate::{
-    failure::Failure, gpu_args::GpuArgs, outcome::FinishedRun, resume::ResumePoint, run_inputs,
-    settings_args::SettingsArgs, text_evaluation, training,
+    failure::Failure, gpu_args::GpuArgs, meteor_tables::MeteorArgs, outcome::FinishedRun,
+    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, text_evaluation, training,
 };
 
 /// Flags of `dsee train`.
@@ -22,6 +22,8 @@ pub struct TrainArgs {
     /// At the end, write a text for every validation context and score it, as `dsee eval` does; for tasks of texts.
     #[arg(long, alias = "predict_with_generate")]
     predict_with_generate: bool,
+    #[command(flatten)]
+    meteor: MeteorArgs,
     #[command(flatten)]
     gpu: GpuArgs,
 }
@@ -53,7 +55,7 @@ fn finish(args: &TrainArgs, run: &FinishedRun, json: bool) -> Result<(), Failure
     run.print(json);
     if args.predict_with_generate {
         let again = format!("dsee eval --run {}", run.folder().display());
-        let texts = text_evaluation::of_run(run.folder(), &again)?;
+        let texts = text_evaluation::of_run(run.folder(), &args.meteor, &again)?;
         if !json {
             println!("\n{}", as_table(&texts.scored).trim_end());
         }

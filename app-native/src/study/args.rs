@@ -3,7 +3,7 @@
 use dsee_core::study::shard::Shard;
 use std::path::PathBuf;
 
-use crate::{gpu_args::GpuArgs, settings_args::SettingsArgs};
+use crate::{gpu_args::GpuArgs, meteor_tables::MeteorArgs, settings_args::SettingsArgs};
 
 /// Flags of verbs that do many runs.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,8 @@ pub struct StudyArgs {
     /// Keep checkpoints and merged weights of finished runs.
     #[arg(long)]
     pub keep_models: bool,
+    #[command(flatten)]
+    pub meteor: MeteorArgs,
     #[command(flatten)]
     pub gpu: GpuArgs,
 }

@@ -1,17 +1,26 @@
 //! The runs of a study one after another, each by the code of `dsee train`. What is finished is not done again, what
 //! was interrupted goes on.
 
-use dsee_core::study::plan::PlannedRun;
+use dsee_core::{protocol::OmegaReport, study::plan::PlannedRun, tasks::scoring::METEOR_IN_FULL};
 use std::{fs, path::Path, time::Instant};
 
 use super::{
     StudyArgs,
     args::again,
     findings::{done_report, finished_report, is_begun, writes_texts},
+    places,
 };
 use crate::{
-    failure::Failure, gpu_args::GpuArgs, interrupt, progress::clock, resume::ResumePoint,
-    run_folder::RunFolder, run_inputs, run_lock, text_evaluation, training,
+    failure::Failure,
+    gpu_args::GpuArgs,
+    interrupt,
+    progress::clock,
+    resume::ResumePoint,
+    run_folder::RunFolder,
+    run_inputs::{self, Inputs},
+    run_lock,
+    text_evaluation::{self, figures_of},
+    training,
 };
 
 /// Does what is left of `runs`. Gives the runs that failed, with their reasons; the others are done.
@@ -20,7 +29,7 @@ use crate::{
 /// If the user interrupts, or a folder cannot be used.
 pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(String, String)>, Failure> {
     interrupt::listen()?;
-    let is_left = |run: &&&PlannedRun| done_report(&root.join(&run.id), &run.task).is_none();
+    let is_left = |run: &&&PlannedRun| !is_done(run, &root.join(&run.id), args);
     let left: Vec<&&PlannedRun> = runs.iter().filter(is_left).collect();
     if left.len() < runs.len() {
         eprintln!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
@@ -31,7 +40,8 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
         eprintln!("\nrun {} of {}  {}{}", i + 1, left.len(), run.id, outlook.text());
         let start = Instant::now();
         let path = root.join(&run.id);
-        match one(run, &path, args.gpu).and_then(|folder| written(run, folder, root)) {
+        let found_omega = places::found(run, runs, root);
+        match one(run, &path, found_omega, args.gpu).and_then(|folder| written(run, folder, root, args)) {
             Ok(folder) if args.keep_models => drop(folder),
             Ok(folder) => folder.slim(),
             Err(Failure::Interrupted { .. }) => {
@@ -52,16 +62,29 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
     Ok(failed)
 }
 
+/// Whether nothing is left to do. Texts that are there are scored again when METEOR's tables come later.
+fn is_done(run: &PlannedRun, path: &Path, args: &StudyArgs) -> bool {
+    let has_all = || {
+        !args.meteor.is_given() || figures_of(path).is_none_or(|figures| figures.contains_key(METEOR_IN_FULL))
+    };
+    done_report(path, &run.task).is_some() && has_all()
+}
+
 /// Writes the texts that the run is judged by, where its task is to write some.
-fn written(run: &PlannedRun, folder: RunFolder, root: &Path) -> Result<RunFolder, Failure> {
+fn written(run: &PlannedRun, folder: RunFolder, root: &Path, args: &StudyArgs) -> Result<RunFolder, Failure> {
     if writes_texts(&run.task) && !interrupt::requested() {
-        text_evaluation::of_run(folder.path(), &again(root))?;
+        text_evaluation::of_run(folder.path(), &args.meteor, &again(root))?;
     }
     Ok(folder)
 }
 
 /// Begins the run, or goes on with it.
-fn one(run: &PlannedRun, path: &Path, gpu: GpuArgs) -> Result<RunFolder, Failure> {
+fn one(
+    run: &PlannedRun,
+    path: &Path,
+    found_omega: Vec<OmegaReport>,
+    gpu: GpuArgs,
+) -> Result<RunFolder, Failure> {
     if is_begun(path) {
         let folder = RunFolder::open(path)?;
         if finished_report(path).is_some() {
@@ -79,7 +102,7 @@ fn one(run: &PlannedRun, path: &Path, gpu: GpuArgs) -> Result<RunFolder, Failure
     }
     let mut config = run.config.clone();
     config.output_dir = Some(path.display().to_string());
-    let inputs = run_inputs::read(&config)?;
+    let inputs = Inputs { found_omega, ..run_inputs::read(&config)? };
     training::begin(config, inputs, None, gpu)?;
     Ok(RunFolder::open(path)?)
 }

@@ -10,6 +10,7 @@ mod findings;
 mod manifest;
 mod merge;
 pub mod own_settings;
+mod places;
 
 pub use args::{StudyArgs, this_command};
 

@@ -42,6 +42,12 @@ pub enum OmegaMethod {
 }
 
 impl OmegaMethod {
+    /// Whether the rank of the update decides where the entries go.
+    #[must_use]
+    pub fn uses_rank(self) -> bool {
+        self == Self::Grebsmo
+    }
+
     /// Every method.
     pub const ALL: [Self; 4] = [Self::Grebsmo, Self::GrebsmoRef, Self::Magnitude, Self::Random];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::statistics::{Spread, points};
 use crate::report::RunReport;
-use crate::tasks::Task;
+use crate::tasks::{Task, scoring::METEOR_IN_FULL};
 
 /// What an arm costs, as claims compare it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +167,11 @@ impl Results {
         let of_texts = Task::from_name(task).map_or(&[][..], |task| task.spec().text_metrics);
         match of_texts {
             [] => vec![self.metric_of(task)],
-            names => names.iter().map(|name| (*name).to_owned()).collect(),
+            names => {
+                let is_known = |one: &Outcome| one.task == task && one.metrics.contains_key(METEOR_IN_FULL);
+                let full = self.outcomes.iter().any(is_known).then_some(METEOR_IN_FULL);
+                names.iter().copied().chain(full).map(str::to_owned).collect()
+            }
         }
     }
 

@@ -9,6 +9,9 @@ use crate::metrics::nlg::{Corpus, CorpusError, MeteorTables, NlgMetric, Undefine
 /// References of every context in the published files of WebNLG and DART.
 const N_REFERENCES: usize = 6;
 
+/// METEOR with synonyms and paraphrases, whose tables a user may have.
+pub const METEOR_IN_FULL: &str = "meteor";
+
 /// A metric with its figure, or why it has none.
 pub type Scored = (&'static NlgMetric, Result<f64, Undefined>);
 
@@ -46,15 +49,20 @@ impl WrittenTexts {
         Self { task, hypotheses: texts.iter().map(as_scored).collect(), references: references.collect() }
     }
 
-    /// Every metric of the task.
+    /// What metrics read.
     ///
     /// # Errors
     /// If there is no text at all, or a reference is blank.
-    pub fn score(&self) -> Result<Vec<Scored>, CorpusError> {
-        let corpus = Corpus::new(self.hypotheses.clone(), self.references.clone())?;
-        let none = MeteorTables::default();
-        let metrics = metrics_of(self.task).into_iter();
-        Ok(metrics.map(|metric| (metric, metric.score(&corpus, &none))).collect())
+    pub fn corpus(&self) -> Result<Corpus, CorpusError> {
+        Corpus::new(self.hypotheses.clone(), self.references.clone())
+    }
+
+    /// Every metric of the task on its `corpus`, and with METEOR's tables METEOR in full.
+    #[must_use]
+    pub fn score(&self, corpus: &Corpus, tables: Option<&MeteorTables>) -> Vec<Scored> {
+        let full = tables.and_then(|_| NlgMetric::from_name(METEOR_IN_FULL));
+        let (none, metrics) = (MeteorTables::default(), metrics_of(self.task).into_iter().chain(full));
+        metrics.map(|metric| (metric, metric.score(corpus, tables.unwrap_or(&none)))).collect()
     }
 
     /// The files that reference programs and `dsee score` take: hypotheses one a line; references of E2E grouped by
@@ -113,6 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn tables_bring_meteor_in_full() {
+        let written = WrittenTexts::new(Some(Task::E2e), &examples(), &texts());
+        let corpus = written.corpus().unwrap();
+        let names = |tables: Option<&MeteorTables>| {
+            written.score(&corpus, tables).iter().map(|(metric, _)| metric.name).collect::<Vec<_>>()
+        };
+        assert!(!names(None).contains(&METEOR_IN_FULL));
+        assert_eq!(names(Some(&MeteorTables::default())).last(), Some(&METEOR_IN_FULL));
+    }
+
+    #[test]
     fn every_task_of_texts_has_metrics_that_exist() {
         for task in Task::ALL {
             let spec = task.spec();
@@ -136,7 +155,7 @@ mod tests {
                 files.iter().map(|(name, bytes)| DataFile { name, bytes }).collect();
             assert_eq!(files.len(), if has_numbered_references(task) { 7 } else { 2 });
             let corpus = Corpus::read(files[0], &files[1..]).unwrap();
-            for (metric, score) in written.score().unwrap() {
+            for (metric, score) in written.score(&written.corpus().unwrap(), None) {
                 assert_eq!(
                     metric.score(&corpus, &MeteorTables::default()),
                     score,
@@ -161,12 +180,12 @@ mod tests {
     #[test]
     fn silence_is_scored_and_not_crashed_on() {
         let silent = WrittenTexts::new(Some(Task::E2e), &examples(), &["".to_owned(), String::new()]);
-        let scored = silent.score().unwrap();
+        let scored = silent.score(&silent.corpus().unwrap(), None);
         assert!(
             scored.iter().all(|(_, score)| score.as_ref().map_or(true, |value| value.abs() < 1e-9)),
             "{scored:?}"
         );
-        let error = WrittenTexts::new(None, &[], &[]).score().unwrap_err().to_string();
+        let error = WrittenTexts::new(None, &[], &[]).corpus().unwrap_err().to_string();
         assert!(error.contains("hypotheses"), "{error}");
     }
 }

@@ -25,7 +25,7 @@ use crate::models::files::PretrainedModel;
 use crate::models::fit;
 use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
-use crate::protocol::{CheckpointReason, Evaluation, Loaded, Phase, PhaseRow, RunEvent};
+use crate::protocol::{CheckpointReason, Evaluation, Loaded, OmegaReport, Phase, PhaseRow, RunEvent};
 use crate::train::place::HostState;
 use crate::tuning::{self, earlybert};
 
@@ -53,6 +53,8 @@ pub struct Run {
     asked: Asked,
     started: crate::clock::Instant,
     finder: OmegaFinder,
+    /// Places of sparse entries that need no search.
+    found_omega: Vec<OmegaReport>,
 }
 
 /// What was asked of the phase under way, until it is done.
@@ -92,6 +94,7 @@ impl Run {
         let now = crate::clock::now();
         let mut run = Self {
             finder: OmegaFinder::new(device),
+            found_omega: Vec::new(),
             device: device.clone(),
             config,
             base: Rc::new(base),

@@ -11,6 +11,12 @@ use crate::protocol::{OmegaReport, Phase, RunEvent};
 use crate::tuning::initial::{initial_added, initial_delta};
 
 impl Run {
+    /// Takes over places that another run has found: of the same model, selector, rank, number of entries and seed, on
+    /// which alone they depend. A matrix whose places do not fit is searched.
+    pub fn reuse_omega(&mut self, found: Vec<OmegaReport>) {
+        self.found_omega = found;
+    }
+
     /// Numbers of the updates that are planned but do not exist yet.
     pub(super) fn n_planned(&self) -> usize {
         let size = |site: &Site| {
@@ -37,7 +43,10 @@ impl Run {
             self.base.sites.iter().filter(|site| self.plan.deltas.contains_key(&site.path)).collect();
         let (n_done, n_total) = (self.position.omegas.len(), adapted.len());
         if let Some(site) = adapted.get(n_done).map(|&site| site.clone()) {
-            let mut report = self.select_omega(&site).await?;
+            let mut report = match self.found_at(&site) {
+                Some(found) => found,
+                None => self.select_omega(&site).await?,
+            };
             (report.n_done, report.n_total) = (n_done + 1, n_total);
             self.position.omegas.push(report.clone());
             return Ok(vec![RunEvent::OmegaSelected(report)]);
@@ -47,6 +56,17 @@ impl Run {
         let seconds = omegas.iter().map(|omega| omega.seconds).sum();
         self.position.stage = Stage::Tune;
         Ok(vec![self.finish_row(Phase::SelectOmega, None, seconds)])
+    }
+
+    fn found_at(&self, site: &Site) -> Option<OmegaReport> {
+        let n = self.plan.deltas.get(&site.path)?.n_nonzero;
+        let fits = |found: &&OmegaReport| {
+            let is_ascending = found.indices.is_sorted_by(|a, b| a < b);
+            let is_inside = found.indices.last().is_none_or(|&last| (last as usize) < site.d_out * site.d_in);
+            found.path == site.path && found.indices.len() == n && is_ascending && is_inside
+        };
+        let found = self.found_omega.iter().find(fits)?.clone();
+        Some(OmegaReport { d_out: site.d_out, d_in: site.d_in, seconds: 0.0, ..found })
     }
 
     pub(super) async fn select_omega(&mut self, site: &Site) -> Result<OmegaReport, EngineError> {
