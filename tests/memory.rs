@@ -348,7 +348,7 @@ fn a_device_lost_while_reading_is_an_error_too() {
 #[test]
 fn logits_of_a_whole_batch_are_never_held() {
     const N_WORDS: usize = 50_257;
-    let capacity = Sizes { tokens: 8 * 512, sequences: 8, targets: 8 * 512 };
+    let capacity = Sizes { tokens: 8 * 256, sequences: 8, targets: 8 * 256 };
     let logits = 4 * (capacity.targets * N_WORDS) as u64;
     let encoder = TinyModel::of("tiny_bert_mlm", Head::MaskedLm, "bert_mlm.safetensors");
     let decoder = TinyModel::of("tiny_gpt2", Head::CausalLm, "gpt2_full.safetensors");
