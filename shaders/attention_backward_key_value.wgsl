@@ -2,11 +2,10 @@
 //     dv[j] = sum_i dropped(p_ij) * d_out[i]        dk[j] = scale * sum_i p_ij * (g_ij - d_i) * q[i]
 // One invocation per key row and head walks over the query rows of its sequence, those of a prefix over all. The rows of
 // tokens follow the prefix, with key_ranges[token] = (first query row, one past the last query row, first token of the
-// sequence, unused). Joined with common/grid, common/random.
+// sequence, unused). Joined with attention_fours or attention_singles, common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
 override HAS_DROPOUT: bool = false;
-const PARTS: u32 = HEAD_SIZE / 4u;
 
 struct Params {
     rows: u32, heads: u32, scale: f32,
@@ -15,14 +14,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;             // (query rows, heads, HEAD_SIZE)
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;             // (rows, heads, HEAD_SIZE)
-@group(0) @binding(4) var<storage, read> key_ranges: array<vec4<u32>>;    // (rows - n_prefix)
-@group(0) @binding(5) var<storage, read> d_out: array<vec4<f32>>;         // (query rows, heads, HEAD_SIZE)
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;         // (query rows, heads): log-sum-exp, d_i
-@group(0) @binding(7) var<storage, read_write> dk: array<vec4<f32>>;      // (rows, heads, HEAD_SIZE)
-@group(0) @binding(8) var<storage, read_write> dv: array<vec4<f32>>;      // (rows, heads, HEAD_SIZE)
+@group(0) @binding(1) var<storage, read> q: array<Part>;                // (query rows, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<Part>;                // (rows, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<Part>;                // (rows, heads, HEAD_SIZE)
+@group(0) @binding(4) var<storage, read> key_ranges: array<vec4<u32>>;  // (rows - n_prefix)
+@group(0) @binding(5) var<storage, read> d_out: array<Part>;            // (query rows, heads, HEAD_SIZE)
+@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;       // (query rows, heads): log-sum-exp, d_i
+@group(0) @binding(7) var<storage, read_write> dk: array<Part>;         // (rows, heads, HEAD_SIZE)
+@group(0) @binding(8) var<storage, read_write> dv: array<Part>;         // (rows, heads, HEAD_SIZE)
 
 @compute @workgroup_size(64)
 fn main(
@@ -36,10 +35,10 @@ fn main(
     }
     let row = item / params.heads;
     let head = item % params.heads;
-    var key: array<vec4<f32>, PARTS>;
-    var value: array<vec4<f32>, PARTS>;
-    var sum_k: array<vec4<f32>, PARTS>;
-    var sum_v: array<vec4<f32>, PARTS>;
+    var key: array<Part, PARTS>;
+    var value: array<Part, PARTS>;
+    var sum_k: array<Part, PARTS>;
+    var sum_v: array<Part, PARTS>;
     for (var p = 0u; p < PARTS; p++) {
         key[p] = k[item * PARTS + p] * params.scale;
         value[p] = v[item * PARTS + p];
@@ -54,8 +53,8 @@ fn main(
         var score = 0.0;
         var g = 0.0;
         for (var p = 0u; p < PARTS; p++) {
-            score += dot(key[p], q[at + p]);
-            g += dot(value[p], d_out[at + p]);
+            score += part_dot(key[p], q[at + p]);
+            g += part_dot(value[p], d_out[at + p]);
         }
         let probability = exp(score - stats[query_item].x);
         var kept = probability;

@@ -1,11 +1,10 @@
 // Gradient of attention with respect to the queries. With p_ij the probability and g_ij = d_out[i] . v[j] (dropped out
 // like p): dq[i] = scale * sum_j p_ij * (g_ij - d_i) * k[j], where d_i = d_out[i] . out[i] is left in stats for
 // attention_backward_key_value. One invocation per query row and head; keys are those of attention_forward.
-// Joined with common/grid, common/random.
+// Joined with attention_fours or attention_singles, common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
 override HAS_DROPOUT: bool = false;
-const PARTS: u32 = HEAD_SIZE / 4u;
 
 struct Params {
     rows: u32, heads: u32, scale: f32,
@@ -14,14 +13,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;            // (rows, heads, HEAD_SIZE)
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;            // (n_prefix + T, heads, HEAD_SIZE)
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;            // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(1) var<storage, read> q: array<Part>;                 // (rows, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<Part>;                 // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<Part>;                 // (n_prefix + T, heads, HEAD_SIZE)
 @group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;       // (rows): first token, one past the last
-@group(0) @binding(5) var<storage, read> out: array<vec4<f32>>;          // (rows, heads, HEAD_SIZE)
-@group(0) @binding(6) var<storage, read> d_out: array<vec4<f32>>;        // (rows, heads, HEAD_SIZE)
+@group(0) @binding(5) var<storage, read> out: array<Part>;               // (rows, heads, HEAD_SIZE)
+@group(0) @binding(6) var<storage, read> d_out: array<Part>;             // (rows, heads, HEAD_SIZE)
 @group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;  // (rows, heads): log-sum-exp, d_i
-@group(0) @binding(8) var<storage, read_write> dq: array<vec4<f32>>;     // (rows, heads, HEAD_SIZE)
+@group(0) @binding(8) var<storage, read_write> dq: array<Part>;          // (rows, heads, HEAD_SIZE)
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,14 +34,14 @@ fn main(
     }
     let row = item / params.heads;
     let head = item % params.heads;
-    var query: array<vec4<f32>, PARTS>;
-    var upstream: array<vec4<f32>, PARTS>;
-    var sum: array<vec4<f32>, PARTS>;
+    var query: array<Part, PARTS>;
+    var upstream: array<Part, PARTS>;
+    var sum: array<Part, PARTS>;
     var d = 0.0;
     for (var p = 0u; p < PARTS; p++) {
         query[p] = q[item * PARTS + p] * params.scale;
         upstream[p] = d_out[item * PARTS + p];
-        d += dot(upstream[p], out[item * PARTS + p]);
+        d += part_dot(upstream[p], out[item * PARTS + p]);
     }
     let log_sum = stats[item].x;
     let range = ranges[row];
@@ -54,8 +53,8 @@ fn main(
         var score = 0.0;
         var g = 0.0;
         for (var p = 0u; p < PARTS; p++) {
-            score += dot(query[p], k[at + p]);
-            g += dot(upstream[p], v[at + p]);
+            score += part_dot(query[p], k[at + p]);
+            g += part_dot(upstream[p], v[at + p]);
         }
         if (HAS_DROPOUT) {
             let element = item * params.key_stride + n;

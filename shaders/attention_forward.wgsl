@@ -2,11 +2,11 @@
 // One invocation per query row and head walks once over the keys of its own sequence, with a running maximum, so no
 // scores are stored. ranges[i] = (first token, one past the last token) of query row i; there is no padding to mask. The
 // first n_prefix rows of k and v are a prefix that every query row meets; the rows of the tokens follow.
-// Saves m + log(l) per row and head for the backward passes. Joined with common/grid, common/random.
+// Saves m + log(l) per row and head for the backward passes.
+// Joined with attention_fours or attention_singles, common/grid, common/random.
 
 const HEAD_SIZE: u32 = 32u; // The host may write another value here: private arrays cannot be sized by an override.
 override HAS_DROPOUT: bool = false;
-const PARTS: u32 = HEAD_SIZE / 4u;
 
 // key_stride: an upper bound of keys per row, which spreads the dropout counters.
 struct Params {
@@ -16,12 +16,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;               // (rows, heads, HEAD_SIZE)
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;               // (n_prefix + T, heads, HEAD_SIZE)
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;               // (n_prefix + T, heads, HEAD_SIZE)
-@group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;          // (rows)
-@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // (rows, heads, HEAD_SIZE)
-@group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;     // (rows, heads): log-sum-exp, unused
+@group(0) @binding(1) var<storage, read> q: array<Part>;                 // (rows, heads, HEAD_SIZE)
+@group(0) @binding(2) var<storage, read> k: array<Part>;                 // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(3) var<storage, read> v: array<Part>;                 // (n_prefix + T, heads, HEAD_SIZE)
+@group(0) @binding(4) var<storage, read> ranges: array<vec2<u32>>;       // (rows)
+@group(0) @binding(5) var<storage, read_write> out: array<Part>;         // (rows, heads, HEAD_SIZE)
+@group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;  // (rows, heads): log-sum-exp, unused
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,8 +35,8 @@ fn main(
     }
     let row = item / params.heads;
     let head = item % params.heads;
-    var query: array<vec4<f32>, PARTS>;
-    var sum: array<vec4<f32>, PARTS>;
+    var query: array<Part, PARTS>;
+    var sum: array<Part, PARTS>;
     for (var p = 0u; p < PARTS; p++) {
         query[p] = q[item * PARTS + p] * params.scale;
     }
@@ -51,7 +51,7 @@ fn main(
         let at = (j * params.heads + head) * PARTS;
         var score = 0.0;
         for (var p = 0u; p < PARTS; p++) {
-            score += dot(query[p], k[at + p]);
+            score += part_dot(query[p], k[at + p]);
         }
         let previous = largest;
         largest = max(largest, score);

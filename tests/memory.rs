@@ -10,6 +10,8 @@ use dsee_core::bench::memory::StepMemory;
 use dsee_core::bench::step::{Method, Scene};
 use dsee_core::checkpoint::{HostTensor, NamedTensors};
 use dsee_core::gpu::{Device, Dim, GpuError, Sizes, StepScalars};
+use dsee_core::models::family::Head;
+use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::parameters::{ArenaPart, Parameters, Trained};
 use dsee_core::ops::gather::{RowNumbers, gather_sum, links};
 use dsee_core::tape::{Mode, Tape, Tensor};
@@ -340,4 +342,31 @@ fn a_device_lost_while_reading_is_an_error_too() {
         let memory = next.upload("some", &[3u32; 64]).unwrap();
         assert_eq!(next.read::<u32>(&memory, 0, 1).await.unwrap(), [3]);
     });
+}
+
+/// Neither training on words nor evaluating them holds the logits of a batch over a real vocabulary.
+#[test]
+fn logits_of_a_whole_batch_are_never_held() {
+    const N_WORDS: usize = 50_257;
+    let capacity = Sizes { tokens: 8 * 256, sequences: 8, targets: 8 * 256 };
+    let logits = 4 * (capacity.targets * N_WORDS) as u64;
+    let encoder = TinyModel::of("tiny_bert_mlm", Head::MaskedLm, "bert_mlm.safetensors");
+    let decoder = TinyModel::of("tiny_gpt2", Head::CausalLm, "gpt2_full.safetensors");
+    for mut model in [encoder, decoder] {
+        // What has a row for each word: the table, and the bias of an encoder's head.
+        let n_before = std::mem::replace(&mut model.config.vocab_size, N_WORDS);
+        for tensor in model.base.values_mut().filter(|tensor| tensor.shape[0] == n_before) {
+            let n_values = tensor.data.len() / n_before * N_WORDS;
+            (tensor.shape[0], tensor.data) = (N_WORDS, vec![0.0; n_values]);
+        }
+        let (device, model) = (Device::reference(), model.train_all());
+        let mut run = pollster::block_on(model.place(&device, 0.0)).unwrap();
+        run.inputs = BatchInputs::new(&device, capacity, model.config.inputs()).unwrap();
+        let before = device.allocated_bytes();
+        let trainer = pollster::block_on(run.trainer()).unwrap();
+        let evaluator = pollster::block_on(Evaluator::new(&device, run.model.as_ref(), &run.inputs)).unwrap();
+        let held = device.allocated_bytes() - before;
+        assert!(held > 0 && held < logits / 3, "{held} bytes held, of {logits} for all logits");
+        drop((trainer, evaluator));
+    }
 }

@@ -1,5 +1,5 @@
 //! What the methods beside DSEE promise: a model starts as it was pretrained, and what is kept of a computed prefix is what
-//! was computed.
+//! was computed. And models with heads of any size compute alike on every device.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use dsee_core::checkpoint::NamedTensors;
@@ -15,8 +15,8 @@ use dsee_core::nn::plan::TuningPlan;
 use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::place::{HeadShape, HostState, Placement};
 use dsee_core::tuning::{initial::initial_added, plan, prefix};
-use dsee_tests::tiny_bert::config;
-use dsee_tests::{assert_close, golden, golden_tensors, read_checkpoint};
+use dsee_tests::tiny_bert::{TinyModel, config};
+use dsee_tests::{assert_close, device, golden, golden_tensors, read_checkpoint};
 
 /// Logits of a golden model's own batch, with what was added to it.
 fn logits(folder: &str, head: Head, file: &str, added: NamedTensors) -> Vec<f32> {
@@ -85,4 +85,29 @@ fn a_folded_prefix_is_the_computed_one() {
     assert_close("logits", &folded, &computed, 1e-5, 1e-5);
     let frozen = logits(folder, head, file, NamedTensors::new());
     assert!(computed.iter().zip(&frozen).any(|(a, b)| (a - b).abs() > 0.1), "a prefix is seen");
+}
+
+/// The golden models with heads of other sizes, which their weights fit as well.
+#[test]
+fn heads_of_any_size_compute_alike_on_every_device() {
+    for n_heads in [16, 32] {
+        for (family, mut model) in TinyModel::families() {
+            model.config.num_attention_heads = n_heads;
+            let model = model.train_all();
+            let [expected, found] = [Device::reference(), device()].map(|device| losses(&device, &model));
+            assert_close(&format!("{family} with {n_heads} heads"), &found, &expected, 1e-5, 1e-5);
+        }
+    }
+}
+
+/// Losses of three steps with dropout.
+fn losses(device: &Device, model: &TinyModel) -> Vec<f32> {
+    pollster::block_on(async {
+        let run = model.place(device, 0.1).await.unwrap();
+        let mut trainer = run.trainer().await.unwrap();
+        for step in 0..3 {
+            run.step(&mut trainer, step, 1).await.unwrap();
+        }
+        trainer.metrics().await.unwrap().iter().map(|metrics| metrics.loss).collect()
+    })
 }

@@ -1,30 +1,38 @@
 //! Proves that a tiny BERT computes what PyTorch and transformers compute: logits, loss, every gradient and ten AdamW
-//! losses, for full tuning, LoRA, DSEE, DSEE under masks and DSEE without some heads. Runs twice: on the CPU references
-//! and on the adapter (a software adapter is enough). Golden files: `tests/golden/README.md`.
+//! losses, for full tuning, LoRA, DSEE, DSEE under masks and DSEE without some heads; and that a model of which only a part
+//! is trained has the same gradients there. Runs twice: on the CPU references and on the adapter (a software adapter is
+//! enough). Golden files: `tests/golden/README.md`.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dsee_core::checkpoint::{HostTensor, NamedTensors};
+use dsee_core::config::RunConfigDraft;
+use dsee_core::engine::outline_of;
 use dsee_core::gpu::{Device, Sizes, StepScalars};
-use dsee_core::models::DropoutRates;
 use dsee_core::models::config::ModelConfig;
 use dsee_core::models::family::{Head, Parts};
 use dsee_core::models::load::load_model;
+use dsee_core::models::{DropoutRates, Model};
 use dsee_core::nn::added::prefix_length;
 use dsee_core::nn::inputs::BatchInputs;
 use dsee_core::nn::linear::{delta_names, sparse_name};
+use dsee_core::nn::outline::Place;
 use dsee_core::nn::parameters::{ArenaPart, Parameters};
 use dsee_core::nn::plan::{AddedPlan, DeltaPlan, FirstValues, TuningPlan};
 use dsee_core::ops::adamw::AdamW;
 use dsee_core::train::evaluate::Evaluator;
 use dsee_core::train::place::{HeadShape, HostState, Placement};
 use dsee_core::train::step::{Objective, StepSettings, Trainer, refresh_weights};
+use dsee_core::tuning;
 use dsee_core::tuning::state::{Mask, PrunedState, SiteDelta};
 use dsee_tests::tiny_bert::config;
 use dsee_tests::{Golden, assert_close, device, golden, golden_tensors, read_checkpoint};
 
 const GRADIENT: (f32, f32) = (2e-6, 1e-4);
+
+/// A model on a device, with memory for a batch.
+type Placed = (Parameters, Box<dyn Model>, BatchInputs);
 
 struct Case {
     golden: Golden,
@@ -57,6 +65,20 @@ impl Case {
 
     fn train_all(mut self) -> Self {
         self.plan.trained = self.base.keys().cloned().collect();
+        self
+    }
+
+    /// What a method trains before it has tuned anything.
+    fn method(mut self, name: &str) -> Self {
+        let config = RunConfigDraft::default().with("method", name).check().unwrap();
+        self.plan = tuning::plan(&config, &outline_of(&self.config, self.head), false);
+        self
+    }
+
+    /// Only the last of two layers, and what follows it.
+    fn train_upper_layer(mut self) -> Self {
+        let outline = outline_of(&self.config, self.head);
+        self.plan.trained = outline.names(|place| place >= Place::Layer(1)).collect();
         self
     }
 
@@ -194,7 +216,7 @@ impl Case {
         }
     }
 
-    async fn check(&self, device: &Device) {
+    async fn place(&self, device: &Device) -> Placed {
         let placement = self.placement();
         let parameters = placement.place(device, &self.base, &self.state, &self.plan).await.unwrap();
         let (config, rates) = (&self.config, DropoutRates::default());
@@ -204,15 +226,25 @@ impl Case {
         layout.first_position += prefix_length(&self.state.trained) as u32;
         let inputs = BatchInputs::new(device, self.sizes(), layout).unwrap();
         refresh_weights(device, model.as_ref()).await.unwrap();
-        let sizes = self.write(&inputs);
+        (parameters, model, inputs)
+    }
+
+    async fn check(&self, device: &Device) {
+        let placed = self.place(device).await;
         if self.golden.has("logits") {
-            let evaluator = Evaluator::of_logits(device, model.as_ref(), &inputs).await.unwrap();
+            let (_, model, inputs) = &placed;
+            let sizes = self.write(inputs);
+            let evaluator = Evaluator::of_logits(device, model.as_ref(), inputs).await.unwrap();
             let logits = evaluator.run(sizes).await.unwrap();
             assert_close("logits", &logits, &self.golden.floats("logits"), 1e-5, 1e-5);
         }
+        self.check_training(device, &placed).await;
+    }
+
+    async fn check_training(&self, device: &Device, (parameters, model, inputs): &Placed) {
         let mut trainer =
-            Trainer::new(device, model.as_ref(), &parameters, &inputs, self.settings()).await.unwrap();
-        self.check_steps(&mut trainer, &parameters, &inputs, "").await;
+            Trainer::new(device, model.as_ref(), parameters, inputs, self.settings()).await.unwrap();
+        self.check_steps(&mut trainer, parameters, inputs, "").await;
     }
 
     async fn check_steps(
@@ -279,6 +311,31 @@ impl Case {
         }
     }
 
+    /// Exactly the parameters that `is_trained` takes have a gradient, which is that of training all of them.
+    async fn check_part(&self, device: &Device, is_trained: &impl Fn(&str) -> bool) {
+        let (parameters, model, inputs) = self.place(device).await;
+        let mut trainer =
+            Trainer::new(device, model.as_ref(), &parameters, &inputs, self.settings()).await.unwrap();
+        let scalars = StepScalars { bias_correction1: 1.0, bias_correction2: 1.0, ..StepScalars::default() };
+        trainer.step(scalars, &mut |_| self.write(&inputs)).await.unwrap();
+        let loss = trainer.metrics().await.unwrap()[0].loss;
+        assert_close("loss", &[loss], &self.golden.floats("losses")[..1], 1e-5, 1e-5);
+        let found = self.read(&parameters, ArenaPart::Gradient).await;
+        let names = self.golden.names();
+        let all = names.iter().filter_map(|name| name.strip_prefix("grad."));
+        let expected: BTreeSet<&str> = all.filter(|name| is_trained(name)).collect();
+        assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        for (name, ours) in &found {
+            let whole = self.golden.floats(&format!("grad.{name}"));
+            assert_close(name, ours, &whole, GRADIENT.0, GRADIENT.1);
+        }
+    }
+
+    fn check_part_everywhere(&self, is_trained: impl Fn(&str) -> bool) {
+        pollster::block_on(self.check_part(&Device::reference(), &is_trained));
+        pollster::block_on(self.check_part(&device(), &is_trained));
+    }
+
     fn check_everywhere(&self) {
         pollster::block_on(self.check(&Device::reference()));
         pollster::block_on(self.check(&device()));
@@ -335,8 +392,40 @@ fn regression() {
 }
 
 #[test]
+fn a_trained_part_has_the_gradients_of_the_whole() {
+    let one_of = |name: &str, parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    let is_embedding = |name: &str| one_of(name, &[".embeddings.", ".wte.", ".wpe."]);
+    for (folder, head, file) in [
+        ("tiny_bert", Head::classes(3), "bert_full"),
+        ("tiny_roberta", Head::classes(3), "roberta_full"),
+        ("tiny_gpt2", Head::CausalLm, "gpt2_full"),
+    ] {
+        let case = || Case::of(folder, head, file);
+        let is_bias_or_head = |name: &str| name.ends_with(".bias") || name.starts_with("classifier.");
+        case().method("bitfit").check_part_everywhere(is_bias_or_head);
+        // These models have two layers.
+        case().method("ft-top2").check_part_everywhere(|name| !is_embedding(name));
+        let is_upper = |name: &str| !is_embedding(name) && !one_of(name, &[".layer.0.", ".h.0."]);
+        case().train_upper_layer().check_part_everywhere(is_upper);
+    }
+}
+
+#[test]
 fn masked_words() {
     Case::of("tiny_bert_mlm", Head::MaskedLm, "bert_mlm").train_all().check_everywhere();
+}
+
+/// A table that no kernel sees whole is split by rows: tied to the head and trained, or frozen.
+#[test]
+fn a_word_table_in_parts() {
+    let device = Device::reference_of_slices(64 * 32);
+    let words = Case::of("tiny_bert_mlm", Head::MaskedLm, "bert_mlm").train_all();
+    for case in [words, Case::new("bert_dsee").adapt()] {
+        let placed = pollster::block_on(case.place(&device));
+        let parts = placed.0.parts("bert.embeddings.word_embeddings.weight");
+        assert_eq!(parts.iter().map(|part| part.fixed_rows()).collect::<Vec<_>>(), [64, 56]);
+        pollster::block_on(case.check_training(&device, &placed));
+    }
 }
 
 #[test]

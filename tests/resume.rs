@@ -3,27 +3,33 @@
 
 use dsee_core::{
     config::{RunConfig, RunConfigDraft},
-    data::{DataFile, DataSplits, load_splits},
+    data::{DataFile, RunData, TaskKind},
     engine::{Run, RunCheckpoint, Session},
     gpu::Device,
     metrics::{Metric, MetricSet},
     models::files::{ModelFiles, PretrainedModel, in_memory},
     protocol::{Phase, RunEvent},
     train::place::HostState,
-    tuning::state::SiteDelta,
+    tuning::state::{PrunedState, SiteDelta},
 };
-use dsee_tests::{device, golden};
+use dsee_tests::{device, golden, tiny_bert::TinyModel};
 
 const N_EXAMPLES: usize = 48;
 
-fn model() -> PretrainedModel {
+/// The golden model for labels, or for hidden words.
+fn model(config: &RunConfig) -> PretrainedModel {
+    let folder = if is_about_words(config) { "tiny_bert_mlm" } else { "tiny_bert" };
     let names = ["config.json", "model.safetensors", "tokenizer.json"];
-    let read = |name: &str| (name.to_owned(), std::fs::read(golden("tiny_bert").join(name)).unwrap());
+    let read = |name: &str| (name.to_owned(), std::fs::read(golden(folder).join(name)).unwrap());
     let files = ModelFiles { name: "tiny".to_owned(), files: in_memory(names.map(read)) };
     pollster::block_on(files.open(&mut |_| ())).unwrap()
 }
 
-fn data(config: &RunConfig) -> DataSplits {
+fn is_about_words(config: &RunConfig) -> bool {
+    config.task_type.kind() == Some(TaskKind::LanguageModeling)
+}
+
+fn data(config: &RunConfig) -> RunData {
     let words = ["good", "bad", "great", "not good", "the film", "un bad"];
     let mut text = "sentence\tlabel\n".to_owned();
     for i in 0..N_EXAMPLES {
@@ -33,8 +39,10 @@ fn data(config: &RunConfig) -> DataSplits {
             ["no", "yes", "maybe"][i % 3]
         ));
     }
-    let file = DataFile { name: "train.tsv", bytes: text.as_bytes() };
-    load_splits(file, None, &config.data_options(None)).unwrap()
+    // Texts alone are read from the same file: the labels are part of them.
+    let name = if is_about_words(config) { "train.txt" } else { "train.tsv" };
+    let file = DataFile { name, bytes: text.as_bytes() };
+    RunData::load(file, None, &config.data_options(None)).unwrap()
 }
 
 fn config(flags: &[(&str, &str)]) -> RunConfig {
@@ -81,7 +89,7 @@ impl Told {
 }
 
 fn start(device: &Device, config: &RunConfig, resume: Option<RunCheckpoint>) -> Run {
-    pollster::block_on(Run::new(device, config.clone(), model(), &data(config).into(), resume)).unwrap()
+    pollster::block_on(Run::new(device, config.clone(), model(config), &data(config), resume)).unwrap()
 }
 
 /// Runs to the end; at each of the steps in `stops`, right after that many pieces of work, everything is thrown away
@@ -211,6 +219,12 @@ fn with_removed_heads() {
     check(&[("prune", "heads:1"), ("gradient_accumulation_steps", "2")]);
 }
 
+/// Which words are hidden is a matter of the epoch.
+#[test]
+fn with_hidden_words() {
+    check(&[("task_type", "language-modeling"), ("prune", "unstructured:0.4")]);
+}
+
 #[test]
 fn with_every_weight_trained() {
     check(&[("method", "full"), ("prune", "unstructured:0.4")]);
@@ -237,12 +251,72 @@ fn a_search_for_heads_and_neurons() {
     assert!(state.trained.keys().all(|name| !name.ends_with("coefficients")));
 }
 
-/// Two rounds and the last tuning: every one is a row, and the masks only grow.
+/// Prunes, begins the phase after it, and gives the values it begins with.
+fn values_after_pruning(run: &mut Run) -> HostState {
+    run_until_row(run, Phase::Prune, |_| ());
+    // The next piece of work places the model and does no step yet.
+    pollster::block_on(run.advance()).unwrap();
+    pollster::block_on(run.present_state()).unwrap()
+}
+
+#[test]
+fn a_search_ends_early_and_what_is_left_is_trained_from_the_pretrained_values() {
+    let mut run = start(&device(), &config(&[("method", "earlybert"), ("neuron_sparsity", "0.25")]), None);
+    run_until_row(&mut run, Phase::Tune, |_| ());
+    assert_eq!(run.step(), 2, "a fifth of an epoch of six batches");
+    let pretrained = TinyModel::golden().base;
+    let searched = run.outcome().1.clone();
+    assert!(pretrained.iter().all(|(name, before)| searched.trained[name] != *before), "all was trained");
+    let state = values_after_pruning(&mut run);
+    assert!(state.trained.keys().eq(pretrained.keys()), "and no coefficient is left");
+    for (name, tensor) in &state.trained {
+        let pairs = || tensor.data.iter().zip(&pretrained[name].data);
+        assert!(pairs().all(|(now, before)| now == before || *now == 0.0), "{name}");
+        // One of four heads and a quarter of the neurons are gone.
+        let n_kept = pairs().filter(|(now, before)| now == before).count();
+        assert!(n_kept * 2 > tensor.data.len(), "{name}: {n_kept}");
+    }
+}
+
+const TICKETS: [(&str, &str); 3] =
+    [("method", "bert-tickets"), ("prune", "unstructured:0.2"), ("num_train_epochs", "1")];
+
+/// Every round begins with the pretrained values under its masks, which only grow; the task head goes on.
+#[test]
+fn rounds_begin_with_the_pretrained_values_under_growing_masks() {
+    let mut run = start(&device(), &config(&TICKETS), None);
+    let pretrained = TinyModel::golden().base;
+    let mut earlier = PrunedState::default();
+    for round in 0..2 {
+        run_until_row(&mut run, Phase::Tune, |_| ());
+        let tuned = run.outcome().1.clone();
+        let state = values_after_pruning(&mut run);
+        assert!(state.trained.keys().eq(pretrained.keys()));
+        for (name, tensor) in &state.trained {
+            if name.starts_with("classifier.") {
+                assert!(*tensor == tuned.trained[name] && *tensor != pretrained[name], "{name}");
+                continue;
+            }
+            let mut expected = pretrained[name].data.clone();
+            state.pruned.masks.get(name).inspect(|mask| mask.apply(&mut expected));
+            assert!(tensor.data == expected, "{name} in round {round}");
+        }
+        for (name, mask) in &earlier.masks {
+            let now = &state.pruned.masks[name];
+            assert!((0..mask.len).all(|i| mask.get(i) || !now.get(i)), "{name} has got entries back");
+        }
+        let n_kept =
+            |pruned: &PrunedState| pruned.masks.values().map(|mask| mask.count_kept()).sum::<usize>();
+        assert!(round == 0 || n_kept(&state.pruned) < n_kept(&earlier));
+        earlier = state.pruned;
+    }
+}
+
+/// Two rounds and the last tuning: every one is a row.
 #[test]
 fn rounds_of_pruning_and_rewinding() {
-    let flags = [("method", "bert-tickets"), ("prune", "unstructured:0.2"), ("num_train_epochs", "1")];
-    let state = check(&flags);
-    let (told, _) = run_to_end(&config(&flags), &[]);
+    let state = check(&TICKETS);
+    let (told, _) = run_to_end(&config(&TICKETS), &[]);
     let phases: Vec<Phase> = told.rows.iter().map(|(phase, _)| *phase).collect();
     let rounds = [Phase::Tune, Phase::Prune, Phase::Tune, Phase::Prune, Phase::Retune, Phase::Evaluate];
     assert_eq!(phases, rounds);

@@ -26,8 +26,8 @@ const STORAGE_BUFFERS: usize = 8;
 /// The values that the product gives to numeric constants. [`constants_in_use_are_tried`] compares it with the ops.
 const VALUES: [(&str, &[u32]); 6] = [
     ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
-    // Head sizes of the golden model, MiniLM and BERT, and the neighbouring powers of two.
-    ("HEAD_SIZE", &[8, 16, 32, 64, 128]),
+    // Head sizes of the golden model, MiniLM and BERT, the neighbouring powers of two, and two that are read one by one.
+    ("HEAD_SIZE", &[1, 8, 16, 26, 32, 64, 128]),
     ("OCTETS", &[1, 2, 4]),
     ("SIDE", &[8, 16]),
     // Ranks of searched matrices.
@@ -297,8 +297,10 @@ fn record_generation(tape: &mut Tape) {
         max_keys: 25,
         places: tape.scratch(Dim::Tokens, 2),
     };
-    let heads = Heads { n_heads: 4, head_size: 16, dropout: 0.0 };
-    cache::attention_cached(tape, &x, [&pool, &pool], &pairing, heads);
+    for head_size in [16, 1] {
+        let heads = Heads { n_heads: 64 / head_size, head_size, dropout: 0.0 };
+        cache::attention_cached(tape, &x, [&pool, &pool], &pairing, heads);
+    }
 }
 
 /// The ops of the search for trained positions, on a matrix of 1024 by 1024 at rank 16.

@@ -64,8 +64,13 @@ impl Progress {
     }
 
     fn loaded(&self, loaded: &Loaded) {
+        let n_kept = if loaded.n_kept == loaded.n_trainable {
+            String::new()
+        } else {
+            format!(" while tuning, {} kept", thousands(loaded.n_kept))
+        };
         self.line(&format!(
-            "model     {}, {} parameters, {} trainable",
+            "model     {}, {} parameters, {} trainable{n_kept}",
             loaded.family,
             thousands(loaded.n_parameters),
             thousands(loaded.n_trainable),

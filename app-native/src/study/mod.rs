@@ -18,7 +18,7 @@ use dsee_core::{
     config::{FieldError, RunConfigDraft},
     data::RunData,
     engine::facts_of,
-    models::files::PretrainedModel,
+    models::{family::names, files::PretrainedModel},
     study::{
         OWN_DATA, Settings, Study,
         plan::{Basis, Plan, TaskFiles, refused},
@@ -115,9 +115,10 @@ fn prepare(
     let model = run_inputs::load_model(&model_draft.check().map_err(settings)?)?;
     if !study.text_tasks().is_empty() && !model.config.family.is_causal() {
         return Err(anyhow::anyhow!(
-            "{} is about texts, and {} writes none; name a decoder (gpt2) with --model",
+            "{} is about texts, and {} writes none; name a decoder ({}) with --model",
             study.name,
-            model.name
+            model.name,
+            names(true)
         )
         .into());
     }

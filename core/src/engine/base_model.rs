@@ -75,18 +75,22 @@ impl BaseModel {
         })
     }
 
-    /// Refuses a task that the family has no head for, and a decoder that could not classify elsewhere: here nothing is
-    /// padded, but whoever loads it needs a token to pad with, and an id beyond the vocabulary breaks it.
+    /// Refuses a task that the family has no head for, a head for words that is not the word embedding, and a decoder that
+    /// could not classify elsewhere: here nothing is padded, but whoever loads it needs a token to pad with, and an id
+    /// beyond the vocabulary breaks it.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchHead`] or [`EngineError::NoPadding`].
+    /// [`EngineError::NoSuchHead`], [`EngineError::UntiedWords`] or [`EngineError::NoPadding`].
     pub fn check_head(config: &ModelConfig, head: Head) -> Result<(), EngineError> {
         let family = config.family.model_type();
         if config.family.class(head).is_none() {
             return Err(EngineError::NoSuchHead { family });
         }
-        let (found, vocab_size) = (config.pad_token_id.or(config.eos_token_id), config.vocab_size);
         let classifies = matches!(head, Head::SequenceClassification { .. });
+        if !classifies && !config.ties_words {
+            return Err(EngineError::UntiedWords { family });
+        }
+        let (found, vocab_size) = (config.pad_token_id.or(config.eos_token_id), config.vocab_size);
         if classifies && config.family.is_causal() && found.is_none_or(|id| id >= vocab_size) {
             return Err(EngineError::NoPadding { family, found, vocab_size });
         }
@@ -175,5 +179,41 @@ pub fn facts_of(config: &ModelConfig) -> ModelFacts {
         num_attention_heads: config.num_attention_heads,
         max_position_embeddings: config.longest(),
         is_decoder: config.family.is_causal(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn words_are_predicted_by_the_word_embedding_alone() {
+        for (family, head) in
+            [("bert", Head::MaskedLm), ("roberta", Head::MaskedLm), ("gpt2", Head::CausalLm)]
+        {
+            let parse = |is_tied: bool| {
+                let json = format!(
+                    r#"{{"model_type": "{family}", "tie_word_embeddings": {is_tied}, "pad_token_id": 0}}"#
+                );
+                ModelConfig::parse(CONFIG_FILE, json.as_bytes()).unwrap()
+            };
+            assert!(BaseModel::check_head(&parse(true), head).is_ok());
+            let text = BaseModel::check_head(&parse(false), head).unwrap_err().to_string();
+            for part in
+                ["tie_word_embeddings is false in config.json", "expected true", family, "train this one"]
+            {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            // Classifiers read no such head.
+            assert!(BaseModel::check_head(&parse(false), Head::classes(2)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_task_of_the_other_kind_of_model_is_refused_with_the_families() {
+        let config = ModelConfig::parse(CONFIG_FILE, br#"{"model_type": "gpt2"}"#).unwrap();
+        let text = BaseModel::check_head(&config, Head::MaskedLm).unwrap_err().to_string();
+        assert!(text.contains("encoders (bert, roberta)") && text.contains("decoders (gpt2)"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ use crate::config::FieldError;
 use crate::data::causal::CausalError;
 use crate::data::mlm::MlmError;
 use crate::gpu::GpuError;
+use crate::models::family::names;
 use crate::models::files::CONFIG_FILE;
 use crate::models::load::LoadError;
 use crate::omega::OmegaError;
@@ -28,9 +29,21 @@ pub enum EngineError {
     Model(#[from] LoadError),
     /// A task that the family of the model has no head for.
     #[error(
-        "a {family} model cannot do this task: encoders (bert, roberta) classify and fill in words, decoders (gpt2) classify and write text"
+        "a {family} model cannot do this task: encoders ({}) classify and fill in words, decoders ({}) classify and write \
+         text; take a model of the other kind, or another task",
+        names(false),
+        names(true)
     )]
     NoSuchHead {
+        /// The family.
+        family: &'static str,
+    },
+    /// A head that predicts words by a matrix of its own.
+    #[error(
+        "tie_word_embeddings is false in {CONFIG_FILE}, expected true: words are predicted by the word embedding here, and \
+         this {family} model has a matrix of its own for that; take a model without it, or train this one on labels"
+    )]
+    UntiedWords {
         /// The family.
         family: &'static str,
     },

@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod corpus;
 pub mod error;
 pub mod origin;
+mod phase_plan;
 mod phase_row;
 mod placed;
 pub mod run;

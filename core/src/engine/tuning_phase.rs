@@ -6,63 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::corpus::Corpus;
 use super::error::EngineError;
+use super::phase_plan::PhasePlan;
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use crate::checkpoint::NamedTensors;
 use crate::config::{RunConfig, Strategy};
-use crate::data::{BatchOrder, EpochOrder};
+use crate::data::EpochOrder;
 use crate::gpu::StepScalars;
 use crate::metrics::{Metric, MetricSet};
 use crate::nn::parameters::ArenaPart;
-use crate::protocol::{Phase, StepReport};
+use crate::protocol::StepReport;
 use crate::random::mix;
 use crate::train::place::HostState;
-use crate::train::schedule::{Schedule, warmup_steps};
 use crate::train::step::{Objective, RING_SLOTS, StepMetrics, StepSettings, Trainer};
-
-/// What stays the same over a phase.
-#[derive(Clone, Copy, Debug)]
-pub struct PhasePlan {
-    pub phase: Phase,
-    pub total_steps: usize,
-    /// Passes per epoch.
-    pub n_batches: usize,
-    pub schedule: Schedule,
-    pub order: BatchOrder,
-    /// Rounds before this one, where a method has several.
-    pub round: usize,
-}
-
-impl PhasePlan {
-    /// Steps, schedule and order of `phase` in round `round` over `n_examples`.
-    pub fn new(config: &RunConfig, phase: Phase, round: usize, n_examples: usize) -> Self {
-        let (epochs, peak) = match phase {
-            Phase::Retune => (config.retune_epochs, config.retune_learning_rate),
-            _ => (config.num_train_epochs, config.learning_rate),
-        };
-        // Stage 3 and later rounds shuffle anew, so that their epochs are not those of stage 1 again.
-        let seed = config.seed ^ (phase as u64) << 32 ^ (round as u64) << 40;
-        let order = BatchOrder { seed, n_examples, batch_size: config.per_device_train_batch_size };
-        let n_batches = order.n_batches();
-        let passes = (epochs * n_batches as f64).ceil() as usize;
-        let planned = passes.div_ceil(config.gradient_accumulation_steps);
-        let total_steps = config.max_steps.unwrap_or(planned).max(1);
-        let warmup = warmup_steps(config.warmup_steps, total_steps);
-        let schedule = Schedule { kind: config.lr_scheduler_type, peak, warmup_steps: warmup, total_steps };
-        Self { phase, total_steps, n_batches, schedule, order, round }
-    }
-
-    /// Ends after this share of an epoch; the learning rate is what it would be otherwise.
-    pub fn cut_short(self, share: f64, accumulation: usize) -> Self {
-        let steps = (share * self.n_batches as f64 / accumulation as f64).ceil() as usize;
-        Self { total_steps: self.total_steps.min(steps.max(1)), ..self }
-    }
-
-    /// Epochs that the phase touches, the last one perhaps in part.
-    pub fn n_epochs(&self, accumulation: usize) -> u32 {
-        (self.total_steps * accumulation).div_ceil(self.n_batches) as u32
-    }
-}
 
 /// How far a phase is; part of every checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -203,13 +203,19 @@ impl Device {
     /// A device that runs the CPU references: slow, exact, for tests.
     #[must_use]
     pub fn reference() -> Self {
+        Self::reference_of_slices(usize::MAX / 4)
+    }
+
+    /// The same with kernels that see this many elements of a slice at once, as GPUs have a limit.
+    #[must_use]
+    pub fn reference_of_slices(max_slice_len: usize) -> Self {
         let report = AdapterReport {
             name: "CPU reference".into(),
             driver: String::new(),
             backend: "none".into(),
             kind: AdapterKind::Reference,
             max_buffer_bytes: u64::MAX,
-            max_binding_bytes: u64::MAX,
+            max_binding_bytes: 4 * max_slice_len as u64,
             max_workgroup_invocations: u32::MAX,
             features: Vec::new(),
         };

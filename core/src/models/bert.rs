@@ -32,8 +32,8 @@ impl Family for Bert {
         "bert"
     }
 
-    fn tokenizer_kind(&self) -> TokenizerKind {
-        TokenizerKind::WordPiece
+    fn tokenizer_kinds(&self) -> &'static [TokenizerKind] {
+        &[TokenizerKind::WordPiece]
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {

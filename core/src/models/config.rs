@@ -77,6 +77,8 @@ pub struct ModelConfig {
     pub problem_type: Option<ProblemType>,
     /// Layer → heads that transformers (up to 4.57) removes on loading, in the original numbering.
     pub pruned_heads: BTreeMap<usize, Vec<usize>>,
+    /// Whether the head that predicts words is the word embedding, as in transformers' defaults; another one is not read.
+    pub ties_words: bool,
     /// Names of the classes the weights were saved from.
     pub architectures: Vec<String>,
     /// The whole object as read, so that writing it again loses nothing.
@@ -101,6 +103,7 @@ impl ModelConfig {
         let mut config = family.read_config(&mut fields);
         config.problem_type = problem_type(&mut fields);
         config.architectures = architectures(&fields);
+        config.ties_words = fields.get("tie_word_embeddings") != Some(&Value::Bool(false));
         config.check_divisible(&mut fields);
         config.read_labels(&mut fields);
         config.read_pruned_heads(&mut fields);
@@ -133,6 +136,7 @@ impl ModelConfig {
             num_labels: None,
             problem_type: None,
             pruned_heads: BTreeMap::new(),
+            ties_words: true,
             architectures: Vec::new(),
             raw: Map::new(),
         }

@@ -17,6 +17,13 @@ use crate::tokenizer::TokenizerKind;
 /// Every family that is read.
 pub static FAMILIES: [&dyn Family; 3] = [&bert::Bert, &roberta::Roberta, &gpt2::Gpt2];
 
+/// The families whose tokens see only what stands before them, or all others, as messages name them.
+#[must_use]
+pub fn names(is_causal: bool) -> String {
+    let named = FAMILIES.iter().filter(|family| family.is_causal() == is_causal);
+    named.map(|family| family.model_type()).collect::<Vec<_>>().join(", ")
+}
+
 /// What follows the last layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,8 +57,8 @@ pub trait Family: fmt::Debug + Sync {
     /// As `config.json` says it.
     fn model_type(&self) -> &'static str;
 
-    /// How its tokenizers cut words.
-    fn tokenizer_kind(&self) -> TokenizerKind;
+    /// How its tokenizers cut words, the usual way first. Others of no known kind are judged by their special tokens.
+    fn tokenizer_kinds(&self) -> &'static [TokenizerKind];
 
     /// transformers' class for a head; `None` where the family has no such head.
     fn class(&self, head: Head) -> Option<&'static str>;

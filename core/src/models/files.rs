@@ -6,13 +6,14 @@ use thiserror::Error;
 
 use super::config::{ModelConfig, check_vocabulary};
 use super::config_fields::ConfigError;
+use super::tokenizer_fit;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::hash::sha256_hex;
 use crate::checkpoint::shards::{INDEX_FILE, ShardIndex, WEIGHTS_FILE, WeightSource};
 use crate::checkpoint::weights::{OpenError, Opened, StoredTensor, open_safetensors};
 use crate::source::{ByteSource, SourceError};
-use crate::tokenizer::{CaseRule, Tokenizer, TokenizerError, TokenizerKind};
+use crate::tokenizer::{CaseRule, Tokenizer, TokenizerError};
 
 /// Settings of the model.
 pub const CONFIG_FILE: &str = "config.json";
@@ -136,12 +137,8 @@ impl ModelFiles {
             }
         };
         let one = |problem: ModelProblem| ModelErrors { problems: vec![problem] };
-        let (found, expected) = (tokenizer.kind(), config.family.tokenizer_kind());
-        if found != expected && found != TokenizerKind::Other {
-            let (file, model_type) =
-                (self.tokenizer_file().to_owned(), config.family.model_type().to_owned());
-            return Err(one(TokenizerError::WrongKind { file, model_type, found, expected }.into()));
-        }
+        let tokenizer = tokenizer_fit::fit(self.tokenizer_file(), tokenizer, &config);
+        let tokenizer = tokenizer.map_err(|error| one(error.into()))?;
         if let Err(field) = check_vocabulary(tokenizer.vocab_size(), config.vocab_size) {
             return Err(one(ConfigError { file: TOKENIZER_FILE.to_owned(), fields: vec![field] }.into()));
         }

@@ -50,8 +50,8 @@ impl Family for Gpt2 {
         "gpt2"
     }
 
-    fn tokenizer_kind(&self) -> TokenizerKind {
-        TokenizerKind::Bytes
+    fn tokenizer_kinds(&self) -> &'static [TokenizerKind] {
+        &[TokenizerKind::Bytes]
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {
@@ -63,11 +63,7 @@ impl Family for Gpt2 {
     }
 
     fn read_config(&self, fields: &mut Fields) -> ModelConfig {
-        for (field, only) in [
-            ("scale_attn_weights", true),
-            ("scale_attn_by_inverse_layer_idx", false),
-            ("tie_word_embeddings", true),
-        ] {
+        for (field, only) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
             if fields.get(field).and_then(serde_json::Value::as_bool) == Some(!only) {
                 fields.reject(field, (!only).to_string(), only.to_string());
             }
@@ -453,10 +449,10 @@ mod tests {
     fn forms_that_compute_otherwise_are_refused() {
         let error = ModelConfig::parse(
             "config.json",
-            br#"{"model_type":"gpt2","scale_attn_by_inverse_layer_idx":true,"tie_word_embeddings":false,"n_head":7}"#,
+            br#"{"model_type":"gpt2","scale_attn_by_inverse_layer_idx":true,"n_head":7}"#,
         )
         .unwrap_err();
         let fields: Vec<&str> = error.fields.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(fields, ["scale_attn_by_inverse_layer_idx", "tie_word_embeddings", "n_embd"]);
+        assert_eq!(fields, ["scale_attn_by_inverse_layer_idx", "n_embd"]);
     }
 }

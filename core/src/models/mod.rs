@@ -11,6 +11,7 @@ pub mod gpt2;
 pub mod load;
 pub mod parameter;
 pub mod roberta;
+mod tokenizer_fit;
 
 use crate::nn::cached_inputs::CachedInputs;
 use crate::nn::inputs::BatchInputs;

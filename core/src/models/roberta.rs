@@ -31,8 +31,9 @@ impl Family for Roberta {
         "roberta"
     }
 
-    fn tokenizer_kind(&self) -> TokenizerKind {
-        TokenizerKind::FramedBytes
+    /// Its own, or that of models of this form in other languages.
+    fn tokenizer_kinds(&self) -> &'static [TokenizerKind] {
+        &[TokenizerKind::FramedBytes, TokenizerKind::WordPiece]
     }
 
     fn class(&self, head: Head) -> Option<&'static str> {

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outline::{Outline, Place};
+use super::site::Site;
+
 /// What is trained, as a method decided it from the outline of a model alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TuningPlan {
@@ -27,6 +30,14 @@ pub struct DeltaPlan {
     pub n_nonzero: usize,
     /// alpha / R.
     pub scale: f32,
+}
+
+impl DeltaPlan {
+    /// Numbers in it, at this site.
+    #[must_use]
+    pub fn n_values(&self, site: &Site) -> usize {
+        self.rank * (site.d_out + site.d_in) + self.n_nonzero
+    }
 }
 
 /// A parameter that pretrained files do not have.
@@ -58,6 +69,17 @@ impl AddedPlan {
 }
 
 impl TuningPlan {
+    /// Numbers that the optimizer may change, without the task head (`dsee-method` 1.4), before anything is removed.
+    /// `n_values` tells the size of a pretrained parameter.
+    #[must_use]
+    pub fn n_trainable(&self, model: &Outline, n_values: impl Fn(&str) -> usize) -> usize {
+        let head: BTreeSet<String> = model.names(|place| place == Place::Head).collect();
+        let whole: usize = self.trained.difference(&head).map(|name| n_values(name)).sum();
+        let added: usize = self.added.values().map(AddedPlan::n_values).sum();
+        let update = |site: &Site| self.deltas.get(&site.path).map_or(0, |delta| delta.n_values(site));
+        whole + added + model.sites.iter().map(update).sum::<usize>()
+    }
+
     /// Whether it searches for what to remove by trained coefficients.
     #[must_use]
     pub fn is_search(&self) -> bool {

@@ -8,12 +8,12 @@
 
 use crate::gpu::kernel::{float, read, uint, write};
 use crate::gpu::{Extent, Kernel, Slice};
-use crate::ops::attention::Heads;
+use crate::ops::attention::{Forms, Heads, forms};
 use crate::tape::{Tape, Tensor};
 use crate::wgsl;
 
 /// All kernels of this op.
-pub const KERNELS: &[&Kernel] = &[&STORE_ROWS, &ATTENTION_CACHED];
+pub const KERNELS: &[&Kernel] = &[&STORE_ROWS, ATTENTION_CACHED.fours, ATTENTION_CACHED.singles];
 
 /// `pool[ids[t], :] = x[t, :]`
 pub static STORE_ROWS: Kernel = Kernel {
@@ -25,13 +25,13 @@ pub static STORE_ROWS: Kernel = Kernel {
 };
 
 /// Attention over the rows of a pool that a table names.
-pub static ATTENTION_CACHED: Kernel = Kernel {
-    name: "attention_cached",
-    source: wgsl!("attention_cached", "common/grid"),
-    params: &[uint("rows"), uint("heads"), float("scale"), uint("max_keys")],
-    bindings: &[read("q"), read("keys"), read("values"), read("key_rows"), read("places"), write("out")],
-    reference: reference::attend,
-};
+const ATTENTION_CACHED: Forms = forms!(
+    "attention_cached",
+    ["common/grid"],
+    &[uint("rows"), uint("heads"), float("scale"), uint("max_keys")],
+    &[read("q"), read("keys"), read("values"), read("key_rows"), read("places"), write("out")],
+    reference::attend
+);
 
 /// Who meets which cached rows; the same for all layers.
 #[derive(Clone, Debug)]
@@ -58,7 +58,6 @@ pub fn attention_cached(
     pairing: &CachedPairing,
     heads: Heads,
 ) -> Tensor {
-    assert_eq!(heads.head_size % 4, 0, "heads are read four numbers at a time");
     let out = tape.output(q.rows, q.cols, false);
     let constants = [("HEAD_SIZE", (heads.head_size as u32).into())];
     let params = [
@@ -69,7 +68,7 @@ pub fn attention_cached(
     ];
     let buffers = [&q.slice, keys, values, &pairing.key_rows, &pairing.places, &out.slice];
     let grid = super::elementwise(Extent { dim: q.rows, per: heads.n_heads });
-    tape.dispatch(&ATTENTION_CACHED, &constants, &params, &buffers, grid);
+    tape.dispatch(ATTENTION_CACHED.of(heads.head_size), &constants, &params, &buffers, grid);
     out
 }
 
@@ -123,6 +122,8 @@ mod tests {
     use crate::gpu::{Device, Dim, Sizes};
 
     const HEADS: Heads = Heads { n_heads: 3, head_size: 8, dropout: 0.0 };
+    /// The same columns in heads that are read one number at a time.
+    const ODD_HEADS: Heads = Heads { n_heads: 8, head_size: 3, dropout: 0.0 };
     const COLS: usize = 24;
     /// Row of the pool that holds each of five tokens: sequence 0 has tokens 0–2, sequence 1 tokens 3 and 4.
     const IDS: [u32; 5] = [6, 1, 4, 7, 2];
@@ -136,7 +137,13 @@ mod tests {
     }
 
     /// Stores keys x[1] and values x[2] and lets x[0] ask.
-    fn cached(tape: &mut Tape, device: &Device, x: &[Tensor], key_rows: &[u32], places: &[u32]) -> Tensor {
+    fn cached(
+        (tape, device): (&mut Tape, &Device),
+        x: &[Tensor],
+        heads: Heads,
+        key_rows: &[u32],
+        places: &[u32],
+    ) -> Tensor {
         let pools = [0; 2].map(|_| tape.scratch(8, COLS));
         for (x, pool) in x[1..].iter().zip(&pools) {
             tape.clear(pool);
@@ -144,7 +151,7 @@ mod tests {
         }
         let pairing =
             CachedPairing { key_rows: words(device, key_rows), max_keys: 4, places: words(device, places) };
-        attention_cached(tape, &x[0], [&pools[0], &pools[1]], &pairing, HEADS)
+        attention_cached(tape, &x[0], [&pools[0], &pools[1]], &pairing, heads)
     }
 
     #[test]
@@ -152,18 +159,22 @@ mod tests {
         let sizes = Sizes { tokens: 5, ..Sizes::default() };
         let key_rows = [6, 1, 4, 0, 7, 2, 0, 0];
         let places = [0, 1, 0, 2, 0, 3, 1, 1, 1, 2];
-        let op = |tape: &mut Tape, device: &Device, x: &[Tensor]| cached(tape, device, x, &key_rows, &places);
-        check_op_gpu(&sizes, inputs(&sizes), op);
-        let found = run(&Device::reference(), &sizes, &inputs(&sizes), &op);
-        let expected = run(&Device::reference(), &sizes, &inputs(&sizes), &|tape, device, x| {
-            let pairing = Pairing {
-                ranges: words(device, &[0, 1, 0, 2, 0, 3, 3, 4, 3, 5]),
-                key_ranges: words(device, &[0; 20]),
-                key_stride: 8,
+        for heads in [HEADS, ODD_HEADS] {
+            let op = |tape: &mut Tape, device: &Device, x: &[Tensor]| {
+                cached((tape, device), x, heads, &key_rows, &places)
             };
-            attention(tape, &x[0], &x[1], &x[2], &pairing, HEADS)
-        });
-        assert_close("output", &found.output, &expected.output, 1e-6);
+            check_op_gpu(&sizes, inputs(&sizes), op);
+            let found = run(&Device::reference(), &sizes, &inputs(&sizes), &op);
+            let expected = run(&Device::reference(), &sizes, &inputs(&sizes), &|tape, device, x| {
+                let pairing = Pairing {
+                    ranges: words(device, &[0, 1, 0, 2, 0, 3, 3, 4, 3, 5]),
+                    key_ranges: words(device, &[0; 20]),
+                    key_stride: 8,
+                };
+                attention(tape, &x[0], &x[1], &x[2], &pairing, heads)
+            });
+            assert_close("output", &found.output, &expected.output, 1e-6);
+        }
     }
 
     #[test]
@@ -172,6 +183,8 @@ mod tests {
         let sizes = Sizes { tokens: 5, ..Sizes::default() };
         let key_rows: Vec<u32> = IDS.iter().flat_map(|&own| [6, 1, own, 0]).collect();
         let places: Vec<u32> = (0..5).flat_map(|beam| [beam, 3]).collect();
-        check_op_gpu(&sizes, inputs(&sizes), |tape, device, x| cached(tape, device, x, &key_rows, &places));
+        check_op_gpu(&sizes, inputs(&sizes), |tape, device, x| {
+            cached((tape, device), x, HEADS, &key_rows, &places)
+        });
     }
 }

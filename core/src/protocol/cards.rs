@@ -91,30 +91,47 @@ impl ModelCard {
         }
     }
 
-    /// Numbers the optimizer may change, without the task head (`dsee-method` 1.4).
+    /// What the sites of some roles come to.
+    fn sum(&self, is_chosen: impl Fn(Role) -> bool, n_values: impl Fn(&SiteCard) -> usize) -> usize {
+        self.sites.iter().filter(|site| is_chosen(site.role)).map(n_values).sum()
+    }
+
+    /// Numbers that tuning leaves of those it trains, before pruning.
+    #[must_use]
+    pub fn n_kept(&self, config: &RunConfig) -> usize {
+        match config.method {
+            Method::EarlyBert => self.n_parameters,
+            Method::Prefix => self.sum(is_prefixed, |site| config.prefix_length * site.d_out),
+            _ => self.n_trainable(config),
+        }
+    }
+
+    /// Numbers the optimizer may change, without the task head (`dsee-method` 1.4). A test holds it to what the engine
+    /// counts from the plan of the method.
     #[must_use]
     pub fn n_trainable(&self, config: &RunConfig) -> usize {
-        let sites = |is_chosen: &dyn Fn(Role) -> bool, n: &dyn Fn(&SiteCard) -> usize| -> usize {
-            self.sites.iter().filter(|site| is_chosen(site.role)).map(n).sum()
-        };
-        let is_prefixed = |role| matches!(role, Role::Key | Role::Value);
         match config.method {
-            Method::Full | Method::EarlyBert | Method::BertTickets => self.n_parameters,
+            Method::Full | Method::BertTickets => self.n_parameters,
+            Method::EarlyBert => {
+                let heads = self.sum(|role| role == Role::AttentionOutput, |_| self.num_attention_heads);
+                self.n_parameters + heads + self.sum(|role| role == Role::FeedForwardDown, |site| site.d_in)
+            }
             Method::FtTop2 => self.n_top,
             Method::Bitfit => self.n_biases,
-            Method::Lora | Method::Dsee => sites(&|role| config.target_modules.contains(&role), &|site| {
-                config.rank * (site.d_out + site.d_in) + config.nnz
-            }),
+            Method::Lora | Method::Dsee => {
+                let is_target = |role| config.target_modules.contains(&role);
+                self.sum(is_target, |site| config.rank * (site.d_out + site.d_in) + config.nnz)
+            }
             Method::Adapters => {
                 let size = config.clone().for_model(&self.facts()).bottleneck_size;
                 let is_place = |role| adapters::is_place(role, self.is_decoder);
-                sites(&is_place, &|site| adapters::n_trainable(size, site.d_out))
+                self.sum(is_place, |site| adapters::n_trainable(size, site.d_out))
             }
-            Method::PTuning => sites(&is_prefixed, &|site| config.prefix_length * site.d_out),
+            Method::PTuning => self.sum(is_prefixed, |site| config.prefix_length * site.d_out),
             Method::Prefix => {
                 let (hidden, c) = (config.prefix_hidden_size, self.hidden_size);
                 let shared = config.prefix_length * c + hidden * (c + 1);
-                shared + sites(&is_prefixed, &|site| (hidden + 1) * site.d_out)
+                shared + self.sum(is_prefixed, |site| (hidden + 1) * site.d_out)
             }
         }
     }
@@ -134,7 +151,8 @@ impl ModelCard {
             0
         };
         let is_own = config.method.is_full() || matches!(config.method, Method::Bitfit | Method::FtTop2);
-        let frozen = self.n_parameters as u64 - if is_own { n_trained } else { 0 };
+        // A search trains its coefficients beside all parameters.
+        let frozen = (self.n_parameters as u64).saturating_sub(if is_own { n_trained } else { 0 });
         let longest = config.max_length.min(self.max_position_embeddings);
         let n_tokens = config.per_device_train_batch_size * longest;
         let writes =
@@ -169,6 +187,10 @@ impl ModelCard {
         let n_layers = if config.method == Method::FtTop2 { 2 } else { self.num_hidden_layers };
         n_layers.min(self.num_hidden_layers) * (kept + statistics) + on_their_way
     }
+}
+
+fn is_prefixed(role: Role) -> bool {
+    matches!(role, Role::Key | Role::Value)
 }
 
 /// Bytes that a run needs on the device.

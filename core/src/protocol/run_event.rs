@@ -87,6 +87,10 @@ pub struct Loaded {
     pub n_parameters: usize,
     /// Numbers that will be trained.
     pub n_trainable: usize,
+    /// Numbers that tuning leaves of them, before pruning: fewer where prefixes are computed while they are tuned, or
+    /// coefficients only searched with.
+    #[serde(default)]
+    pub n_kept: usize,
     /// Tensors that were not in the file and start at random values, in transformers' names.
     pub fresh: Vec<String>,
     /// Training examples.

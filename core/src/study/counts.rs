@@ -8,8 +8,7 @@ use crate::accounting::{ForwardPlan, ModelShape, forward_cost, n_nonzero_after, 
 use crate::config::{ModelFacts, RunConfigDraft};
 use crate::engine::{facts_of, outline_of, shape_of};
 use crate::models::{config::ModelConfig, family::Head};
-use crate::nn::outline::{Outline, Place};
-use crate::nn::plan::{AddedPlan, DeltaPlan};
+use crate::nn::outline::Outline;
 use crate::nn::site::{Role, Site};
 use crate::tuning;
 
@@ -84,15 +83,7 @@ impl PaperModel {
         let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
         let config = draft.check().expect("the settings below are right").for_model(&self.facts);
         let plan = tuning::plan(&config, &self.outline, true);
-        let head: Vec<String> = self.outline.names(|place| place == Place::Head).collect();
-        let whole = plan.trained.iter().filter(|name| !head.contains(name));
-        let whole: usize = whole.filter_map(|name| self.parameters.get(name)).sum();
-        let added: usize = plan.added.values().map(AddedPlan::n_values).sum();
-        let size =
-            |path: &String| self.sites.iter().find(|site| site.path == *path).map(|s| s.d_out + s.d_in);
-        let update =
-            |(path, delta): (&String, &DeltaPlan)| delta.rank * size(path).unwrap_or(0) + delta.n_nonzero;
-        whole + added + plan.deltas.iter().map(update).sum::<usize>()
+        plan.n_trainable(&self.outline, |name| self.parameters.get(name).copied().unwrap_or(0))
     }
 }
 

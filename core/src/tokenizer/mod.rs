@@ -64,8 +64,9 @@ pub enum TokenizerError {
     },
     /// Tokenizer and model belong to different families.
     #[error(
-        "the tokenizer is {found}; expected {expected}, because the model is a {model_type} model: {file} may come \
-         from another model"
+        "the tokenizer is {found}; expected {}, because the model is a {model_type} model: {file} may come \
+         from another model",
+        .expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(", or ")
     )]
     WrongKind {
         /// Name of the tokenizer's file.
@@ -74,8 +75,25 @@ pub enum TokenizerError {
         model_type: String,
         /// What the tokenizer is.
         found: TokenizerKind,
-        /// What the model needs.
-        expected: TokenizerKind,
+        /// What the model can do with.
+        expected: &'static [TokenizerKind],
+    },
+    /// A tokenizer whose special tokens are not what the model reads.
+    #[error(
+        "the tokenizer, {kind}, {found}; expected {expected}, as a {model_type} model reads texts: complete {file}, or \
+         take the tokenizer that the model was trained with"
+    )]
+    WrongSpecials {
+        /// Name of the tokenizer's file.
+        file: String,
+        /// The family of the model.
+        model_type: String,
+        /// What the tokenizer is.
+        kind: TokenizerKind,
+        /// What it does.
+        found: String,
+        /// What it should do.
+        expected: String,
     },
     /// No room for text beside the special tokens.
     #[error(
@@ -154,6 +172,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     direction: TruncationDirection,
     vocab_size: usize,
+    has_segments: bool,
 }
 
 impl Tokenizer {
@@ -173,7 +192,13 @@ impl Tokenizer {
         if vocab_size == 0 {
             return Err(unreadable("its vocabulary is empty".to_owned()));
         }
-        Ok(Self { inner, direction, vocab_size })
+        Ok(Self { inner, direction, vocab_size, has_segments: true })
+    }
+
+    /// For a model that does not tell the two texts of a pair apart: all tokens are of the first segment.
+    #[must_use]
+    pub fn without_segments(self) -> Self {
+        Self { has_segments: false, ..self }
     }
 
     /// Builds BERT's WordPiece tokenizer from a `vocab.txt`, one token a line, the line number its id.
@@ -234,9 +259,10 @@ impl Tokenizer {
         };
         let (first, second) = tokenizers::truncate_encodings(first, second, &cut).map_err(failed)?;
         let whole = self.inner.post_process(first, second, true).map_err(failed)?;
+        let segment = |&id: &u32| if self.has_segments { id } else { 0 };
         Ok(Encoding {
             input_ids: whole.get_ids().to_vec(),
-            token_type_ids: whole.get_type_ids().to_vec(),
+            token_type_ids: whole.get_type_ids().iter().map(segment).collect(),
             truncated: n_text > cut.max_length,
             length_before: n_text + n_special,
         })

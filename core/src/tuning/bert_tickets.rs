@@ -74,6 +74,16 @@ mod tests {
     }
 
     #[test]
+    fn only_the_task_head_keeps_what_it_has_learned() {
+        let places = [Place::Embedding, Place::Layer(0), Place::Top, Place::Head];
+        let parameters: Vec<_> = places.map(|place| (format!("{place:?}"), place)).into();
+        let value = HostTensor { shape: vec![1], data: vec![0.5] };
+        let mut trained = parameters.iter().map(|(name, _)| (name.clone(), value.clone())).collect();
+        rewind(&mut trained, &Outline { sites: Vec::new(), parameters, n_heads: 1, is_decoder: false });
+        assert_eq!(trained, [("Head".to_owned(), value)].into());
+    }
+
+    #[test]
     fn all_weights_compete_in_one_group() {
         let site = |path: &str, role| Site { path: path.into(), layer: None, role, d_out: 1, d_in: 10 };
         let sites = [site("q", Role::Query), site("up", Role::FeedForwardUp), site("head", Role::Head)];

@@ -157,6 +157,7 @@ pub fn tuning_until(until: usize) -> Vec<RunEvent> {
             family: "bert".into(),
             n_parameters: 686_210,
             n_trainable: 16_706,
+            n_kept: 16_706,
             fresh: vec!["classifier.weight".into(), "classifier.bias".into()],
             n_train_examples: 2400,
             n_validation_examples: 400,

@@ -12,10 +12,11 @@ use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
 use super::corpus::{Corpus, encode, head_of, labels_of};
 use super::error::EngineError;
-use super::phase_row::{n_trainable, phase_row};
+use super::phase_plan::PhasePlan;
+use super::phase_row::phase_row;
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
-use super::tuning_phase::{PhasePlan, TuningPhase};
+use super::tuning_phase::TuningPhase;
 use crate::checkpoint::weights::StoredTensor;
 use crate::config::{Pruning, RunConfig};
 use crate::data::{LabelSet, RunData};
@@ -265,7 +266,8 @@ impl Run {
         events.push(RunEvent::Loaded(Loaded {
             family: self.base.family().to_owned(),
             n_parameters: self.base.parameters.0.values().map(StoredTensor::n_values).sum(),
-            n_trainable: n_trainable(&self.base, &self.state, &self.plan) + self.n_planned(),
+            n_trainable: self.n_planned(&self.plan),
+            n_kept: self.n_planned(&tuning::plan(&self.config, &self.base.outline(), true)),
             fresh: self.base.fresh.clone(),
             n_train_examples: self.train.len(),
             n_validation_examples: self.validation.len(),

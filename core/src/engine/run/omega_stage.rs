@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use super::Run;
 use crate::engine::checkpoint::Stage;
 use crate::engine::error::EngineError;
+use crate::engine::phase_row::n_trainable;
+use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
 use crate::omega::{OmegaMethod, overlap, select_omega, site_stream};
 use crate::protocol::{OmegaReport, Phase, RunEvent};
@@ -17,12 +19,12 @@ impl Run {
         self.found_omega = found;
     }
 
-    /// Numbers of the updates that are planned but do not exist yet.
-    pub(super) fn n_planned(&self) -> usize {
-        let size = |site: &Site| {
-            self.plan.deltas.get(&site.path).map_or(0, |d| d.rank * (site.d_out + site.d_in) + d.n_nonzero)
-        };
-        if self.state.deltas.is_empty() { self.base.sites.iter().map(size).sum() } else { 0 }
+    /// Numbers that `plan` trains, in updates that do not exist yet as well.
+    pub(super) fn n_planned(&self, plan: &TuningPlan) -> usize {
+        let size = |site: &Site| plan.deltas.get(&site.path).map_or(0, |delta| delta.n_values(site));
+        let is_begun = !self.state.deltas.is_empty();
+        let updates: usize = if is_begun { 0 } else { self.base.sites.iter().map(size).sum() };
+        n_trainable(&self.base, &self.state, plan) + updates
     }
 
     /// What the method adds, before training.

@@ -82,9 +82,10 @@ pub fn own_labels(model: &PretrainedModel) -> usize {
     named.or(model.config.num_labels).unwrap_or(DEFAULT_LABELS).max(1)
 }
 
-/// What the file itself is for: a decoder that names no classes writes.
+/// What the file itself is for: a decoder that names no classes, and whose words can be read here, writes.
 pub fn own_head(model: &PretrainedModel) -> Head {
-    let writes = model.config.family.is_causal() && model.config.id2label.is_none();
+    let config = &model.config;
+    let writes = config.family.is_causal() && config.id2label.is_none() && config.ties_words;
     if writes { Head::CausalLm } else { Head::classes(own_labels(model)) }
 }
 

@@ -94,6 +94,7 @@ impl From<EngineError> for Refusal {
             EngineError::Prune(errors) => each(&errors),
             EngineError::Model(_)
             | EngineError::NoSuchHead { .. }
+            | EngineError::UntiedWords { .. }
             | EngineError::NoPadding { .. }
             | EngineError::Causal(_)
             | EngineError::Masked(_)

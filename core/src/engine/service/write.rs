@@ -10,7 +10,7 @@ use crate::engine::Writer;
 use crate::engine::writer::{end_tokens, text_positions};
 use crate::generate::{GenerationConfig, Limits, Search, Stop};
 use crate::gpu::Device;
-use crate::models::family::Head;
+use crate::models::family::{Head, names};
 use crate::protocol::{Command, Event, Settings, Variant, Written, WrittenText};
 use crate::tasks::normalise::hypothesis;
 use crate::train::place::HostState;
@@ -40,9 +40,10 @@ impl Engine {
         let device = self.device(host).await?;
         let mut subject = self.subject().await?;
         if subject.base.head != Head::CausalLm {
-            return Err(Refusal::because(
-                "this model does not write: only a decoder (gpt2) with data without labels does",
-            ));
+            return Err(Refusal::because(format!(
+                "this model does not write: only a decoder ({}) with data without labels does",
+                names(true)
+            )));
         }
         subject.states.retain(|variant, _| variants.is_empty() || variants.contains(variant));
         if subject.states.is_empty() {

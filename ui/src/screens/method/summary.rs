@@ -27,6 +27,10 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, errors: &[FieldError]) {
                     format!("trainable parameters, {} of {}", percent(share), thousands(model.n_parameters));
                 ui.label(RichText::new(text).weak());
                 share_bar(ui, share as f32);
+                let n_kept = model.n_kept(&config);
+                if n_kept != n_trained {
+                    form::fact(ui, "Kept of them after tuning", &thousands(n_kept));
+                }
                 form::fact(ui, "Memory of a run, at most", &bytes(model.memory_bytes(&config).total()));
             }
             (Ok(_), None) => {

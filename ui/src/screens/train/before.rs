@@ -109,8 +109,17 @@ fn plan(state: &AppState, config: &RunConfig) -> Vec<(&'static str, String)> {
         Method::Bitfit => format!("{numbers} learn: the biases."),
         Method::FtTop2 => format!("{numbers} learn: the last two layers."),
         Method::Adapters => format!("{numbers} learn in bottlenecks between the frozen layers."),
-        Method::PTuning | Method::Prefix => {
+        Method::PTuning => {
             format!("{numbers} learn: {} keys and values before those of every layer.", config.prefix_length)
+        }
+        Method::Prefix => {
+            let kept =
+                state.model.as_ref().map(|model| format!(", {} numbers", thousands(model.n_kept(config))));
+            format!(
+                "{numbers} learn to compute {} keys and values before those of every layer. Only these{} are kept.",
+                config.prefix_length,
+                kept.unwrap_or_default()
+            )
         }
         Method::EarlyBert => {
             format!(
