@@ -67,6 +67,8 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         Some(path) => named_file(&saved, path, &args.columns)?,
         None => own_validation(&saved)?,
     };
+    let losses = corpus.losses("validation", saved.config.max_length);
+    losses.iter().for_each(|loss| eprintln!("warning   {loss}"));
     let n_mismatched = corpus.n_mismatched();
     let n_examples = corpus.len() - n_mismatched;
     let session = score(&saved, corpus)?;
