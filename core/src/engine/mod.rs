@@ -16,6 +16,7 @@ mod scorer;
 pub mod service;
 pub mod session;
 mod state_file;
+mod text_form;
 mod tuning_phase;
 pub mod writer;
 
@@ -26,4 +27,5 @@ pub use error::EngineError;
 pub use origin::{ExportParts, Origin};
 pub use run::Run;
 pub use session::Session;
+pub use text_form::TextForm;
 pub use writer::Writer;

@@ -5,14 +5,12 @@ use super::refusal::{problem, problems_of};
 use super::subject::Subject;
 use super::{Engine, Host, Refusal, Reply, with_files};
 use crate::config::{FieldSpec, RunConfigDraft};
-use crate::data::causal;
 use crate::engine::Writer;
-use crate::engine::writer::{end_tokens, text_positions};
+use crate::engine::writer::text_positions;
 use crate::generate::{GenerationConfig, Limits, Search, Stop};
 use crate::gpu::Device;
 use crate::models::family::Head;
 use crate::protocol::{Command, Event, Settings, Variant, Written, WrittenText};
-use crate::tasks::normalise::hypothesis;
 use crate::train::place::HostState;
 use crate::train::write::Room;
 
@@ -68,19 +66,15 @@ fn order(subject: &Subject, request: u64, prompt: &str, settings: &Settings) -> 
     settings.iter().for_each(|(name, value)| draft.set(name, value));
     let checked = draft.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
     let tokenizer = &subject.model.pretrained.tokenizer;
-    let config = checked.generation.unwrap_or_default().with(end_tokens(tokenizer), checked.seed);
+    let config =
+        checked.generation.unwrap_or_default().with(subject.form.end_tokens(tokenizer), checked.seed);
     let prompt = prompt.trim();
     if prompt.is_empty() {
         return Err(Refusal::because(
             "there is nothing to write about: give a meaning, or the beginning of a text",
         ));
     }
-    let ids = if subject.goes_on {
-        let separator = tokenizer.end_of_text().ok_or(causal::CausalError::NoSeparator)?;
-        [vec![separator], tokenizer.encode_plain(prompt)?].concat()
-    } else {
-        causal::prompt(prompt, tokenizer)?
-    };
+    let ids = subject.form.prompt(prompt, tokenizer)?;
     let positions = subject.states.values().map(|state| text_positions(&subject.base, state));
     let n_positions = positions.min().unwrap_or_default();
     config.check(Limits { n_vocab: subject.base.config.vocab_size, n_positions }, &ids)?;
@@ -124,11 +118,9 @@ async fn text(
 fn so_far(subject: &Subject, variant: Variant, search: &Search) -> Result<WrittenText, Refusal> {
     let best = search.best();
     let decoded = subject.model.pretrained.tokenizer.decode(&best.tokens)?;
-    // What goes on from a beginning may begin with a space, or inside a word.
-    let text = if subject.goes_on { decoded.trim_end() } else { hypothesis(&decoded) };
     Ok(WrittenText {
         variant,
-        text: text.to_owned(),
+        text: subject.form.cut(&decoded).to_owned(),
         n_tokens: best.tokens.len(),
         is_complete: best.stop == Some(Stop::EndToken),
     })

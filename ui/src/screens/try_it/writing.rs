@@ -119,7 +119,7 @@ impl Writing {
     }
 
     fn ask(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
-        let is_plain = state.data.as_ref().is_some_and(|data| data.form == DataForm::Plain);
+        let is_plain = state.goes_on();
         let (title, name) =
             if is_plain { ("Your own beginning", "Beginning") } else { ("Your own meaning", "Meaning") };
         card(ui, title, |ui| {
