@@ -79,7 +79,7 @@ pub const FIELDS: &[FieldSpec] = &{
     [
         field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder; dsee-tiny-decoder is the embedded decoder"),
         field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
-        field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own"),
+        field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own, and e2e tuetschek/e2e_nlg"),
         field(DATA, "dataset_config_name", Text, "", "Configuration of the data set, where it has several"),
         field(DATA, "train_file", Text, "", "Labelled text: .tsv, .csv, .jsonl or .parquet; without it, the embedded sentences"),
         field(DATA, "validation_file", Text, "", "Labelled text to evaluate on; without it, a part of the training file is held out"),
