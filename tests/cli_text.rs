@@ -53,6 +53,11 @@ fn plain_text_goes_on() {
         json(dsee(&[&fixed[..], more].concat()))["text"].clone()
     };
     assert_eq!(one(&[]), one(&["--task-type", "language-modeling"]));
+    // Where its settings end texts with another token than the tokenizer, that is said.
+    let told = dsee(&["generate", "--model", &model, "--max-new-tokens", "2", "Anna"]).assert().success();
+    told.stderr(
+        contains("ends texts with token 0 (eos_token_id), the tokenizer with").and(contains("endoftext")),
+    );
     assert_ne!(one(&[]), one(&["--task-type", "generation"]));
     let classes = ["generate", "--model", &model, "--task", "sst2", "a"];
     fails(dsee(&classes), 2, &["--task-type = classification", "use generation or language-modeling"]);

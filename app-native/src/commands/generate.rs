@@ -90,6 +90,7 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let tokenizer = model.tokenizer.clone();
     let base = pollster::block_on(BaseModel::new(model, Head::CausalLm, config.seed));
     let base = base.map_err(anyhow::Error::from)?;
+    base.notes.iter().for_each(|note| eprintln!("warning   {note}"));
     let state = base.untouched();
     Ok(Opened { base, state, tokenizer, config, form })
 }
