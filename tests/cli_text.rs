@@ -74,6 +74,11 @@ fn what_cannot_be_written_is_said() {
         .assert()
         .failure()
         .stderr(contains("--num-beams"));
+    let drawn = ["generate", "--model", &model, "--top-p", "0.5", "--num-beams", "2", "a"];
+    fails(dsee(&drawn), 2, &["--top-p = 0.5", "nothing is drawn", "do_sample = true"]);
+    let least = ["--min-new-tokens", "6", "--max-new-tokens", "6", "--num-beams", "2", "--early-stopping"];
+    let written = json(dsee(&[&["generate", "--model", &model, "--json", "a"][..], &least].concat()));
+    assert_eq!(written["complete"], false, "six tokens are the least and the most: {written}");
     dsee(&["generate", "a"]).assert().failure().stderr(contains("bert"));
     dsee(&["generate", "--model", &model]).assert().failure();
 }

@@ -21,7 +21,7 @@ use crate::{
     run_folder::SETTINGS_FILE,
     run_inputs,
     saved_run::SavedRun,
-    settings_args::{SettingsArgs, as_flags, read_draft},
+    settings_args::{SettingsArgs, as_flags, checked, read_draft},
     texts::{Source, TextWriter, WrittenText},
 };
 
@@ -79,7 +79,7 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
         Some(run) => read_draft(&run.join(SETTINGS_FILE))?.overridden_by(&draft),
         None => as_it_came(draft),
     };
-    let config = draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?;
+    let config = checked(&draft, &args.settings.flags)?;
     let form = form_of(&config, args.run.is_some())?;
     if let Some(run) = &args.run {
         let saved = SavedRun::open(run, config.model.as_ref().map(PathBuf::from).as_deref())?;
