@@ -6,7 +6,7 @@ mod cli_support;
 #[path = "cli_support/hub_server.rs"]
 mod hub_server;
 
-use cli_support::{Workplace, dsee, flags_of, tiny_bert};
+use cli_support::{Workplace, decoder::tiny_decoder, dsee, flags_of, tiny_bert};
 use hub_server::{How, HubServer};
 use std::fs;
 
@@ -120,6 +120,40 @@ fn a_data_set_without_readable_files_is_taken_as_the_hub_converted_it() {
     let hub = hub_of_data(&listed, "refs%2Fconvert%2Fparquet");
     hub.serve_too("main?blobs=true", br#"{"siblings": [{"rfilename": "set.py"}]}"#);
     train_on(&place, &hub, "run", &["--dataset-name", "org/set"]).assert().success();
+}
+
+/// The columns of `tuetschek/e2e_nlg`, whose main branch is a program.
+#[test]
+fn e2e_fetches_its_data_as_the_hub_converted_them() {
+    let place = Workplace::new();
+    tiny_decoder(&place.path(""));
+    let row = |i: usize| {
+        let name = ["Anna", "Bert", "Carl"][i % 3];
+        let meaning = format!("name[{name}], eatType[pub]");
+        format!("{{\"meaning_representation\": \"{meaning}\", \"human_reference\": \"{name} is a pub.\"}}\n")
+    };
+    let rows = |n: usize| (0..n).map(row).collect::<String>().into_bytes();
+    let listed = r#"{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings":
+        [{"rfilename": "default/train/0000.jsonl"}, {"rfilename": "default/validation/0001.jsonl"}]}"#;
+    let hub = HubServer::start(
+        [
+            ("refs%2Fconvert%2Fparquet?blobs=true".to_owned(), listed.as_bytes().to_vec()),
+            ("0000.jsonl".to_owned(), rows(12)),
+            ("0001.jsonl".to_owned(), rows(3)),
+        ]
+        .into(),
+    );
+    hub.serve_too("main?blobs=true", br#"{"siblings": [{"rfilename": "e2e_nlg.py"}]}"#);
+    let model = place.text("model");
+    // The flags before are of a test that classifies; of a flag given twice the last one counts.
+    let flags =
+        ["--task", "e2e", "--model", &model, "--max-length", "64", "--warmup-steps", "1", "--prune", "none"];
+    train_on(&place, &hub, "run", &flags).assert().success();
+    let asked: Vec<String> = hub.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(asked[0], "/api/datasets/tuetschek/e2e_nlg/revision/main?blobs=true");
+    let report = fs::read_to_string(place.path("run/report.json")).unwrap();
+    assert!(report.contains("tuetschek/e2e_nlg"), "the report says where the data came from");
+    assert!(report.contains("12 examples, validated on 3"), "{report}");
 }
 
 #[test]

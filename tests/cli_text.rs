@@ -31,6 +31,38 @@ fn a_decoder_learns_is_judged_and_writes() {
     dsee(&["predict", "--run", &run, "text"]).assert().failure().stderr(contains("dsee generate"));
 }
 
+/// Plain text is gone on with, over a blank line: a run of it does not begin a new text behind a separator.
+#[test]
+fn plain_text_goes_on() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (model, data, run) = (at("model"), at("plain.jsonl"), at("run"));
+    let line = "{\"text\": \"Anna is a pub .\\n\\nBert is a pub .\"}\n";
+    put(&place.path().join("plain.jsonl"), line.repeat(16).as_bytes());
+    let paths = ["train", "--model", &model, "--train-file", &data, "--output-dir", &run, "--learning-rate"];
+    let flags = ["5e-3", "--task-type", "language-modeling", "--method", "full", "--max-steps", "60"];
+    dsee(&[&paths[..], &flags].concat()).assert().success();
+    let written = json(dsee(&["generate", "--run", &run, "--max-new-tokens", "30", "--json", "Anna is a"]));
+    assert_eq!(written["text"], " pub .\n\nBert is a pub .", "{written}");
+    assert_eq!(written["complete"], true);
+
+    // A decoder as it came goes on, too, unless a task is named.
+    let one = |more: &[&str]| {
+        let fixed = ["generate", "--model", &model, "--max-new-tokens", "8", "--json", "Anna is a"];
+        json(dsee(&[&fixed[..], more].concat()))["text"].clone()
+    };
+    assert_eq!(one(&[]), one(&["--task-type", "language-modeling"]));
+    // Where its settings end texts with another token than the tokenizer, that is said.
+    let told = dsee(&["generate", "--model", &model, "--max-new-tokens", "2", "Anna"]).assert().success();
+    told.stderr(
+        contains("ends texts with token 0 (eos_token_id), the tokenizer with").and(contains("endoftext")),
+    );
+    assert_ne!(one(&[]), one(&["--task-type", "generation"]));
+    let classes = ["generate", "--model", &model, "--task", "sst2", "a"];
+    fails(dsee(&classes), 2, &["--task-type = classification", "use generation or language-modeling"]);
+}
+
 #[test]
 fn what_cannot_be_written_is_said() {
     let place = tempfile::tempdir().unwrap();
@@ -42,6 +74,11 @@ fn what_cannot_be_written_is_said() {
         .assert()
         .failure()
         .stderr(contains("--num-beams"));
+    let drawn = ["generate", "--model", &model, "--top-p", "0.5", "--num-beams", "2", "a"];
+    fails(dsee(&drawn), 2, &["--top-p = 0.5", "nothing is drawn", "do_sample = true"]);
+    let least = ["--min-new-tokens", "6", "--max-new-tokens", "6", "--num-beams", "2", "--early-stopping"];
+    let written = json(dsee(&[&["generate", "--model", &model, "--json", "a"][..], &least].concat()));
+    assert_eq!(written["complete"], false, "six tokens are the least and the most: {written}");
     dsee(&["generate", "a"]).assert().failure().stderr(contains("bert"));
     dsee(&["generate", "--model", &model]).assert().failure();
 }
@@ -98,6 +135,39 @@ fn an_evaluation_writes_texts_and_scores_them() {
     );
 }
 
+#[test]
+fn contexts_without_room_are_found_before_training() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (model, data, mixed) = (at("model"), at("train.txt"), at("mixed.txt"));
+    let (run, other) = (at("run"), at("study"));
+    let fixed =
+        ["train", "--task", "e2e", "--model", &model, "--validation-file", &data, "--output-dir", &run];
+    let short = ["--max-length", "64", "--max-steps", "2", "--warmup-steps", "1", "--prune", "none"];
+    let train = [&fixed[..], &short, &["--method", "full", "--train-file"]].concat();
+    let generate = ["--predict-with-generate", "--max-new-tokens", "126"];
+    let parts = ["6 of 6 contexts are too long", "\"name : ", "128 positions", "--max-new-tokens"];
+    fails(dsee(&[&train[..], &[&data], &generate].concat()), 1, &parts);
+    let study =
+        ["compare", "--task", "e2e", "--model", &model, "--validation-file", &data, "--train-file", &data];
+    let study =
+        [&study[..], &["--methods", "full", "--max-new-tokens", "126", "--output-dir", &other]].concat();
+    fails(dsee(&study), 1, &parts);
+    assert!(!Path::new(&run).join("report.md").exists());
+
+    // What max_length takes from the training data is said at the start, and in the report.
+    let long = format!("name : {}||long .\nname : A||{}\n", "A ".repeat(99), "A is a pub . ".repeat(30));
+    put(&place.path().join("mixed.txt"), (fs::read_to_string(&data).unwrap() + &long).as_bytes());
+    let losses = ["1 training texts are left out", "1 of 13 training texts lost their end"];
+    let told = dsee(&[&train[..], &[&mixed]].concat()).assert().success();
+    let (told, report) =
+        (told.get_output().stderr.clone(), fs::read_to_string(Path::new(&run).join("report.md")).unwrap());
+    for loss in losses {
+        assert!(String::from_utf8_lossy(&told).contains(loss) && report.contains(loss), "{loss}: {report}");
+    }
+}
+
 /// What was written is not written again, unless the settings are others.
 fn an_evaluation_goes_on(run: &str, texts: &Path, first: &Value) {
     let written = texts.join("written.jsonl");
@@ -151,6 +221,8 @@ fn decoders_that_cannot_be() {
 
     // The mark of the end stands for padding, and is written down where transformers looks for it.
     dsee(&[&train[..], &short].concat()).assert().success();
+    fails(dsee(&["predict", "--run", &run, "film", ""]), 1, &["text 2 of 2 has no tokens"]);
+    fails(dsee(&["generate", "--run", &run, "film"]), 1, &["use `dsee predict`"]);
     let merged = fs::read(place.path().join("run/merged/config.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&merged).unwrap()["pad_token_id"], 0);
 

@@ -2,11 +2,12 @@
 //! Needs an adapter; a software adapter is enough.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use dsee_core::builtin::{DATA_SEED, validation_meanings};
+use dsee_core::builtin::{self, DATA_SEED, validation_meanings};
 use dsee_core::engine::service::{Reply, Request};
 use dsee_core::protocol::{
     Command, DataCard, DataForm, Event, HeadOrigin, RunEvent, Settings, Variant, Written, WrittenText,
 };
+use dsee_core::source::ByteSource;
 use dsee_tests::asking::{
     MEANINGS, load, load_decoder, predict, rejected, run_events, settings, start, texts,
 };
@@ -140,6 +141,42 @@ fn every_state_writes_piece_by_piece_after_a_run() {
 }
 
 #[test]
+fn what_a_command_leaves_open_is_as_in_the_run() {
+    let own = [("max_new_tokens", "5"), ("num_beams", "3"), ("length_penalty", "0.5"), ("seed", "7")];
+    let mut first = load_decoder();
+    first.push(start(&[&[MEANINGS, ("max_steps", "2")][..], &own].concat()));
+    let replies = play(first, |reply| {
+        let tuned = [Variant::Tuned];
+        let asked = || {
+            let greedy = [("num_beams", "1"), ("max_new_tokens", "3")];
+            vec![write(1, &[], &tuned), write(2, &own, &tuned), write(3, &greedy, &tuned)]
+        };
+        if is_over(reply) { asked() } else { Vec::new() }
+    });
+    assert_eq!(written(&replies, 1).texts, written(&replies, 2).texts);
+    assert!(pieces(&replies, 1, Variant::Tuned).len() == 5, "the run's max_new_tokens, not the default");
+    assert!(written(&replies, 3).texts[0].n_tokens <= 3, "its length penalty is no mistake of the command");
+}
+
+/// The built-in decoder is for meanings. The same files from elsewhere are a decoder as it came.
+#[test]
+fn a_decoder_without_data_goes_on_with_a_beginning() {
+    let files = builtin::embedded(builtin::DECODER_NAME).unwrap().files().files;
+    let read = |source: &dyn ByteSource| pollster::block_on(source.read(0..source.len())).unwrap();
+    let files: Vec<(String, Vec<u8>)> =
+        files.iter().map(|(name, source)| (name.clone(), read(source.as_ref()))).collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let text = |load: Request| {
+        let replies = play(vec![load, write(1, &[("max_new_tokens", "8")], &[])], |_| Vec::new());
+        written(&replies, 1).texts[0].text.clone()
+    };
+    let load = || Command::LoadModel { name: builtin::DECODER_NAME.to_owned() };
+    let embedded = text(request(load()));
+    assert_ne!(text(with_files(load(), &files)), embedded);
+}
+
+#[test]
 fn writing_is_stopped_and_a_run_is_paused_within_a_piece() {
     let mut first = load_decoder();
     first.push(start(&[MEANINGS, ("max_steps", "500")]));
@@ -171,6 +208,7 @@ fn all_that_is_wrong_with_a_prompt_is_said_at_once() {
     };
     let wrong = ask(&[("temperature", "0"), ("top_p", "2"), ("do_sample", "true")]);
     assert!(wrong.contains("temperature") && wrong.contains("top_p"), "{wrong}");
+    assert!(ask(&[("top_p", "0.5")]).contains("nothing is drawn"));
     assert!(ask(&[("max_new_tokens", "4000")]).contains("positions"));
     assert!(ask(&[("rank", "4")]).contains("no setting of generation"));
     let mut first = load_decoder();

@@ -139,8 +139,9 @@ pub fn data_files(config: &RunConfig) -> anyhow::Result<DataFiles> {
     }
     if let Some(task) = config.task {
         bail!(
-            "the task {task} needs its data: name them by --train-file and --validation-file, or a data set of the \
-             hub by --dataset-name"
+            "the task {task} needs its data: name them by --train-file and --validation-file ({}), or a data set of the \
+             hub by --dataset-name",
+            task.spec().files
         );
     }
     let files = match config.task_type {
@@ -211,8 +212,9 @@ mod tests {
 
     #[test]
     fn a_task_without_files_asks_for_them() {
-        let config = RunConfigDraft::default().with("task", "e2e").check().unwrap();
-        assert!(load_data(&config, None).unwrap_err().to_string().contains("--train-file"));
+        let config = RunConfigDraft::default().with("task", "webnlg").check().unwrap();
+        let error = load_data(&config, None).unwrap_err().to_string();
+        assert!(error.contains("--train-file") && error.contains(".xml"), "{error}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// The checked settings: file first, flags over it.
     pub fn resolve(&self) -> Result<RunConfig, Failure> {
-        self.draft()?.check().map_err(|errors| Failure::Settings(as_flags(errors)))
+        checked(&self.draft()?, &self.flags)
     }
 
     /// The same for a model.
@@ -51,6 +51,16 @@ pub fn read_draft(path: &std::path::Path) -> Result<RunConfigDraft, Failure> {
         .with_context(|| format!("cannot read the settings: {}", path.display()))?;
     Ok(RunConfigDraft::from_toml(&text)
         .with_context(|| format!("cannot read the settings: {}", path.display()))?)
+}
+
+/// The checked settings, if each of the `flags` about writing among them does something.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn checked(draft: &RunConfigDraft, flags: &RunConfigDraft) -> Result<RunConfig, Failure> {
+    let config = draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?;
+    let idle = config.generation.map(|settings| settings.idle(flags)).unwrap_or_default();
+    if idle.is_empty() { Ok(config) } else { Err(Failure::Settings(as_flags(idle))) }
 }
 
 /// Errors in the spelling of the command line.

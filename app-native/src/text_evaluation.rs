@@ -11,6 +11,7 @@ use dsee_core::{
     checkpoint::hash::sha256_hex,
     config::RunConfig,
     data::{RunData, generation::GenerationExample},
+    engine::TextForm,
     report::{RunReport, Setting},
     tasks::scoring::{Scored, WrittenTexts},
 };
@@ -90,7 +91,8 @@ pub fn evaluate(
     let config = how.config;
     interrupt::listen()?;
     let contexts: Vec<&str> = examples.iter().map(|example| example.context.as_str()).collect();
-    let source = Source { base: &saved.base, state: &saved.state, tokenizer: &saved.tokenizer, config };
+    let SavedRun { base, state, tokenizer, .. } = saved;
+    let source = Source { base, state, tokenizer, config, form: TextForm::ForContext };
     let mut writer = TextWriter::open(source, &contexts)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
     let of_what = json!({

@@ -27,7 +27,7 @@ use crate::{
     run_folder::SETTINGS_FILE,
     run_inputs::{self, ColumnArgs},
     saved_run::{RunArgs, SavedRun},
-    settings_args::{WritingArgs, as_flags, read_draft},
+    settings_args::{WritingArgs, as_flags, checked, read_draft},
     study::this_command,
     text_evaluation::{self, Evaluation, TEXTS_FOLDER, TextFigures},
 };
@@ -68,6 +68,8 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         Some(path) => named_file(&saved, path, &args.columns)?,
         None => own_validation(&saved)?,
     };
+    let losses = corpus.losses("validation", saved.config.max_length);
+    losses.iter().for_each(|loss| eprintln!("warning   {loss}"));
     let n_mismatched = corpus.n_mismatched();
     let n_examples = corpus.len() - n_mismatched;
     let session = score(&saved, corpus)?;
@@ -136,7 +138,7 @@ fn writing_config(args: &EvalArgs, saved: &SavedRun) -> Result<Option<RunConfig>
     let is_writer = saved.config.task_type.kind() == Some(TaskKind::Generation);
     if is_writer && !args.no_generate {
         let draft = read_draft(&saved.folder.path().join(SETTINGS_FILE))?.overridden_by(flags);
-        return Ok(Some(draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?));
+        return Ok(Some(checked(&draft, flags)?));
     }
     let reason = if is_writer { "--no-generate asks for no text" } else { "this run writes no text" };
     let given = args.writing.given().into_iter();

@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    config::RunConfig,
-    data::{DataFile, generation::load_generation},
-    engine::BaseModel,
+    config::{FieldError, RunConfig, RunConfigDraft, TaskType},
+    data::{DataFile, generation::load_generation, plain::load_plain},
+    engine::{BaseModel, TextForm},
     models::family::Head,
     tokenizer::Tokenizer,
     train::place::HostState,
@@ -21,17 +21,19 @@ use crate::{
     run_folder::SETTINGS_FILE,
     run_inputs,
     saved_run::SavedRun,
-    settings_args::{SettingsArgs, as_flags, read_draft},
+    settings_args::{SettingsArgs, as_flags, checked, read_draft},
     texts::{Source, TextWriter, WrittenText},
 };
 
 /// Flags of `dsee generate`.
 #[derive(Debug, clap::Args)]
 pub struct GenerateArgs {
-    /// What to go on from: a context as `name : value | …`, or any text.
+    /// What to write for: a context as `name : value | …`; or, where no task of texts for contexts is named (--task-type
+    /// generation) or run, the beginning of a plain text, which goes on.
     #[arg(value_name = "TEXT", required_unless_present = "input", conflicts_with = "input")]
     texts: Vec<String>,
-    /// A file of contexts: the data of a task (E2E, WebNLG, DART), or one text a line in a .txt file.
+    /// A file of contexts: the data of a task (E2E, WebNLG, DART), or one text a line in a .txt file; of beginnings
+    /// a column of texts, too.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// The run whose decoder writes; without it, the model that --model names, as it came.
@@ -47,13 +49,14 @@ struct Opened {
     state: HostState,
     tokenizer: Tokenizer,
     config: RunConfig,
+    form: TextForm,
 }
 
 /// Writes a text for every context and prints it, one a line.
 pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
-    let Opened { base, state, tokenizer, config } = open(args)?;
-    let contexts = contexts(args, &config)?;
-    let source = Source { base: &base, state: &state, tokenizer: &tokenizer, config: &config };
+    let Opened { base, state, tokenizer, config, form } = open(args)?;
+    let contexts = contexts(args, &config, form)?;
+    let source = Source { base: &base, state: &state, tokenizer: &tokenizer, config: &config, form };
     let each: Vec<&str> = contexts.iter().map(String::as_str).collect();
     let mut writer = TextWriter::open(source, &each)?;
     for (number, context) in each.iter().enumerate() {
@@ -74,29 +77,50 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let draft = args.settings.draft()?;
     let draft = match &args.run {
         Some(run) => read_draft(&run.join(SETTINGS_FILE))?.overridden_by(&draft),
-        None => draft.with("task_type", "generation"),
+        None => as_it_came(draft),
     };
-    let config = draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?;
+    let config = checked(&draft, &args.settings.flags)?;
+    let form = form_of(&config, args.run.is_some())?;
     if let Some(run) = &args.run {
         let saved = SavedRun::open(run, config.model.as_ref().map(PathBuf::from).as_deref())?;
         let SavedRun { base, state, tokenizer, .. } = saved;
-        return Ok(Opened { base, state, tokenizer, config });
+        return Ok(Opened { base, state, tokenizer, config, form });
     }
     let model = run_inputs::load_model(&config)?;
     let tokenizer = model.tokenizer.clone();
     let base = pollster::block_on(BaseModel::new(model, Head::CausalLm, config.seed));
     let base = base.map_err(anyhow::Error::from)?;
+    base.notes.iter().for_each(|note| eprintln!("warning   {note}"));
     let state = base.untouched();
-    Ok(Opened { base, state, tokenizer, config })
+    Ok(Opened { base, state, tokenizer, config, form })
 }
 
-fn contexts(args: &GenerateArgs, config: &RunConfig) -> anyhow::Result<Vec<String>> {
+/// A decoder that nothing was said of goes on with plain text, as it was pretrained.
+fn as_it_came(draft: RunConfigDraft) -> RunConfigDraft {
+    let is_open = draft.check().is_ok_and(|config| config.task_type == TaskType::Auto);
+    if is_open { draft.with("task_type", "language-modeling") } else { draft }
+}
+
+fn form_of(config: &RunConfig, is_run: bool) -> Result<TextForm, Failure> {
+    TextForm::of(config.task_type).ok_or_else(|| {
+        if is_run {
+            return anyhow::anyhow!("this run judges texts instead of writing them: use `dsee predict`")
+                .into();
+        }
+        let (reason, advice) = ("no text is written in this task", "use generation or language-modeling");
+        Failure::Settings(as_flags(vec![FieldError::new("task_type", config.task_type, reason, advice)]))
+    })
+}
+
+fn contexts(args: &GenerateArgs, config: &RunConfig, form: TextForm) -> anyhow::Result<Vec<String>> {
     let Some(path) = &args.input else { return Ok(args.texts.clone()) };
     let bytes = fs::read(path).with_context(|| format!("cannot read the contexts: {}", path.display()))?;
     let name = path.display().to_string();
     let contexts: Vec<String> = if name.ends_with(".txt") {
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is not UTF-8"))?;
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    } else if form == TextForm::GoingOn {
+        load_plain(DataFile { name: &name, bytes: &bytes }, &config.data_options(None).columns)?
     } else {
         let (columns, mut warnings) = (config.data_options(None).columns, Vec::new());
         let examples = load_generation(DataFile { name: &name, bytes: &bytes }, &columns, &mut warnings)?;
@@ -115,5 +139,29 @@ fn say_progress(done: usize, all: usize) {
         let mut stderr = std::io::stderr();
         // Progress that cannot be shown hinders nothing.
         let _ = write!(stderr, "\r{done} of {all} texts{}", if done == all { "\n" } else { "" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn what_nothing_was_said_of_goes_on() {
+        let form = |pairs: &[(&str, &str)]| {
+            let draft =
+                pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+            form_of(&as_it_came(draft).check().unwrap(), false).ok()
+        };
+        assert_eq!(form(&[("model", "gpt2")]), Some(TextForm::GoingOn));
+        assert_eq!(form(&[("model", "dsee-tiny-decoder")]), Some(TextForm::ForContext));
+        assert_eq!(form(&[("model", "gpt2"), ("task", "e2e")]), Some(TextForm::ForContext));
+        assert_eq!(form(&[("model", "gpt2"), ("task_type", "generation")]), Some(TextForm::ForContext));
+        assert_eq!(
+            form(&[("model", "dsee-tiny-decoder"), ("task_type", "language-modeling")]),
+            Some(TextForm::GoingOn)
+        );
+        assert_eq!(form(&[("model", "gpt2"), ("task", "sst2")]), None);
     }
 }

@@ -5,7 +5,8 @@ use dsee_core::{config::FieldError, data::TaskKind, engine::facts_of};
 use super::score::as_table;
 use crate::{
     failure::Failure, gpu_args::GpuArgs, meteor_tables::MeteorArgs, outcome::FinishedRun,
-    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, text_evaluation, training,
+    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, text_evaluation, texts::check_contexts,
+    training,
 };
 
 /// Flags of `dsee train`.
@@ -31,7 +32,11 @@ pub struct TrainArgs {
 /// Runs it.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     if let Some(from) = &args.resume_from_checkpoint {
-        return finish(args, &training::go_on(ResumePoint::find(from, &args.settings)?, args.gpu)?, json);
+        let point = ResumePoint::find(from, &args.settings)?;
+        if args.predict_with_generate {
+            check_contexts(&point.config, &run_inputs::read(&point.config)?)?;
+        }
+        return finish(args, &training::go_on(point, args.gpu)?, json);
     }
     let config = args.settings.resolve()?;
     if args.predict_with_generate && config.task_type.kind() != Some(TaskKind::Generation) {
@@ -47,6 +52,9 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     }
     let inputs = run_inputs::read(&config)?;
     let config = args.settings.resolve_for(&facts_of(&inputs.model.config))?;
+    if args.predict_with_generate {
+        check_contexts(&config, &inputs)?;
+    }
     finish(args, &training::begin(config, inputs, None, args.gpu)?, json)
 }
 

@@ -1,6 +1,7 @@
 //! The runs of a study one after another, each by the code of `dsee train`. What is finished is not done again, what
 //! was interrupted goes on.
 
+use anyhow::Context as _;
 use dsee_core::{protocol::OmegaReport, study::plan::PlannedRun, tasks::scoring::METEOR_IN_FULL};
 use std::{fs, path::Path, time::Instant};
 
@@ -20,7 +21,7 @@ use crate::{
     run_inputs::{self, Inputs},
     run_lock,
     text_evaluation::{self, figures_of},
-    training,
+    texts, training,
 };
 
 /// Does what is left of `runs`. Gives the runs that failed, with their reasons; the others are done.
@@ -34,6 +35,7 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
     if left.len() < runs.len() {
         eprintln!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
     }
+    check_texts(&left)?;
     let mut outlook = Outlook::new(left.iter().map(|run| run.work).sum());
     let mut failed = Vec::new();
     for (i, run) in left.iter().enumerate() {
@@ -68,6 +70,25 @@ fn is_done(run: &PlannedRun, path: &Path, args: &StudyArgs) -> bool {
         !args.meteor.is_given() || figures_of(path).is_none_or(|figures| figures.contains_key(METEOR_IN_FULL))
     };
     done_report(path, &run.task).is_some() && has_all()
+}
+
+/// Finds contexts that leave no room for a text before the first run begins: every data set once, with each of the
+/// settings that decide about it.
+fn check_texts(runs: &[&&PlannedRun]) -> anyhow::Result<()> {
+    let mut checked = Vec::new();
+    for run in runs.iter().filter(|run| writes_texts(&run.task)) {
+        let config = &run.config;
+        let max_new_tokens = config.generation.map(|settings| settings.max_new_tokens);
+        // Without a validation file every seed holds out another part of the training file.
+        let is_split = config.train_file.is_some() && config.validation_file.is_none();
+        let decides = (config.task, max_new_tokens, config.prefix_length, is_split.then_some(config.seed));
+        if !checked.contains(&decides) {
+            let inputs = run_inputs::read(config)?;
+            texts::check_contexts(config, &inputs).with_context(|| format!("run {}", run.id))?;
+            checked.push(decides);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the texts that the run is judged by, where its task is to write some.

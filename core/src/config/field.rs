@@ -79,7 +79,7 @@ pub const FIELDS: &[FieldSpec] = &{
     [
         field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder; dsee-tiny-decoder is the embedded decoder"),
         field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
-        field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own"),
+        field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own, and e2e tuetschek/e2e_nlg"),
         field(DATA, "dataset_config_name", Text, "", "Configuration of the data set, where it has several"),
         field(DATA, "train_file", Text, "", "Labelled text: .tsv, .csv, .jsonl or .parquet; without it, the embedded sentences"),
         field(DATA, "validation_file", Text, "", "Labelled text to evaluate on; without it, a part of the training file is held out"),
@@ -132,6 +132,8 @@ pub const FIELDS: &[FieldSpec] = &{
         field(GENERATION, "num_beams", Count, "1", "Hypotheses of beam search; 1 is greedy search or sampling"),
         field(GENERATION, "beam_rule", OneOf(BeamRule::NAMES), "transformers", "How beam search ranks and ends: as transformers, or as the paper's decoder"),
         field(GENERATION, "max_new_tokens", Count, "64", "Most tokens to generate"),
+        field(GENERATION, "min_new_tokens", Count, "0", "Fewest tokens to generate before a text may end"),
+        field(GENERATION, "early_stopping", Switch, "false", "End beam search with as many finished hypotheses as beams, even if others could become better"),
         field(GENERATION, "length_penalty", Number, "1", "Log probabilities are divided by length to this power"),
         field(GENERATION, "no_repeat_ngram_size", Count, "0", "No sequence of this many generated tokens comes twice; 0 turns it off"),
         field(GENERATION, "repetition_penalty", Number, "1", "Above 1, tokens that were generated become less likely"),

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::{
+    FieldError, RunConfigDraft,
     choice::Choice,
     reader::{Reader, Rule},
 };
@@ -18,6 +19,10 @@ pub struct GenerationSettings {
     pub beam_rule: BeamRule,
     /// Most tokens added to the context.
     pub max_new_tokens: usize,
+    /// No text ends before this many tokens are added.
+    pub min_new_tokens: usize,
+    /// Whether beam search ends with as many finished hypotheses as beams, even if others could become better.
+    pub early_stopping: bool,
     /// The sum of log probabilities is divided by length to this power.
     pub length_penalty: f64,
     /// No sequence of this many generated tokens comes twice; 0 is off.
@@ -40,6 +45,8 @@ impl Default for GenerationSettings {
             num_beams: 1,
             beam_rule: BeamRule::Transformers,
             max_new_tokens: 64,
+            min_new_tokens: 0,
+            early_stopping: false,
             length_penalty: 1.0,
             no_repeat_ngram_size: 0,
             repetition_penalty: 1.0,
@@ -57,6 +64,8 @@ impl GenerationSettings {
     pub fn with(&self, eos_token_ids: Vec<u32>, seed: u64) -> GenerationConfig {
         GenerationConfig {
             max_new_tokens: self.max_new_tokens,
+            min_new_tokens: self.min_new_tokens,
+            early_stopping: self.early_stopping,
             num_beams: self.num_beams,
             beam_rule: self.beam_rule,
             do_sample: self.do_sample,
@@ -68,8 +77,35 @@ impl GenerationSettings {
             repetition_penalty: self.repetition_penalty as f32,
             eos_token_ids,
             seed,
-            ..GenerationConfig::default()
         }
+    }
+}
+
+impl GenerationSettings {
+    /// Settings among those that were `given` that change nothing beside the others: whoever gave them meant more.
+    #[must_use]
+    pub fn idle(&self, given: &RunConfigDraft) -> Vec<FieldError> {
+        let usual = Self::default();
+        let drawing = [
+            ("temperature", self.temperature.total_cmp(&usual.temperature).is_ne()),
+            ("top_k", self.top_k != usual.top_k),
+            ("top_p", self.top_p.total_cmp(&usual.top_p).is_ne()),
+        ];
+        let searching = [
+            ("length_penalty", self.length_penalty.total_cmp(&usual.length_penalty).is_ne()),
+            ("early_stopping", self.early_stopping),
+        ];
+        let greedy =
+            ("nothing is drawn, the most probable token is taken", "set do_sample = true, or leave it out");
+        let single = ("there is one hypothesis only", "set num_beams to 2 or more, or leave it out");
+        let drawing = drawing.into_iter().filter(|_| !self.do_sample).map(|setting| (setting, greedy));
+        let searching =
+            searching.into_iter().filter(|_| self.num_beams == 1).map(|setting| (setting, single));
+        let idle = drawing.chain(searching).filter(|((_, is_set), _)| *is_set);
+        idle.filter_map(|((name, _), (reason, advice))| {
+            Some(FieldError::new(name, given.text(name)?, reason, advice))
+        })
+        .collect()
     }
 }
 
@@ -103,6 +139,8 @@ impl Reader<'_> {
             num_beams: self.count("num_beams", 0),
             beam_rule: self.choice("beam_rule").unwrap_or_default(),
             max_new_tokens: self.count("max_new_tokens", 0),
+            min_new_tokens: self.count("min_new_tokens", 0),
+            early_stopping: self.switch("early_stopping"),
             length_penalty: self.number("length_penalty", ANY),
             no_repeat_ngram_size: self.count("no_repeat_ngram_size", 0),
             repetition_penalty: self.number("repetition_penalty", ANY),
@@ -122,7 +160,6 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::super::RunConfigDraft;
     use super::*;
 
     #[test]
@@ -133,11 +170,42 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_and_changes_nothing_is_named() {
+        let idle = |given: &[(&str, &str)], inherited: &[(&str, &str)]| {
+            let draft = |pairs: &[(&str, &str)]| {
+                pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
+            };
+            let all = draft(inherited).with("task_type", "generation").overridden_by(&draft(given));
+            let idle = all.check().unwrap().generation.unwrap().idle(&draft(given));
+            idle.into_iter().map(|error| error.field).collect::<Vec<_>>()
+        };
+        let drawing = [("temperature", "0.7"), ("top_k", "5"), ("top_p", "0.9")];
+        assert_eq!(idle(&drawing, &[]), ["temperature", "top_k", "top_p"]);
+        assert_eq!(idle(&drawing, &[("do_sample", "true")]), [""; 0]);
+        assert_eq!(
+            idle(&[("top_p", "1.0"), ("do_sample", "false")], &drawing),
+            [""; 0],
+            "inherited, or as usual"
+        );
+        assert_eq!(
+            idle(&[("early_stopping", "true"), ("length_penalty", "2")], &[]),
+            ["length_penalty", "early_stopping"]
+        );
+        assert_eq!(idle(&[("early_stopping", "true")], &[("num_beams", "4")]), [""; 0]);
+        let paper = [("task", "e2e"), ("early_stopping", "true")];
+        let paper =
+            paper.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+        assert!(paper.check().unwrap_err()[0].reason.contains("goes on to the end"));
+    }
+
+    #[test]
     fn what_cannot_be_generated_with_is_named() {
         let cases = [
             ("num_beams", "0", "nothing is searched"),
             ("num_beams", "-1", "at least 0"),
             ("max_new_tokens", "0", "nothing is generated"),
+            ("min_new_tokens", "65", "more than max_new_tokens"),
+            ("early_stopping", "soon", "true or false"),
             ("temperature", "0", "divided by it"),
             ("temperature", "warm", "must be a number"),
             ("top_p", "0", "not a probability"),

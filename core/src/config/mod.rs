@@ -190,12 +190,10 @@ impl RunConfig {
         if self.train_file.is_some() {
             return None;
         }
-        let of_task = self.task.and_then(|task| Some((task.spec().dataset?, task.spec().name)));
-        let (name, config_name) = match &self.dataset_name {
-            // A task is a configuration of its own data set.
-            Some(name) => (name.as_str(), of_task.filter(|(own, _)| own == name).map(|(_, config)| config)),
-            None => of_task.map(|(own, config)| (own, Some(config)))?,
-        };
+        let spec = self.task.map(Task::spec);
+        let own = spec.and_then(|spec| spec.dataset).map(|own| own.name);
+        let name = self.dataset_name.as_deref().or(own)?;
+        let config_name = spec.and_then(|spec| spec.configuration_of(name));
         Some((name.to_owned(), self.dataset_config_name.clone().or(config_name.map(str::to_owned))))
     }
 

@@ -136,16 +136,26 @@ impl CausalDataset {
         self.first_guessed.is_empty()
     }
 
-    /// Pairs that lost the end of their text.
+    /// What `max_length` took from the pairs of the `set`, in sentences for people.
     #[must_use]
-    pub fn n_truncated(&self) -> usize {
-        self.n_truncated
-    }
-
-    /// Pairs whose context alone is too long; they are no sequences here.
-    #[must_use]
-    pub fn n_left_out(&self) -> usize {
-        self.n_left_out
+    pub fn losses(&self, set: &str, max_length: usize) -> Vec<String> {
+        let mut losses = Vec::new();
+        if self.n_left_out > 0 {
+            losses.push(format!(
+                "{} {set} texts are left out: their contexts alone have {max_length} tokens or more; a larger max_length \
+                 or shorter contexts keep them",
+                self.n_left_out
+            ));
+        }
+        if self.n_truncated > 0 {
+            losses.push(format!(
+                "{} of {} {set} texts lost their end, they are longer than {max_length} tokens with their context; a \
+                 larger max_length keeps it",
+                self.n_truncated,
+                self.len()
+            ));
+        }
+        losses
     }
 
     /// Tokens of sequence `i` that the model reads: all but the last, after which nothing is guessed.
@@ -285,7 +295,9 @@ mod tests {
         let examples =
             [example("name : a", &["a is b . a is b .", "b ."]), example("name : a | type : b name", &["a"])];
         let dataset = CausalDataset::from_examples(&examples, &tokenizer, n_context + 3).unwrap();
-        assert_eq!((dataset.len(), dataset.n_left_out(), dataset.n_truncated()), (2, 1, 2));
+        let losses = dataset.losses("training", n_context + 3);
+        assert!(losses.len() == 2 && losses[0].starts_with("1 training texts are left out"), "{losses:?}");
+        assert!(losses[1].starts_with("2 of 2 training texts lost their end"), "{losses:?}");
         assert_eq!((dataset.sequence(0).len(), dataset.n_guessed(0)), (n_context + 3, 2));
         let error = CausalDataset::from_examples(&examples, &tokenizer, 1).unwrap_err();
         assert!(error.to_string().contains("within 1 tokens"), "{error}");

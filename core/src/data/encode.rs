@@ -4,7 +4,7 @@ use super::batch::PackedBatch;
 use super::dataset::Dataset;
 use super::labels::Label;
 use crate::checkpoint::hash::sha256_hex;
-use crate::tokenizer::{Encoding, Tokenizer, TokenizerError};
+use crate::tokenizer::{Encoding, Tokenizer, TokenizerError, first_characters};
 
 /// The tokens and labels of all examples. Sequence `i` is `offsets[i]..offsets[i + 1]` of the flat arrays.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,11 +52,15 @@ impl EncodedDataset {
     /// Encodes every example to at most `max_length` tokens.
     ///
     /// # Errors
-    /// If `max_length` leaves no room beside the special tokens, or the tokenizer refuses a text.
+    /// If `max_length` leaves no room beside the special tokens, the tokenizer refuses a text, or a text has no tokens.
     pub fn new(dataset: &Dataset, tokenizer: &Tokenizer, max_length: usize) -> Result<Self, TokenizerError> {
         let mut encoded = Self::default();
-        for example in &dataset.examples {
+        for (i, example) in dataset.examples.iter().enumerate() {
             let encoding = tokenizer.encode(&example.text, example.text_pair.as_deref(), max_length)?;
+            if encoding.input_ids.is_empty() {
+                let (number, of) = (i + 1, dataset.examples.len());
+                return Err(TokenizerError::NoTokens { number, of, start: first_characters(&example.text) });
+            }
             encoded.push(&encoding, example.label);
         }
         Ok(encoded)
@@ -157,5 +161,27 @@ impl EncodedDataset {
 
     fn range(&self, i: usize) -> std::ops::Range<usize> {
         self.offsets[i] as usize..self.offsets[i + 1] as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::data::{Example, LabelSet};
+    use crate::tokenizer::{CaseRule, train_byte_level};
+
+    #[test]
+    fn a_text_without_tokens_is_refused_where_no_frame_stands_around_it() {
+        let example = |text: &str| Example { text: text.to_owned(), text_pair: None, label: Label::Unknown };
+        let examples = ["fine", "", "bad"].map(example).to_vec();
+        let dataset = Dataset { examples, labels: LabelSet::Scores };
+        let bytes = train_byte_level(&["fine bad"], 300).unwrap();
+        let bytes = Tokenizer::from_bytes("tokenizer.json", &bytes).unwrap();
+        let error = EncodedDataset::new(&dataset, &bytes, 8).unwrap_err().to_string();
+        assert!(error.contains("text 2 of 3 has no tokens"), "{error}");
+        let vocabulary = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfine\nbad\n";
+        let framed = Tokenizer::from_vocab("vocab.txt", vocabulary, CaseRule::Lower).unwrap();
+        assert_eq!(EncodedDataset::new(&dataset, &framed, 8).unwrap().length(1), 2);
     }
 }

@@ -15,6 +15,7 @@ use crate::nn::outline::Outline;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
 use crate::nn::site::Site;
+use crate::tokenizer::Tokenizer;
 use crate::train::fresh::fresh_tensor;
 use crate::train::place::{HeadShape, HostState};
 
@@ -44,9 +45,10 @@ impl BaseModel {
     /// # Errors
     /// A head that the family does not have, and everything in which configuration and weights disagree.
     pub async fn new(model: PretrainedModel, head: Head, seed: u64) -> Result<Self, EngineError> {
-        let PretrainedModel { config, checkpoint, .. } = model;
+        let PretrainedModel { config, checkpoint, tokenizer, .. } = model;
         Self::check_head(&config, head)?;
         let loaded = match_model(&config, CONFIG_FILE, checkpoint, head)?;
+        let other_end = if head == Head::CausalLm { other_end(&config, &tokenizer) } else { None };
         let sites = config.family.sites(&config, head);
         let mut parameters = loaded.matched.params;
         if !loaded.removed_heads.is_empty() {
@@ -70,7 +72,7 @@ impl BaseModel {
             head,
             parameters: Weights(parameters),
             fresh: loaded.matched.fresh,
-            notes: loaded.matched.notes,
+            notes: loaded.matched.notes.into_iter().chain(other_end).collect(),
             removed_heads: loaded.removed_heads,
         })
     }
@@ -141,6 +143,18 @@ impl BaseModel {
         let rates = DropoutRates::of(&self.config, dropout);
         self.config.family.build(&Parts { config: &self.config, parameters, plan, rates }, self.head)
     }
+}
+
+/// What to say where settings and tokenizer end a text with different tokens: here the tokenizer's counts.
+fn other_end(config: &ModelConfig, tokenizer: &Tokenizer) -> Option<String> {
+    let (settings, mark) = (config.eos_token_id?, tokenizer.end_of_text()?);
+    (settings != mark as usize).then(|| {
+        format!(
+            "{CONFIG_FILE} ends texts with token {settings} (eos_token_id), the tokenizer with {mark} ({}): here the \
+             tokenizer's counts, other programs may go on; set eos_token_id to {mark}",
+            tokenizer.id_to_token(mark).unwrap_or_default()
+        )
+    })
 }
 
 /// The sizes that counts are made from, of a model of these settings.

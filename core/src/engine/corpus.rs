@@ -195,6 +195,13 @@ impl Corpus {
         }
     }
 
+    /// What `max_length` took from the texts of the `set`, in sentences for people. Of examples with labels their
+    /// lengths tell, and plain texts lose nothing.
+    #[must_use]
+    pub fn losses(&self, set: &str, max_length: usize) -> Vec<String> {
+        if let Self::Next(dataset) = self { dataset.losses(set, max_length) } else { Vec::new() }
+    }
+
     /// SHA-256 of everything that training sees of the data.
     #[must_use]
     pub fn sha256(&self) -> String {

@@ -17,6 +17,7 @@ mod scorer;
 pub mod service;
 pub mod session;
 mod state_file;
+mod text_form;
 mod tuning_phase;
 pub mod writer;
 
@@ -27,4 +28,5 @@ pub use error::EngineError;
 pub use origin::{ExportParts, Origin};
 pub use run::Run;
 pub use session::Session;
+pub use text_form::TextForm;
 pub use writer::Writer;

@@ -7,7 +7,6 @@ use crate::generate::{GenerationConfig, GenerationError, Limits, Search};
 use crate::gpu::{Device, Sizes};
 use crate::nn::added::prefix_length;
 use crate::nn::plan::{DeltaPlan, TuningPlan};
-use crate::tokenizer::Tokenizer;
 use crate::train::place::HostState;
 use crate::train::write::{CachedDecoder, Room};
 
@@ -61,13 +60,6 @@ impl Writer {
 #[must_use]
 pub fn text_positions(base: &BaseModel, state: &HostState) -> usize {
     base.config.longest().saturating_sub(prefix_length(&state.trained))
-}
-
-/// What ends a text: its mark, and a blank line where that is a token (628 in GPT-2's vocabulary).
-#[must_use]
-pub fn end_tokens(tokenizer: &Tokenizer) -> Vec<u32> {
-    let blank_line = tokenizer.encode_plain("\n\n").ok().filter(|ids| ids.len() == 1);
-    tokenizer.end_of_text().into_iter().chain(blank_line.into_iter().flatten()).collect()
 }
 
 /// A plan that trains nothing but knows the updates of a state.

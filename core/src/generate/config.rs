@@ -29,8 +29,8 @@ pub enum BeamRule {
 pub struct GenerationConfig {
     /// Most tokens after the prompt, the end token counted.
     pub max_new_tokens: usize,
-    /// Tokens, those of the prompt counted, before which no end token is chosen.
-    pub min_length: usize,
+    /// Tokens after the prompt before which no end token is chosen.
+    pub min_new_tokens: usize,
     /// Hypotheses kept side by side; 1 is greedy search, or sampling.
     pub num_beams: usize,
     /// What a beam search goes by.
@@ -61,7 +61,7 @@ impl Default for GenerationConfig {
     fn default() -> Self {
         Self {
             max_new_tokens: 20,
-            min_length: 0,
+            min_new_tokens: 0,
             num_beams: 1,
             beam_rule: BeamRule::Transformers,
             early_stopping: false,
@@ -150,6 +150,24 @@ impl GenerationConfig {
         let (beams, drawn) = (self.num_beams.to_string(), self.do_sample.to_string());
         let new_tokens = self.max_new_tokens.to_string();
         check(self.max_new_tokens > 0, "max_new_tokens", new_tokens, "nothing is generated", "at least 1");
+        let at_least = self.min_new_tokens.to_string();
+        let fits = self.min_new_tokens <= self.max_new_tokens;
+        check(
+            fits,
+            "min_new_tokens",
+            at_least,
+            "more than max_new_tokens",
+            "lower it, or raise max_new_tokens",
+        );
+        let is_read = !self.early_stopping || self.beam_rule == BeamRule::Transformers;
+        let early = self.early_stopping.to_string();
+        check(
+            is_read,
+            "early_stopping",
+            early,
+            "the paper's rule goes on to the end",
+            "beam_rule = transformers",
+        );
         check(self.num_beams > 0, "num_beams", beams, "nothing is searched", "1 is greedy search");
         let either = !(self.do_sample && self.num_beams > 1);
         check(either, "do_sample", drawn, "beams are not drawn", "set num_beams = 1, or do_sample = false");

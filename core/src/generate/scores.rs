@@ -15,7 +15,7 @@ impl Context {
         self.config.eos_token_ids.contains(&token)
     }
 
-    /// Applies `repetition_penalty`, `no_repeat_ngram_size` and `min_length` to the scores of what may follow
+    /// Applies `repetition_penalty`, `no_repeat_ngram_size` and `min_new_tokens` to the scores of what may follow
     /// `generated`, logits or log-probabilities. Forbidden tokens get −∞.
     pub fn process(&self, scores: &mut [f32], generated: &[u32]) {
         let prompt = match self.config.beam_rule {
@@ -25,7 +25,7 @@ impl Context {
         let history: Vec<u32> = prompt.iter().chain(generated).copied().collect();
         self.penalise_repetition(scores, &history);
         self.forbid_ngrams(scores, &history);
-        if self.prompt.len() + generated.len() < self.config.min_length {
+        if generated.len() < self.config.min_new_tokens {
             for &end in &self.config.eos_token_ids {
                 scores[end as usize] = f32::NEG_INFINITY;
             }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn no_end_before_the_least_length() {
         let config =
-            GenerationConfig { min_length: 5, eos_token_ids: vec![0, 2], ..GenerationConfig::default() };
+            GenerationConfig { min_new_tokens: 2, eos_token_ids: vec![0, 2], ..GenerationConfig::default() };
         for (generated, expected) in [(&[1][..], [NEVER, 0.0, NEVER, 0.0]), (&[1, 1], [0.0; 4])] {
             let mut scores = [0.0; 4];
             context(config.clone()).process(&mut scores, generated);

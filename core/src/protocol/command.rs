@@ -100,7 +100,7 @@ pub enum Command {
         request: u64,
         /// What to write about, or to go on from if the model has learned plain text.
         prompt: String,
-        /// How: those about generation, and the seed.
+        /// How: those about generation, and the seed; what is absent is as in the run's settings.
         settings: Settings,
         /// Which states write; all there are if empty.
         variants: Vec<Variant>,

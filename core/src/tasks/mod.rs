@@ -50,8 +50,10 @@ pub struct TaskSpec {
     pub title: &'static str,
     /// What is predicted.
     pub kind: TaskKind,
-    /// The data set of the hub that has it, as its configuration of the task's name.
-    pub dataset: Option<&'static str>,
+    /// The data set of the hub that has it.
+    pub dataset: Option<HubSource>,
+    /// Which files hold it, for who has none yet.
+    pub files: &'static str,
     /// The columns of its files, in each spelling that is in use; none for generation, whose files have forms of
     /// their own ([`crate::data::generation`]).
     pub columns: &'static [TaskColumns],
@@ -69,6 +71,23 @@ pub struct TaskSpec {
     pub text_metrics: &'static [&'static str],
     /// The recommended settings.
     pub recipe: Recipe,
+}
+
+/// Where on the hub a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubSource {
+    /// The data set.
+    pub name: &'static str,
+    /// Whether the task is its configuration of the task's name, among others.
+    pub is_configuration: bool,
+}
+
+impl TaskSpec {
+    /// The task's configuration of the data set called `name`, if that is its own and has several.
+    #[must_use]
+    pub fn configuration_of(&self, name: &str) -> Option<&'static str> {
+        self.dataset.filter(|own| own.name == name && own.is_configuration).map(|_| self.name)
+    }
 }
 
 /// Names of the columns of a task, or their numbers from 1 where there is no header.

@@ -1,7 +1,7 @@
 //! Text from data, with a decoder: E2E, WebNLG and DART. Training and decoding as in the published LoRA recipe for
 //! GPT-2 (Hu et al. 2022), which the paper follows.
 
-use super::{Recipe, TaskSpec};
+use super::{HubSource, Recipe, TaskSpec};
 use crate::config::Method;
 use crate::data::TaskKind::Generation;
 use crate::metrics::Metric;
@@ -60,6 +60,7 @@ const COMMON: TaskSpec = TaskSpec {
     title: "",
     kind: Generation,
     dataset: None,
+    files: "",
     columns: &[],
     headerless: None,
     labels: &[],
@@ -73,12 +74,24 @@ const COMMON: TaskSpec = TaskSpec {
 pub(super) static E2E: TaskSpec = TaskSpec {
     name: "e2e",
     title: "E2E",
+    dataset: Some(HubSource { name: "tuetschek/e2e_nlg", is_configuration: false }),
+    files: "lines `context||completion`, or a table with mr and ref",
     text_metrics: &E2E_METRICS,
     recipe: Recipe { of_methods: &OF_METHODS_E2E, ..RECIPE },
     ..COMMON
 };
 
-pub(super) static WEBNLG: TaskSpec = TaskSpec { name: "webnlg", title: "WebNLG", ..COMMON };
+pub(super) static WEBNLG: TaskSpec = TaskSpec {
+    name: "webnlg",
+    title: "WebNLG",
+    files: "the challenge's .xml files of 2017, or JSON objects with category, triples and refs",
+    ..COMMON
+};
 
-pub(super) static DART: TaskSpec =
-    TaskSpec { name: "dart", title: "DART", recipe: Recipe { others: &[&OTHERS], ..RECIPE }, ..COMMON };
+pub(super) static DART: TaskSpec = TaskSpec {
+    name: "dart",
+    title: "DART",
+    files: "dart-v1.1.1-full-train.json and -dev.json of its authors, or JSON objects with triples and refs",
+    recipe: Recipe { others: &[&OTHERS], ..RECIPE },
+    ..COMMON
+};

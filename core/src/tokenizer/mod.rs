@@ -106,6 +106,18 @@ pub enum TokenizerError {
         /// Special tokens of one sequence.
         n_special: usize,
     },
+    /// A text of a data set that is nothing to the model: its attention would have nothing to look at.
+    #[error(
+        "text {number} of {of} has no tokens: {start:?}; expected at least one character, so leave it out or fill it in"
+    )]
+    NoTokens {
+        /// Its number in the data, from 1.
+        number: usize,
+        /// Texts in all.
+        of: usize,
+        /// First characters of the text.
+        start: String,
+    },
     /// The package refused a text.
     #[error("the text starting with {start:?} cannot be tokenized: {problem}")]
     Text {
@@ -352,7 +364,12 @@ impl Tokenizer {
 }
 
 fn refused(text: &str, error: &tokenizers::Error) -> TokenizerError {
-    TokenizerError::Text { start: text.chars().take(40).collect(), problem: error.to_string() }
+    TokenizerError::Text { start: first_characters(text), problem: error.to_string() }
+}
+
+/// What a message shows of a text.
+pub(crate) fn first_characters(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 #[cfg(test)]

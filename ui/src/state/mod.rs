@@ -184,6 +184,14 @@ impl AppState {
         }
     }
 
+    /// Whether what it writes goes on from a beginning: after plain text, or a decoder as it came. The built-in one is
+    /// for meanings.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let is_embedded = self.model.as_ref().is_some_and(|model| model.embedded);
+        self.data.as_ref().map_or(!is_embedded, |data| data.form == DataForm::Plain)
+    }
+
     /// The runs of this session that are not in the list of saved ones, or go on: the list shows each run once.
     pub fn session_runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &RunView)> {
         let is_saved = |id: &RunId| self.saved_runs.iter().any(|saved| saved.run == Some(*id));

@@ -273,7 +273,12 @@ impl Run {
             n_validation_examples: self.validation.len(),
             label_names: self.labels.names().to_vec(),
         }));
-        events.extend(self.base.notes.iter().map(|text| RunEvent::Warning { text: text.clone() }));
+        let max_length = self.config.max_length;
+        let losses = [(&self.train, "training"), (&self.validation, "validation")]
+            .into_iter()
+            .flat_map(|(corpus, set)| corpus.losses(set, max_length));
+        let notes = self.base.notes.iter().cloned().chain(losses);
+        events.extend(notes.map(|text| RunEvent::Warning { text }));
         if let Some(stage) = self.position.begin_at.take() {
             self.position.stage = stage;
             return events;

@@ -10,7 +10,7 @@ use super::running::CurrentRun;
 use super::{Engine, Refusal};
 use crate::config::{RunConfig, RunConfigDraft};
 use crate::data::{EncodedDataset, LabelSet, RunData};
-use crate::engine::{BaseModel, Session};
+use crate::engine::{BaseModel, Session, TextForm};
 use crate::gpu::Device;
 use crate::models::family::Head;
 use crate::protocol::{Event, Variant};
@@ -26,8 +26,8 @@ pub struct Subject {
     pub model: Rc<LoadedModel>,
     /// Settings of the run, or the defaults before any.
     pub config: RunConfig,
-    /// Whether prompts are beginnings of plain text, rather than meanings to put into words.
-    pub goes_on: bool,
+    /// What prompts are.
+    pub form: TextForm,
     /// The states; the untouched one always.
     pub states: BTreeMap<Variant, Rc<HostState>>,
     /// Optimizer steps of the newest state.
@@ -48,9 +48,11 @@ impl Engine {
             |data| (data.labels(), data.head(&model.pretrained.config)),
         );
         let base = BaseModel::new(model.pretrained.clone(), head, config.seed).await?;
-        let goes_on = self.data.as_ref().is_some_and(|data| data.is_plain());
+        // Without data the embedded decoder is asked for what it was made for, another one goes on as it came.
+        let is_plain = self.data.as_ref().map_or(!model.card.embedded, |data| data.is_plain());
+        let form = if is_plain { TextForm::GoingOn } else { TextForm::ForContext };
         let states = [(Variant::Base, Rc::new(base.untouched()))].into();
-        Ok(Subject { base: Rc::new(base), labels, model, config, goes_on, states, step: 0 })
+        Ok(Subject { base: Rc::new(base), labels, model, config, form, states, step: 0 })
     }
 }
 
@@ -78,7 +80,7 @@ impl CurrentRun {
             labels,
             model: self.model.clone(),
             config: self.config.clone(),
-            goes_on: matches!(*self.data, RunData::Plain(_)),
+            form: if let RunData::Plain(_) = *self.data { TextForm::GoingOn } else { TextForm::ForContext },
             states,
             step: self.run.step(),
         })

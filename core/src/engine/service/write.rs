@@ -4,20 +4,15 @@ use super::pieces::Rest;
 use super::refusal::{problem, problems_of};
 use super::subject::Subject;
 use super::{Engine, Host, Refusal, Reply, with_files};
-use crate::config::{FieldSpec, RunConfigDraft};
-use crate::data::causal;
+use crate::config::{FieldSpec, GENERATION, GenerationSettings, RunConfig, RunConfigDraft};
 use crate::engine::Writer;
-use crate::engine::writer::{end_tokens, text_positions};
+use crate::engine::writer::text_positions;
 use crate::generate::{GenerationConfig, Limits, Search, Stop};
 use crate::gpu::Device;
 use crate::models::family::{Head, names};
 use crate::protocol::{Command, Event, Settings, Variant, Written, WrittenText};
-use crate::tasks::normalise::hypothesis;
 use crate::train::place::HostState;
 use crate::train::write::Room;
-
-/// Heading of the settings that say how text is generated.
-const GROUP: &str = "Generation";
 
 /// What is to be written.
 struct Order {
@@ -55,33 +50,42 @@ impl Engine {
     }
 }
 
+fn is_ours(name: &str) -> bool {
+    name == "seed" || FieldSpec::find(name).is_some_and(|field| field.group == GENERATION)
+}
+
+/// How to write, and the seed: as the run's settings say, and those of the command over them.
+fn generation(run: &RunConfig, settings: &Settings) -> Result<(GenerationSettings, u64), Refusal> {
+    let draft = |pairs: &mut dyn Iterator<Item = (String, String)>| {
+        pairs.fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(&name, &value))
+    };
+    let given = draft(&mut settings.clone().into_iter());
+    let own = draft(&mut run.to_pairs().into_iter().filter(|(name, _)| is_ours(name)));
+    let all = own.with("task_type", "generation").overridden_by(&given);
+    let checked = all.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
+    let generation = checked.generation.unwrap_or_default();
+    let idle = generation.idle(&given);
+    if idle.is_empty() { Ok((generation, checked.seed)) } else { Err(Refusal::Rejected(problems_of(idle))) }
+}
+
 /// Checks everything that can be wrong with a prompt and its settings.
 fn order(subject: &Subject, request: u64, prompt: &str, settings: &Settings) -> Result<Order, Refusal> {
-    let is_ours = |name: &str| name == "seed" || FieldSpec::find(name).is_some_and(|f| f.group == GROUP);
     let strange = settings.keys().filter(|name| !is_ours(name));
     let strange: Vec<_> =
         strange.map(|name| problem(format!("{name} is no setting of generation"))).collect();
     if !strange.is_empty() {
         return Err(Refusal::Rejected(strange));
     }
-    let mut draft = RunConfigDraft::default();
-    draft.set("task_type", "generation");
-    settings.iter().for_each(|(name, value)| draft.set(name, value));
-    let checked = draft.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
+    let (generation, seed) = generation(&subject.config, settings)?;
     let tokenizer = &subject.model.pretrained.tokenizer;
-    let config = checked.generation.unwrap_or_default().with(end_tokens(tokenizer), checked.seed);
+    let config = generation.with(subject.form.end_tokens(tokenizer), seed);
     let prompt = prompt.trim();
     if prompt.is_empty() {
         return Err(Refusal::because(
             "there is nothing to write about: give a meaning, or the beginning of a text",
         ));
     }
-    let ids = if subject.goes_on {
-        let separator = tokenizer.end_of_text().ok_or(causal::CausalError::NoSeparator)?;
-        [vec![separator], tokenizer.encode_plain(prompt)?].concat()
-    } else {
-        causal::prompt(prompt, tokenizer)?
-    };
+    let ids = subject.form.prompt(prompt, tokenizer)?;
     let positions = subject.states.values().map(|state| text_positions(&subject.base, state));
     let n_positions = positions.min().unwrap_or_default();
     config.check(Limits { n_vocab: subject.base.config.vocab_size, n_positions }, &ids)?;
@@ -125,11 +129,9 @@ async fn text(
 fn so_far(subject: &Subject, variant: Variant, search: &Search) -> Result<WrittenText, Refusal> {
     let best = search.best();
     let decoded = subject.model.pretrained.tokenizer.decode(&best.tokens)?;
-    // What goes on from a beginning may begin with a space, or inside a word.
-    let text = if subject.goes_on { decoded.trim_end() } else { hypothesis(&decoded) };
     Ok(WrittenText {
         variant,
-        text: text.to_owned(),
+        text: subject.form.cut(&decoded).to_owned(),
         n_tokens: best.tokens.len(),
         is_complete: best.stop == Some(Stop::EndToken),
     })

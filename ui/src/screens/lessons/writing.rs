@@ -72,10 +72,15 @@ impl WriteFromMeaning {
         if is_known || self.pending.is_some() || self.problem.is_some() {
             return;
         }
-        let mut settings = vec![("max_new_tokens", "48".to_owned()), ("seed", "1".to_owned())];
-        if self.position > 0 {
-            let temperature = self.position as f64 / 10.0;
-            settings.extend([("do_sample", "true".to_owned()), ("temperature", temperature.to_string())]);
+        let draws = self.position > 0;
+        let mut settings = vec![
+            ("max_new_tokens", "48".to_owned()),
+            ("seed", "1".to_owned()),
+            ("num_beams", "1".to_owned()),
+            ("do_sample", draws.to_string()),
+        ];
+        if draws {
+            settings.push(("temperature", (self.position as f64 / 10.0).to_string()));
         }
         let settings: Settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let request = scene.state.next_number();

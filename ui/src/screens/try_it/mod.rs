@@ -1,6 +1,7 @@
 //! Screen: own sentences, judged by every state of the model; how it does on the validation data. For a model that
 //! writes: own prompts, and the texts of every state.
 
+mod decoding;
 mod quality;
 mod switches;
 mod verdicts;

@@ -1,11 +1,12 @@
 //! Texts by a decoder: a prompt, how to write, and a column for every state that the words run into.
 
 use dsee_core::{
-    protocol::{Command, DataCard, DataForm, Event, PreviewRow, Settings, Variant, WrittenText},
+    protocol::{Command, DataCard, DataForm, Event, PreviewRow, Variant, WrittenText},
     source::NamedBytes,
 };
-use egui::{Button, ComboBox, DragValue, RichText, Slider, TextEdit, Ui, vec2};
+use egui::{Button, RichText, TextEdit, Ui, vec2};
 
+use super::decoding::Decoding;
 use super::verdicts::{ORDER, variant_name};
 use crate::{
     shell::Action,
@@ -19,65 +20,17 @@ const N_EXAMPLES: usize = 4;
 /// Words of plain text that a prompt begins with.
 const N_WORDS: usize = 4;
 
-/// How a text is searched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Way {
-    /// The likeliest token, every time.
-    #[default]
-    Greedy,
-    /// A token is drawn.
-    Sample,
-    /// Several beginnings side by side.
-    Beams,
-}
-
-impl Way {
-    const ALL: [Self; 3] = [Self::Greedy, Self::Sample, Self::Beams];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Greedy => "Likeliest token",
-            Self::Sample => "Draw tokens",
-            Self::Beams => "Beam search",
-        }
-    }
-}
-
 /// What the part of the screen remembers.
+#[derive(Default)]
 pub struct Writing {
     prompt: String,
-    way: Way,
-    temperature: f64,
-    top_k: usize,
-    top_p: f64,
-    seed: u64,
-    num_beams: usize,
-    max_new_tokens: usize,
+    decoding: Decoding,
     /// The request under way.
     pending: Option<u64>,
     /// The prompt of the texts below.
     of: String,
     texts: Vec<WrittenText>,
     problem: Option<String>,
-}
-
-impl Default for Writing {
-    fn default() -> Self {
-        Self {
-            prompt: String::new(),
-            way: Way::Greedy,
-            temperature: 1.0,
-            top_k: 50,
-            top_p: 1.0,
-            seed: 42,
-            num_beams: 4,
-            max_new_tokens: 64,
-            pending: None,
-            of: String::new(),
-            texts: Vec::new(),
-            problem: None,
-        }
-    }
 }
 
 impl Writing {
@@ -114,12 +67,13 @@ impl Writing {
         if state.engine_gone {
             self.pending = None;
         }
+        self.decoding.follow(state);
         self.ask(ui, state, actions);
         self.columns(ui, state);
     }
 
     fn ask(&mut self, ui: &mut Ui, state: &mut AppState, actions: &mut Vec<Action>) {
-        let is_plain = state.data.as_ref().is_some_and(|data| data.form == DataForm::Plain);
+        let is_plain = state.goes_on();
         let (title, name) =
             if is_plain { ("Your own beginning", "Beginning") } else { ("Your own meaning", "Meaning") };
         card(ui, title, |ui| {
@@ -129,7 +83,7 @@ impl Writing {
             ui.add(field.desired_width(f32::INFINITY)).labelled_by(label.id);
             let mut go = self.examples(ui, state.data.as_ref());
             ui.add_space(SPACE[1]);
-            self.settings(ui);
+            self.decoding.show(ui);
             ui.add_space(SPACE[1]);
             let can = self.pending.is_none() && !self.prompt.trim().is_empty() && !state.engine_gone;
             ui.horizontal(|ui| {
@@ -170,56 +124,12 @@ impl Writing {
         pressed
     }
 
-    /// How to write; what does not matter for the chosen way is not there.
-    fn settings(&mut self, ui: &mut Ui) {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = vec2(SPACE[2], SPACE[1]);
-            let label = ui.label(RichText::new("How to choose tokens").small().weak());
-            let combo = ComboBox::from_id_salt("way").selected_text(self.way.name());
-            let combo = combo.show_ui(ui, |ui| {
-                for way in Way::ALL {
-                    ui.selectable_value(&mut self.way, way, way.name());
-                }
-            });
-            combo.response.labelled_by(label.id);
-            number(ui, "Most new tokens", &mut self.max_new_tokens, 1..=512);
-            match self.way {
-                Way::Greedy => {}
-                Way::Sample => {
-                    ui.add(
-                        Slider::new(&mut self.temperature, 0.1..=2.0).fixed_decimals(2).text("temperature"),
-                    );
-                    ui.add(Slider::new(&mut self.top_p, 0.05..=1.0).fixed_decimals(2).text("top-p"));
-                    number(ui, "top-k (0: all)", &mut self.top_k, 0..=1000);
-                    number(ui, "Seed", &mut self.seed, 0..=u64::from(u32::MAX));
-                }
-                Way::Beams => number(ui, "Beams", &mut self.num_beams, 2..=16),
-            }
-        });
-    }
-
-    fn generation_settings(&self) -> Settings {
-        let mut settings = vec![("max_new_tokens", self.max_new_tokens.to_string())];
-        match self.way {
-            Way::Greedy => {}
-            Way::Sample => settings.extend([
-                ("do_sample", "true".to_owned()),
-                ("temperature", self.temperature.to_string()),
-                ("top_k", self.top_k.to_string()),
-                ("top_p", self.top_p.to_string()),
-                ("seed", self.seed.to_string()),
-            ]),
-            Way::Beams => settings.push(("num_beams", self.num_beams.to_string())),
-        }
-        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
     fn write(&mut self, state: &mut AppState, actions: &mut Vec<Action>) {
         let request = state.next_number();
         (self.pending, self.problem) = (Some(request), None);
         self.of = self.prompt.trim().to_owned();
         self.texts.clear();
-        let (prompt, settings) = (self.of.clone(), self.generation_settings());
+        let (prompt, settings) = (self.of.clone(), self.decoding.settings());
         let command = Command::Write { request, prompt, settings, variants: Vec::new() };
         actions.push(Action::Send { command, files: Vec::new() });
     }
@@ -279,18 +189,6 @@ fn column(ui: &mut Ui, text: &WrittenText) {
             ui.ctx().copy_text(text.text.clone());
         }
     });
-}
-
-fn number<N: egui::emath::Numeric>(
-    ui: &mut Ui,
-    name: &str,
-    value: &mut N,
-    range: std::ops::RangeInclusive<N>,
-) {
-    // Not in a row of their own: within a row that wraps, such a row does not.
-    let label = RichText::new(name).small().weak();
-    let label = ui.add(egui::Label::new(label).wrap_mode(egui::TextWrapMode::Extend));
-    ui.add(DragValue::new(value).range(range)).labelled_by(label.id);
 }
 
 /// The whole of a meaning; of plain text its first words.
