@@ -132,6 +132,13 @@ fn a_default_is_the_one_that_would_be_used() {
 }
 
 #[test]
+fn what_tuning_leaves_is_said_where_it_is_less() {
+    let label = "Kept of them after tuning";
+    assert!(sees(&open(with(&[("method", "earlybert")])), label));
+    assert!(!sees(&open(with(&[("method", "lora")])), label));
+}
+
+#[test]
 fn the_trainable_count_follows_the_settings() {
     let harness = open(loaded());
     // 12 adapted matrices: 16 (384 + 384) + 16 each.
