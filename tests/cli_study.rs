@@ -168,8 +168,7 @@ fn a_table_runs_on_the_embedded_model_and_judges_its_claims() {
     let arm = |id: &str| arms.iter().find(|arm| arm["arm"] == id).unwrap();
     let rate = |id: &str| {
         let run = fs::read_to_string(place.path(&format!("t6/sst2-{id}-seed3/run.toml"))).unwrap();
-        let line = run.lines().find(|line| line.starts_with("learning_rate")).unwrap_or_default().to_owned();
-        line
+        run.lines().find(|line| line.starts_with("learning_rate")).unwrap_or_default().to_owned()
     };
     assert_eq!(["full", "heads-9"].map(rate), ["learning_rate = 0.001", "learning_rate = 0.005"]);
     let notes = result["notes"].to_string();

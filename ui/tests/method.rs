@@ -128,7 +128,7 @@ fn a_default_is_the_one_that_would_be_used() {
         harness.state().state.settings[name].clone()
     };
     assert_eq!(stepped(&prefix, "max_length"), "24");
-    assert_eq!(stepped(&[("task", "rte")], "num_train_epochs"), "1e1");
+    assert_eq!(stepped(&[("task", "rte")], "num_train_epochs"), "10");
 }
 
 #[test]
