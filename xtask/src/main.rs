@@ -52,13 +52,18 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
-    /// Make the golden files of the parity tests again; needs Python with the packages its script names.
-    Golden {
-        /// Flags of the script.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        flags: Vec<OsString>,
-    },
+    /// Make the golden files of the parity tests again; needs Python with the packages that tests/golden/README.md names.
+    Golden,
 }
+
+/// The scripts that need nothing but Python's packages, the models first.
+const GOLDEN_SCRIPTS: [&str; 5] = [
+    "make_golden",
+    "make_golden_families",
+    "make_golden_methods",
+    "make_golden_adapters",
+    "make_golden_prefixes",
+];
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
@@ -68,14 +73,16 @@ fn main() -> ExitCode {
         Task::Setup => setup::adapter()
             .and_then(|()| setup::web_target())
             .and_then(|()| setup::browser())
-            .and_then(|()| setup::display()),
+            .and_then(|()| setup::display())
+            .and_then(|()| setup::parallel()),
         Task::Web { flags } => web::web(&flags),
         Task::Serve { flags } => web::serve(&flags),
         Task::Bench { flags } => setup::adapter().and_then(|()| demo::dsee("bench", &flags)),
         Task::Pretrain { flags } => pretrain::pretrain(&flags),
-        Task::Golden { flags } => shell::run(
-            shell::command("python3", &["tests/golden/make_golden.py", "--out", "tests/golden"]).args(flags),
-        ),
+        Task::Golden => GOLDEN_SCRIPTS.iter().try_for_each(|script| {
+            let script = format!("tests/golden/{script}.py");
+            shell::run(&mut shell::command("python3", &[&script, "--out", "tests/golden"]))
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
