@@ -1,4 +1,5 @@
-//! Proves that a tiny GPT-2 writes what transformers writes, token by token, and that what it remembers changes no logit.
+//! Proves that a tiny GPT-2 writes what transformers writes, and what the paper's beam search does, token by token, and that
+//! what it remembers changes no logit.
 //! Golden file: `tests/golden/gpt2_generate.json`. Runs on the CPU references and on the adapter.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -59,18 +60,21 @@ async fn writes_as_transformers(device: &Device) {
     let tiny = Tiny::new(device, &NamedTensors::new());
     let model = tiny.model();
     let max_new_tokens = golden["max_new_tokens"].as_u64().unwrap() as usize;
-    let room = Room { n_prompt: 8, num_beams: 4, max_new_tokens };
+    let room = Room { n_prompt: 8, num_beams: 10, max_new_tokens };
     let mut decoder = CachedDecoder::new(device, model.as_ref(), room).await.unwrap();
     let eos = golden["eos_token_id"].as_u64().unwrap() as u32;
     for case in golden["cases"].as_array().unwrap() {
         let mut settings: GenerationConfig = serde_json::from_value(case["settings"].clone()).unwrap();
-        (settings.max_new_tokens, settings.eos_token_ids) = (max_new_tokens, vec![eos]);
+        settings.max_new_tokens = max_new_tokens;
+        if settings.eos_token_ids.is_empty() {
+            settings.eos_token_ids = vec![eos];
+        }
         let limits = Limits { n_vocab: tiny.config.vocab_size, n_positions: tiny.config.longest() };
         decoder.forget();
         let mut search = Search::new(&settings, limits, &numbers(&case["prompt"])).unwrap();
         while search.advance_with(&mut decoder).await.unwrap() {}
         let mut expected = numbers(&case["tokens"]);
-        if expected.last() == Some(&eos) {
+        if expected.last().is_some_and(|last| settings.eos_token_ids.contains(last)) {
             expected.pop();
         }
         assert_eq!(search.best().tokens, expected, "{} after {}", case["name"], case["prompt"]);

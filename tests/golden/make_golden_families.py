@@ -3,6 +3,7 @@
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import make_golden as base
@@ -217,7 +218,51 @@ def generations(out):
                     ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, **chosen
                 )
             cases.append({"name": name, "settings": chosen, "prompt": prompt, "tokens": text[0, len(prompt) :].tolist()})
+    for ends, penalty, ngram in (([EOS], 0.8, 4), ([EOS, 31, 77], 0.8, 4), ([EOS, 12, 88], 1.5, 2)):
+        for prompt in prompts:
+            chosen = {
+                "beam_rule": "paper", "num_beams": 10, "length_penalty": penalty, "no_repeat_ngram_size": ngram,
+                "eos_token_ids": ends,
+            }  # fmt: skip
+            tokens = paper_beams(model, prompt, ends, penalty, ngram)
+            cases.append({"name": "paper", "settings": chosen, "prompt": prompt, "tokens": tokens})
     return {"max_new_tokens": 24, "eos_token_id": EOS, "cases": cases}
+
+
+def paper_beams(model, prompt, ends, penalty, ngram, n_beams=10, n_steps=24):
+    """The search that the paper's figures rest on, written down from its description (method specification 6.3): the best
+    candidates are all there are, those that end leave no others in their place, and no step is left out. Nothing is
+    cached."""
+    beams, best = [([], 0.0)], (-math.inf, [])
+    for _ in range(n_steps):
+        candidates = []
+        for number, (tokens, score) in enumerate(beams):
+            with torch.no_grad():
+                logits = model(torch.tensor([prompt + tokens])).logits[0, -1]
+            for token in forbidden(tokens, ngram):
+                logits[token] = -math.inf
+            scores = score + torch.log_softmax(logits, dim=-1)
+            candidates += [(value, number, token) for token, value in enumerate(scores.tolist())]
+        candidates.sort(key=lambda one: -one[0])
+        new = []
+        for score, number, token in candidates[:n_beams]:
+            tokens = beams[number][0] + [token]
+            if token in ends:
+                best = max(best, (score / len(tokens) ** penalty, tokens), key=lambda one: one[0])
+                score = -math.inf
+            new.append((tokens, score))
+        beams = new
+        if all(score == -math.inf for _, score in beams):
+            break
+    running = [(score / len(tokens) ** penalty, tokens) for tokens, score in beams]
+    return max([best, *running], key=lambda one: one[0])[1]
+
+
+def forbidden(tokens, size):
+    """Tokens that would make the last `size` generated ones occur twice."""
+    start = tokens[len(tokens) - size + 1 :]
+    before = range(len(tokens) - size + 1)
+    return [tokens[i + size - 1] for i in before if tokens[i : i + size - 1] == start]
 
 
 if __name__ == "__main__":
