@@ -172,7 +172,7 @@ pub fn score(saved: &SavedRun, data: Corpus) -> anyhow::Result<Session> {
 }
 
 /// The validation data of a file, read as the run read its own.
-fn named_file(saved: &SavedRun, path: &PathBuf, columns: &ColumnArgs) -> anyhow::Result<Evaluated> {
+fn named_file(saved: &SavedRun, path: &Path, columns: &ColumnArgs) -> anyhow::Result<Evaluated> {
     let (name, bytes) = data_file::read(path)?;
     let file = DataFile { name: &name, bytes: &bytes };
     let (columns, mut warnings) = (columns.over(&saved.config), Vec::new());
