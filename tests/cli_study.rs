@@ -258,7 +258,10 @@ fn wrong_studies_are_refused_before_anything_runs() {
     fails(with(&set), 2, &["use --methods", "use --seeds", "--rank = 0"]);
     fails(with(&["compare", "--methods", "dsee", "--rank", "99"]), 2, &["--rank = 99", "32"]);
 
-    fails(with(&["reproduce", "t1"]), 1, &["--data", "sst2, rte, cola, mrpc"]);
+    let nowhere = "http://127.0.0.1:9";
+    let mut of_hub = with(&["reproduce", "t1", "--tasks", "sst2"]);
+    of_hub.env("HF_ENDPOINT", nowhere).env("DSEE_CACHE", place.text("cache"));
+    fails(of_hub, 1, &["nyu-mll/glue", "--train-file"]);
     let data = task_folder(&place);
     let looked_for = [
         "no train file of rte: looked for train, trainset, train_sample",

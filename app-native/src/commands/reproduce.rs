@@ -5,7 +5,6 @@ use clap::builder::PossibleValuesParser;
 use dsee_core::{
     config::FieldError,
     study::{Settings, Study, counts, tables},
-    tasks::Task,
 };
 use serde_json::json;
 use std::{
@@ -43,8 +42,8 @@ pub struct ReproduceArgs {
     /// The table; `counts` is arithmetic and runs nothing.
     #[arg(value_parser = PossibleValuesParser::new(tables::NAMES.iter().chain(&[COUNTS])))]
     table: String,
-    /// Folder with a folder for every task: sst2/train.tsv, sst2/dev.tsv, and so on [default: the hub's, of tasks that
-    /// have a data set there].
+    /// Folder with a folder for every task: sst2/train.tsv, sst2/dev.tsv, and so on [default: each task's data
+    /// set on the hub].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Only these tasks of the table.
@@ -124,9 +123,12 @@ fn set_row(study: &mut Study, word: &str) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// The files of every task. Whatever is missing is said at once, with what was looked for.
+/// The files of every task; none where the hub's are to be taken. Whatever is missing is said at once, with what was
+/// looked for.
 fn find_files(study: &Study, data: Option<&Path>) -> anyhow::Result<BTreeMap<String, Settings>> {
-    let Some(data) = data else { return files_of_hub(study) };
+    let Some(data) = data else {
+        return Ok(study.tasks.iter().map(|task| (task.clone(), Settings::new())).collect());
+    };
     let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
     for task in &study.tasks {
         let folder = data.join(task);
@@ -154,20 +156,6 @@ fn find_files(study: &Study, data: Option<&Path>) -> anyhow::Result<BTreeMap<Str
         );
     }
     Ok(files)
-}
-
-/// Nothing is named: every task takes the data set that it has on the hub.
-fn files_of_hub(study: &Study) -> anyhow::Result<BTreeMap<String, Settings>> {
-    let has_none = |name: &&String| Task::from_name(name).is_none_or(|task| task.spec().dataset.is_none());
-    let missing: Vec<&str> = study.tasks.iter().filter(has_none).map(String::as_str).collect();
-    if !missing.is_empty() {
-        bail!(
-            "the hub has no data set for {}: name the folder of the data with --data; it has a folder for each of {}",
-            missing.join(", "),
-            study.tasks.join(", ")
-        );
-    }
-    Ok(study.tasks.iter().map(|task| (task.clone(), Settings::new())).collect())
 }
 
 fn find_file(folder: &Path, names: &[&str]) -> Option<String> {

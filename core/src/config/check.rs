@@ -357,7 +357,8 @@ mod tests {
         assert_eq!(meant(&other), named("org/set", Some("a")));
         assert_eq!(meant(&[("dataset_name", "org/set")]), named("org/set", None));
         assert_eq!(meant(&[("task", "e2e")]), named("tuetschek/e2e_nlg", None), "it has no configurations");
-        assert_eq!(meant(&[("task", "webnlg")]), None);
+        let webnlg = named("webnlg-challenge/web_nlg", Some("webnlg_challenge_2017"));
+        assert_eq!(meant(&[("task", "webnlg")]), webnlg);
         let both = draft(&[("dataset_name", "org/set"), ("train_file", "a.tsv")]).check().unwrap_err();
         assert_eq!(both[0].field, "dataset_name");
         let of_nothing = draft(&[("dataset_config_name", "a")]).check().unwrap_err();

@@ -191,7 +191,7 @@ impl RunConfig {
             return None;
         }
         let spec = self.task.map(Task::spec);
-        let own = spec.and_then(|spec| spec.dataset).map(|own| own.name);
+        let own = spec.map(|spec| spec.dataset.name);
         let name = self.dataset_name.as_deref().or(own)?;
         let config_name = spec.and_then(|spec| spec.configuration_of(name));
         Some((name.to_owned(), self.dataset_config_name.clone().or(config_name.map(str::to_owned))))

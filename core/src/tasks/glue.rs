@@ -1,7 +1,7 @@
 //! The tasks of GLUE (Wang et al. 2019) as the paper uses them. Columns are those of GLUE's own files and of the
 //! hub's copies; labels stand in the order of their numbers.
 
-use super::{HubSource, Recipe, TaskColumns, TaskSpec};
+use super::{HubConfiguration, HubSource, Recipe, TaskColumns, TaskSpec};
 use crate::config::Method;
 use crate::data::TaskKind::{Classification, Regression};
 use crate::metrics::Metric::{Accuracy, AccuracyMm, F1, MatthewsCorrelation, Pearson, Spearmanr};
@@ -34,7 +34,7 @@ const COMMON: TaskSpec = TaskSpec {
     name: "",
     title: "",
     kind: Classification,
-    dataset: Some(HubSource { name: "nyu-mll/glue", is_configuration: true }),
+    dataset: HubSource { name: "nyu-mll/glue", configuration: HubConfiguration::OfTask },
     files: "GLUE's own .tsv files, or tables with its columns",
     columns: &[],
     headerless: None,

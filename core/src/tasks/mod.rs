@@ -51,8 +51,8 @@ pub struct TaskSpec {
     /// What is predicted.
     pub kind: TaskKind,
     /// The data set of the hub that has it.
-    pub dataset: Option<HubSource>,
-    /// Which files hold it, for who has none yet.
+    pub dataset: HubSource,
+    /// Which files hold it, for who cannot reach the hub.
     pub files: &'static str,
     /// The columns of its files, in each spelling that is in use; none for generation, whose files have forms of
     /// their own ([`crate::data::generation`]).
@@ -78,15 +78,30 @@ pub struct TaskSpec {
 pub struct HubSource {
     /// The data set.
     pub name: &'static str,
-    /// Whether the task is its configuration of the task's name, among others.
-    pub is_configuration: bool,
+    /// Which of its configurations the task is.
+    pub configuration: HubConfiguration,
+}
+
+/// One of several configurations of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HubConfiguration {
+    /// It has only one.
+    Only,
+    /// The one with the task's name.
+    OfTask,
+    /// The one with this name.
+    Named(&'static str),
 }
 
 impl TaskSpec {
     /// The task's configuration of the data set called `name`, if that is its own and has several.
     #[must_use]
     pub fn configuration_of(&self, name: &str) -> Option<&'static str> {
-        self.dataset.filter(|own| own.name == name && own.is_configuration).map(|_| self.name)
+        match self.dataset.configuration {
+            HubConfiguration::OfTask if self.dataset.name == name => Some(self.name),
+            HubConfiguration::Named(configuration) if self.dataset.name == name => Some(configuration),
+            _ => None,
+        }
     }
 }
 

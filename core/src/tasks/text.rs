@@ -1,7 +1,7 @@
 //! Text from data, with a decoder: E2E, WebNLG and DART. Training and decoding as in the published LoRA recipe for
 //! GPT-2 (Hu et al. 2022), which the paper follows.
 
-use super::{HubSource, Recipe, TaskSpec};
+use super::{HubConfiguration, HubSource, Recipe, TaskSpec};
 use crate::config::Method;
 use crate::data::TaskKind::Generation;
 use crate::metrics::Metric;
@@ -59,7 +59,7 @@ const COMMON: TaskSpec = TaskSpec {
     name: "",
     title: "",
     kind: Generation,
-    dataset: None,
+    dataset: HubSource { name: "", configuration: HubConfiguration::Only },
     files: "",
     columns: &[],
     headerless: None,
@@ -74,7 +74,7 @@ const COMMON: TaskSpec = TaskSpec {
 pub(super) static E2E: TaskSpec = TaskSpec {
     name: "e2e",
     title: "E2E",
-    dataset: Some(HubSource { name: "tuetschek/e2e_nlg", is_configuration: false }),
+    dataset: HubSource { name: "tuetschek/e2e_nlg", configuration: HubConfiguration::Only },
     files: "lines `context||completion`, or a table with mr and ref",
     text_metrics: &E2E_METRICS,
     recipe: Recipe { of_methods: &OF_METHODS_E2E, ..RECIPE },
@@ -84,6 +84,10 @@ pub(super) static E2E: TaskSpec = TaskSpec {
 pub(super) static WEBNLG: TaskSpec = TaskSpec {
     name: "webnlg",
     title: "WebNLG",
+    dataset: HubSource {
+        name: "webnlg-challenge/web_nlg",
+        configuration: HubConfiguration::Named("webnlg_challenge_2017"),
+    },
     files: "the challenge's .xml files of 2017, or JSON objects with category, triples and refs",
     ..COMMON
 };
@@ -91,6 +95,7 @@ pub(super) static WEBNLG: TaskSpec = TaskSpec {
 pub(super) static DART: TaskSpec = TaskSpec {
     name: "dart",
     title: "DART",
+    dataset: HubSource { name: "Yale-LILY/dart", configuration: HubConfiguration::Only },
     files: "dart-v1.1.1-full-train.json and -dev.json of its authors, or JSON objects with triples and refs",
     recipe: Recipe { others: &[&OTHERS], ..RECIPE },
     ..COMMON

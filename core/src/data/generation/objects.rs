@@ -11,8 +11,10 @@ use super::{Pair, Pairs};
 use crate::tasks::Task;
 
 /// Names of the triples and of the texts for them.
-const TRIPLES: [&str; 3] = ["triples", "tripleset", "modifiedtripleset"];
-const TEXTS: [&str; 3] = ["refs", "annotations", "lexicalisations"];
+const TRIPLES: [&str; 4] = ["triples", "tripleset", "modifiedtripleset", "modified_triple_sets"];
+const TEXTS: [&str; 4] = ["refs", "annotations", "lexicalisations", "lex"];
+/// Where the hub's WebNLG keeps its lists of triples, one list for every way to shape them.
+const HUB_TRIPLES: &str = "mtriple_set";
 /// Names of several completions in one object.
 const LISTS: [&str; 3] = ["completions", "references", "human_references"];
 /// The only comment of a WebNLG text that counts.
@@ -88,11 +90,12 @@ fn read_triples(
     if let Some(task) = task.filter(|_| is_foreign) {
         return Err(foreign(task, &fields(object)));
     }
+    let triples = triples.get(HUB_TRIPLES).and_then(|sets| sets.get(0)).unwrap_or(triples);
     let context = joined(triples, category.is_none()).ok_or_else(|| {
         let found = quoted(&triples.to_string());
         DataProblem::of_file(found, "triples of subject, property and object", "mend the entry")
     })?;
-    let texts = field(object, &TEXTS).and_then(Value::as_array).ok_or_else(|| {
+    let texts = field(object, &TEXTS).and_then(rows).ok_or_else(|| {
         DataProblem::of_file(fields(object), "a list of texts named refs or annotations", "mend the entry")
     })?;
     let mut n_texts = 0;
@@ -113,6 +116,23 @@ fn read_triples(
     Ok(())
 }
 
+/// A list as it is, or one that the hub keeps as columns: `{"comment": [a, b], "text": [c, d]}`.
+fn rows(value: &Value) -> Option<Vec<Value>> {
+    let columns = match value {
+        Value::Array(rows) => return Some(rows.clone()),
+        value => value.as_object()?,
+    };
+    let lists: Option<Vec<(&String, &Vec<Value>)>> =
+        columns.iter().map(|(name, list)| Some((name, list.as_array()?))).collect();
+    let lists = lists?;
+    let n_rows = lists.iter().map(|(_, list)| list.len()).max()?;
+    let row = |i: usize| {
+        let cells = lists.iter().filter_map(|(name, list)| Some(((*name).clone(), list.get(i)?.clone())));
+        Value::Object(cells.collect())
+    };
+    Some((0..n_rows).map(row).collect())
+}
+
 fn is_good(text: &Value) -> bool {
     text.get("comment").and_then(Value::as_str).is_none_or(|comment| comment == GOOD)
 }
@@ -121,9 +141,12 @@ fn text_of(text: &Value) -> Option<&str> {
     text.as_str().or_else(|| text.get("text")?.as_str()).or_else(|| text.get("lex")?.as_str())
 }
 
-/// `s : p : o | s : p : o`, with the property in small letters if asked for.
+/// `s : p : o | s : p : o` of triples that are lists, objects or lines `s | p | o`, with the property in small letters if asked for.
 fn joined(triples: &Value, lower_property: bool) -> Option<String> {
     let part = |triple: &Value, index: usize, name: &str| {
+        if let Some(line) = triple.as_str() {
+            return Some(line.splitn(3, " | ").nth(index)?.trim().to_owned());
+        }
         let part = triple.get(index).or_else(|| triple.get(name))?.as_str()?;
         Some(part.trim().to_owned())
     };

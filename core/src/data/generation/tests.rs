@@ -72,6 +72,24 @@ fn dart_has_small_properties_and_one_text_for_each_annotation() {
 }
 
 #[test]
+fn lists_that_the_hub_keeps_as_columns_are_read() {
+    let webnlg = "{\"category\": \"Airport\", \"size\": 2, \"original_triple_sets\": {\"otriple_set\": [[\"X | y | Z\"]]}, \
+                  \"modified_triple_sets\": {\"mtriple_set\": [[\"A_B | leaderName | C | D\", \"A_B | city | E\"]]}, \"lex\": \
+                  {\"comment\": [\"good\", \"toFix\", \"good\"], \"lid\": [\"1\", \"2\", \"3\"], \"text\": [\"C leads.\", \
+                  \"Bad.\", \"Led by C.\"], \"lang\": []}}\n";
+    let expected =
+        [example("A_B : leaderName : C | D | A_B : city : E", &["C leads.", "Led by C."], Some(true))];
+    assert_eq!(load("train.jsonl", webnlg, Some(Task::Webnlg)).unwrap(), expected);
+    let dart = "{\"tripleset\": [[\"A\", \"IS IN\", \"B\"]], \"subtree_was_extended\": false, \"annotations\": {\"source\": \
+                [\"W\", \"V\"], \"text\": [\"A is in B.\", \"B has A.\"]}}\n";
+    let expected = [example("A : is in : B", &["A is in B.", "B has A."], None)];
+    assert_eq!(load("train.jsonl", dart, Some(Task::Dart)).unwrap(), expected);
+    let broken = dart.replace("[\"W\", \"V\"]", "\"W\"");
+    let message = load("train.jsonl", &broken, Some(Task::Dart)).unwrap_err();
+    assert!(message.contains("line 1") && message.contains("annotations"), "{message}");
+}
+
+#[test]
 fn prompts_and_answers_need_no_task() {
     let json =
         "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\", \"completions\": [\"c\", \"d\"]}\n";
