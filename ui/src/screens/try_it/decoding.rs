@@ -114,7 +114,8 @@ impl Decoding {
             });
             combo.response.labelled_by(label.id);
             number(ui, "Most new tokens", &mut self.max_new_tokens, 1..=512);
-            number(ui, "No n-gram twice: n (0: off)", &mut self.no_repeat_ngram_size, 0..=64);
+            number(ui, "No n-gram twice", &mut self.no_repeat_ngram_size, 0..=64)
+                .on_hover_text("so many tokens in a row never come again; 0: off");
             match self.way {
                 Way::Greedy => {}
                 Way::Sample => {
@@ -167,11 +168,11 @@ fn number<N: egui::emath::Numeric>(
     name: &str,
     value: &mut N,
     range: std::ops::RangeInclusive<N>,
-) {
+) -> egui::Response {
     // Not in a row of their own: within a row that wraps, such a row does not.
     let label = RichText::new(name).small().weak();
     let label = ui.add(egui::Label::new(label).wrap_mode(egui::TextWrapMode::Extend));
-    ui.add(DragValue::new(value).range(range)).labelled_by(label.id);
+    ui.add(DragValue::new(value).range(range)).labelled_by(label.id)
 }
 
 #[cfg(test)]
