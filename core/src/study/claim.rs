@@ -69,7 +69,9 @@ pub enum Verdict {
     Holds,
     /// At least one is not.
     DoesNotHold,
-    /// None speaks against it, but not all were made.
+    /// None of those that were made speaks against it, but not all were made.
+    HoldsWhereMeasured,
+    /// None was made.
     NotMeasured,
 }
 
@@ -78,6 +80,7 @@ impl std::fmt::Display for Verdict {
         f.pad(match self {
             Self::Holds => "holds",
             Self::DoesNotHold => "does not hold",
+            Self::HoldsWhereMeasured => "holds where measured",
             Self::NotMeasured => "not measured",
         })
     }
@@ -110,12 +113,12 @@ impl Claim {
     #[must_use]
     pub fn judge(&self, study: &Study, results: &Results) -> Judgement {
         let evidence: Vec<Evidence> = self.tests.iter().map(|test| test.evidence(study, results)).collect();
-        let verdict = if evidence.iter().any(|one| one.is_so == Some(false)) {
-            Verdict::DoesNotHold
-        } else if !evidence.is_empty() && evidence.iter().all(|one| one.is_so == Some(true)) {
-            Verdict::Holds
-        } else {
-            Verdict::NotMeasured
+        let n = |is_so| evidence.iter().filter(|one| one.is_so == is_so).count();
+        let verdict = match (n(Some(true)), n(Some(false)), n(None)) {
+            (_, 1.., _) => Verdict::DoesNotHold,
+            (0, ..) => Verdict::NotMeasured,
+            (_, _, 0) => Verdict::Holds,
+            _ => Verdict::HoldsWhereMeasured,
         };
         Judgement { text: self.text.clone(), judged: self.judged.clone(), verdict, evidence }
     }
@@ -149,7 +152,9 @@ mod tests {
         assert_eq!(judge(vec![test("dsee", "lora", 0.0)]), Verdict::Holds);
         assert_eq!(judge(vec![test("dsee", "lora", 2.5)]), Verdict::DoesNotHold);
         assert_eq!(judge(vec![test("lora", "dsee", -2.5)]), Verdict::Holds);
-        assert_eq!(judge(vec![test("dsee", "lora", 0.0), test("dsee", "full", 0.0)]), Verdict::NotMeasured);
+        let partly = vec![test("dsee", "lora", 0.0), test("dsee", "full", 0.0)];
+        assert_eq!(judge(partly), Verdict::HoldsWhereMeasured);
+        assert_eq!(judge(vec![test("dsee", "full", 0.0)]), Verdict::NotMeasured);
         assert_eq!(judge(vec![test("lora", "dsee", 0.0), test("dsee", "full", 0.0)]), Verdict::DoesNotHold);
         assert_eq!(judge(vec![]), Verdict::NotMeasured);
         let within = |by_at_most| match test("dsee", "lora", 0.5) {

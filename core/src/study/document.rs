@@ -193,7 +193,7 @@ fn claim_line(judgement: &Judgement) -> ClaimLine {
 pub fn verdict_line(study: &Study, results: &Results) -> String {
     let all: Vec<Verdict> = study.claims.iter().map(|claim| claim.judge(study, results).verdict).collect();
     let n = |verdict| all.iter().filter(|one| **one == verdict).count();
-    let kinds = [Verdict::Holds, Verdict::DoesNotHold, Verdict::NotMeasured];
+    let kinds = [Verdict::Holds, Verdict::HoldsWhereMeasured, Verdict::DoesNotHold, Verdict::NotMeasured];
     let parts: Vec<String> = kinds.iter().map(|&kind| format!("{} {kind}", n(kind))).collect();
     parts.join(", ")
 }
@@ -253,6 +253,9 @@ mod tests {
         assert_eq!((&json["n_done"], &json["n_planned"]), (&json!(4), &json!(6)));
         assert_eq!(json["runs"][3]["metrics"]["accuracy"], json!(0.83));
         assert_eq!(json["arms"][1]["cells"][0]["value"]["n"], json!(2));
-        assert_eq!(verdict_line(&study, &results), "0 holds, 0 does not hold, 0 not measured");
+        assert_eq!(
+            verdict_line(&study, &results),
+            "0 holds, 0 holds where measured, 0 does not hold, 0 not measured"
+        );
     }
 }
