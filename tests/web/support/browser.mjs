@@ -85,13 +85,26 @@ export async function press(page, words, key = 'Enter') {
   await page.keyboard.press(key);
 }
 
+/** Waits until the page has been drawn `n` times: whatever was pressed before has been seen by then. */
+async function frames(page, n) {
+  await page.evaluate((left) => new Promise((resolve) => {
+    const next = (i) => (i === 0 ? resolve() : requestAnimationFrame(() => next(i - 1)));
+    next(left);
+  }), n);
+}
+
 /** Moves the keyboard's focus to the widget that `words` describes, by Tab, as somebody without a mouse would. */
 export async function focus(page, words) {
   const spoken = page.locator('#focus');
   const seen = new Set();
   for (let i = 0; i < 80; i += 1) {
-    const said = await spoken.textContent();
-    if (words.test(said)) return;
+    let said = await spoken.textContent();
+    if (words.test(said)) {
+      // A Tab that the page took long to see may still be on its way: then the walk goes on.
+      await frames(page, 3);
+      said = await spoken.textContent();
+      if (words.test(said)) return;
+    }
     seen.add(said);
     const moves = () => spoken.getAttribute('data-moves');
     const before = await moves();
