@@ -94,10 +94,10 @@ impl ComparisonReport {
         let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let mut out = heading("comparison", &title, &facts);
         out.push_str(&warnings(&self.notes));
-        for (i, table) in self.tables.iter().enumerate() {
-            let (title, caption) = (escape(&table.title), escape(&table.caption));
-            out.push_str(&section(&format!("table-{i}"), &title, &caption, &table.to_html()));
-        }
+        let tables: Vec<String> = self.tables.iter().enumerate().map(|(i, table)| table.to_html(i)).collect();
+        // What is asked first comes first: the results, what they say, the curves.
+        let (results, others) = tables.split_at(tables.len().min(1));
+        out.push_str(&results.concat());
         if !self.claims.is_empty() {
             out.push_str(&section("claims", "Claims of the paper", "", &self.html_claims()));
         }
@@ -105,6 +105,7 @@ impl ComparisonReport {
         if !charts.is_empty() {
             out.push_str(&section("curves", "Curves", "Means over seeds.", &charts));
         }
+        out.push_str(&others.concat());
         if !self.settings.is_empty() {
             let settings = super::tables::settings(&self.settings);
             out.push_str(&section("settings", "Settings of all runs", "", &settings));
@@ -122,14 +123,14 @@ impl ComparisonReport {
         for note in &self.notes {
             out.push_str(&format!("- note: {}\n", escape_markdown(note)));
         }
-        for (i, table) in self.tables.iter().enumerate() {
-            let title =
-                if i == 0 { String::new() } else { format!("## {}\n\n", escape_markdown(&table.title)) };
-            out.push_str(&format!("\n{title}{}", table.to_markdown()));
-        }
+        let (results, others) = self.tables.split_at(self.tables.len().min(1));
+        results.iter().for_each(|table| out.push_str(&format!("\n{}", table.to_markdown())));
         if !self.claims.is_empty() {
             out.push_str("\n## Claims of the paper\n\n");
             self.claims.iter().for_each(|claim| out.push_str(&markdown_claim(claim)));
+        }
+        for table in others {
+            out.push_str(&format!("\n## {}\n\n{}", escape_markdown(&table.title), table.to_markdown()));
         }
         if !self.settings.is_empty() {
             let rows =
@@ -162,7 +163,8 @@ impl ComparisonReport {
 }
 
 impl ResultTable {
-    fn to_html(&self) -> String {
+    /// Section number `i` of a document.
+    fn to_html(&self, i: usize) -> String {
         let mut out = format!(
             "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\"><table><thead><tr>",
             escape(&self.title)
@@ -183,7 +185,7 @@ impl ResultTable {
             out.push_str("</tr>");
         }
         out.push_str("</tbody></table></div>\n");
-        out
+        section(&format!("table-{i}"), &escape(&self.title), &escape(&self.caption), &out)
     }
 
     fn to_markdown(&self) -> String {

@@ -134,8 +134,11 @@ impl<'s> Findings<'s> {
             cells
         };
         let rows: Vec<Vec<String>> = self.study.arms.iter().map(row).collect();
-        let is_known = rows.iter().flat_map(|row| &row[1..]).any(|cell| cell != "–");
-        is_known.then(|| ResultTable {
+        let differs = |one: &Outcome| {
+            one.last.is_some_and(|last| one.metrics.get(&one.metric).is_some_and(|best| *best != last))
+        };
+        let says_more = head.len() > 1 + self.study.tasks.len() || self.results.outcomes.iter().any(differs);
+        says_more.then(|| ResultTable {
             title: "Beside them".into(),
             caption: "The same figure after the last step, best or not, and the other figures of each task in the best \
                       state."
