@@ -189,10 +189,7 @@ export class PageHost {
 
   /** The widget that has the keyboard, for screen readers: they cannot see into a canvas. */
   setFocus(widget) {
-    const spoken = document.getElementById('focus');
-    spoken.textContent = widget;
-    // Neighbours may have the same words: what watches the focus sees by this that it has moved.
-    spoken.dataset.moves = Number(spoken.dataset.moves ?? 0) + 1;
+    document.getElementById('focus').textContent = widget;
   }
 
   /** A panic of the page. */
