@@ -142,6 +142,34 @@ fn a_study_goes_on_after_a_kill_and_an_interrupt() {
     assert_eq!(timeless(last), timeless(whole));
 }
 
+#[test]
+fn rows_with_and_without_pruning_make_the_same_steps() {
+    let place = Workplace::new();
+    let methods = "lora+prune=none,dsee,bert-tickets+prune=unstructured:0.3";
+    let train = place.flags("equal", &["--logging-steps", "1", "--methods", methods, "--total-steps", "8"]);
+    let flags = [&["compare", "--seeds", "1"], &flags_of(&train)[1..]].concat();
+    let result = json(dsee(&[&flags[..], &["--json"]].concat()));
+    assert_eq!((&result["n_done"], &result["n_planned"]), (&3.into(), &3.into()));
+    assert!(
+        result["notes"].to_string().contains("every run makes 8 optimizer steps in all"),
+        "{}",
+        result["notes"]
+    );
+    for run in result["runs"].as_array().unwrap() {
+        let log = fs::read_to_string(
+            place.path(&format!("equal/{}/trainer_log.jsonl", run["run"].as_str().unwrap())),
+        );
+        let lines = log.unwrap();
+        let steps = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let last = steps.filter_map(|line| line["current_steps"].as_u64()).max();
+        assert_eq!(last, Some(8), "{run}");
+    }
+    let other: Vec<&str> = flags.iter().map(|&flag| if flag == "8" { "10" } else { flag }).collect();
+    fails(dsee(&other), 1, &["another study", "max_steps: 8 there, 10 here"]);
+    let both = [&flags[..], &["--max-steps", "4"]].concat();
+    fails(dsee(&both), 2, &["--max-steps = 4", "name --total-steps or --max-steps, not both"]);
+}
+
 /// Data folders as a table looks for them.
 fn task_folder(place: &Workplace) -> String {
     let mut text = "sentence\tlabel\n".to_owned();
@@ -287,6 +315,8 @@ fn wrong_studies_are_refused_before_anything_runs() {
     put(&place.path("data/e2e/dev.txt"), b"name : C||C is a pub.\n");
     let texts = ["reproduce", "t2", "--data", &data, "--tasks", "e2e"];
     fails(with(&texts), 1, &["t2 is about texts", "name a decoder"]);
+    let idle = text_table(&place, "t2", &["--temperature", "0.5", "--top-k", "5"]);
+    fails(dsee(&flags_of(&idle)), 2, &["--temperature = 0.5", "nothing is drawn", "--top-k = 5"]);
 }
 
 /// `dsee reproduce` of a table about texts, on the tiny decoder.

@@ -59,8 +59,23 @@ pub fn read_draft(path: &std::path::Path) -> Result<RunConfigDraft, Failure> {
 /// Everything that is wrong with them.
 pub fn checked(draft: &RunConfigDraft, flags: &RunConfigDraft) -> Result<RunConfig, Failure> {
     let config = draft.check().map_err(|errors| Failure::Settings(as_flags(errors)))?;
-    let idle = config.generation.map(|settings| settings.idle(flags)).unwrap_or_default();
-    if idle.is_empty() { Ok(config) } else { Err(Failure::Settings(as_flags(idle))) }
+    refuse_idle([&config], flags)?;
+    Ok(config)
+}
+
+/// Refuses flags about writing that change nothing in any of the runs they are given for.
+///
+/// # Errors
+/// Each of them once.
+pub fn refuse_idle<'a>(
+    configs: impl IntoIterator<Item = &'a RunConfig>,
+    flags: &RunConfigDraft,
+) -> Result<(), Failure> {
+    let mut of_runs =
+        configs.into_iter().filter_map(|config| config.generation).map(|settings| settings.idle(flags));
+    let mut idle = of_runs.next().unwrap_or_default();
+    of_runs.for_each(|other| idle.retain(|error| other.contains(error)));
+    if idle.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(idle))) }
 }
 
 /// Errors in the spelling of the command line.

@@ -16,6 +16,10 @@ pub struct StudyArgs {
     /// Few steps and one seed where nothing else is set: to see that it works, not to judge by.
     #[arg(long)]
     pub quick: bool,
+    /// Optimizer steps that every run makes in all, shared evenly by its phases: rows that prune do not learn longer
+    /// than rows that do not (--max-steps is per phase).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub total_steps: Option<u32>,
     /// Do the I-th of N parts of the runs only.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,

@@ -161,6 +161,9 @@ fn notes(manifest: &Manifest) -> Vec<String> {
         notes
             .push("shortened by --quick: it shows that everything works, not what the methods can do".into());
     }
+    if let Some(total) = manifest.total_steps {
+        notes.push(format!("every run makes {total} optimizer steps in all, shared evenly by its phases"));
+    }
     notes.extend(changed(manifest));
     notes.extend(manifest.left_out.iter().map(|(arm, reason)| format!("{arm} was not run: {reason}")));
     notes

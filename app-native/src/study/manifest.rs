@@ -15,6 +15,7 @@ use dsee_core::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
 
+use super::StudyArgs;
 use crate::atomic;
 
 /// Name of the file.
@@ -29,6 +30,9 @@ pub struct Manifest {
     pub study: Study,
     /// Whether `--quick` shortened it.
     pub quick: bool,
+    /// Steps of every run in all, where that was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_steps: Option<u32>,
     /// Name of the model.
     pub model: String,
     model_sha256: String,
@@ -72,12 +76,13 @@ impl Manifest {
         plan: &Plan,
         model: &PretrainedModel,
         data: &BTreeMap<String, RunData>,
-        quick: bool,
+        args: &StudyArgs,
     ) -> Self {
         Self {
             format: FORMAT,
             study,
-            quick,
+            quick: args.quick,
+            total_steps: args.total_steps,
             model: model.name.clone(),
             model_sha256: model.weights_sha256.clone(),
             data: data.iter().map(|(task, data)| (task.clone(), facts(data))).collect(),

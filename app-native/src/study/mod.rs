@@ -34,7 +34,7 @@ use crate::{
     failure::Failure,
     run_folder::{RUNS_FOLDER, new_path},
     run_inputs,
-    settings_args::as_flags,
+    settings_args::{as_flags, refuse_idle},
 };
 use findings::Gathered;
 use manifest::Manifest;
@@ -103,7 +103,9 @@ fn prepare(
 ) -> Result<(Plan, Manifest), Failure> {
     let Assignment { study, files, reserved, .. } = assignment;
     draft.unset("output_dir");
-    let mut wrong = refused(&study, &draft, reserved);
+    let of_total = args.total_steps.map(|_| ("max_steps", "name --total-steps or --max-steps, not both"));
+    let reserved: Vec<_> = reserved.iter().copied().chain(of_total).collect();
+    let mut wrong = refused(&study, &draft, &reserved);
     wrong.extend(draft.check().err().into_iter().flatten());
     if !wrong.is_empty() {
         return Err(settings(wrong));
@@ -129,10 +131,18 @@ fn prepare(
         (task.clone(), TaskFiles { settings, n_train: manifest::sizes(data).0 })
     });
     let task_files = task_files.collect();
-    let basis =
-        Basis { draft: &draft, reserved, facts: &facts, files: &task_files, seeds, quick: args.quick };
+    let basis = Basis {
+        draft: &draft,
+        reserved: &reserved,
+        facts: &facts,
+        files: &task_files,
+        seeds,
+        quick: args.quick,
+        total_steps: args.total_steps.map(|n| n as usize),
+    };
     let plan = Plan::new(&study, &basis).map_err(settings)?;
-    let manifest = Manifest::new(study, &plan, &model, &data, args.quick);
+    refuse_idle(plan.runs.iter().map(|run| &run.config), &args.settings.flags)?;
+    let manifest = Manifest::new(study, &plan, &model, &data, args);
     Ok((plan, manifest))
 }
 

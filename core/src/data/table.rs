@@ -131,6 +131,14 @@ pub(crate) fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, DataErr
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(text);
     }
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        problems.push(DataProblem::of_file(
+            format!("binary data (byte {} is zero)", at + 1),
+            "UTF-8 text",
+            "name a table: .tsv, .csv, .json, .jsonl or .parquet; unpack archives first",
+        ));
+        return Err(problems.into_error());
+    }
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let Err(error) = std::str::from_utf8(line) else { continue };
         let valid = String::from_utf8_lossy(&line[..error.valid_up_to()]);
@@ -177,6 +185,13 @@ mod tests {
         assert!(error.to_string().contains("0xe9"));
         let error = read_table("train.tsv", b"\xff\xfea\0\t\0", &[]).unwrap_err();
         assert!(error.to_string().contains("UTF-16"));
+    }
+
+    #[test]
+    fn a_binary_file_is_one_problem() {
+        let error = read_table("train.tsv", b"PK\x03\x04\0\xff\n\xfe\n\xfd\n", &[]).unwrap_err();
+        assert_eq!(error.n_problems, 1);
+        assert!(error.to_string().contains("binary data (byte 5 is zero)"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Arm, OWN_DATA, Settings, Study};
-use crate::config::{Choice as _, FieldError, Method, ModelFacts, Pruning, RunConfig, RunConfigDraft};
+use crate::config::{Choice as _, FieldError, Method, ModelFacts, RunConfig, RunConfigDraft};
+use crate::tuning::n_phases;
 
 /// What `--quick` sets where the user says nothing: enough to see that everything works, not to judge by.
 pub const QUICK: [(&str, &str); 5] = [
@@ -42,6 +43,8 @@ pub struct Basis<'a> {
     pub seeds: &'a [u64],
     /// Whether to shorten what the user did not set.
     pub quick: bool,
+    /// Optimizer steps that a run makes in all, shared evenly by its phases; otherwise every phase has its own.
+    pub total_steps: Option<usize>,
 }
 
 /// One run of a study.
@@ -158,7 +161,13 @@ fn planned(
     for (name, value) in &arm.settings {
         draft.set(name, &resolved(name, value, &base, basis.facts));
     }
-    let config = draft.check_for(basis.facts)?;
+    let mut config = draft.check_for(basis.facts)?;
+    let is_own = arm.settings.iter().any(|(name, _)| name == "max_steps");
+    if let Some(total) = basis.total_steps.filter(|_| !is_own) {
+        let (tuning, retuning) = n_phases(&config);
+        draft.set("max_steps", &(total / (tuning + retuning)).max(1).to_string());
+        config = draft.check_for(basis.facts)?;
+    }
     let work = work(&config, files.n_train);
     Ok(PlannedRun { id, arm: arm.id.clone(), task: task.to_owned(), config, work })
 }
@@ -196,8 +205,8 @@ fn work(config: &RunConfig, n_train: usize) -> u64 {
         Some(steps) => (steps * batch) as u64,
         None => (epochs * n_train as f64).ceil() as u64,
     };
-    let retuned = if config.prune == Pruning::None { 0 } else { examples(config.retune_epochs) };
-    examples(config.num_train_epochs) + retuned
+    let (tuning, retuning) = n_phases(config);
+    examples(config.num_train_epochs) * tuning as u64 + examples(config.retune_epochs) * retuning as u64
 }
 
 #[cfg(test)]
@@ -224,10 +233,21 @@ mod tests {
     }
 
     fn plan(study: &Study, draft: &RunConfigDraft, quick: bool) -> Result<Plan, Vec<FieldError>> {
+        plan_of(study, draft, quick, None)
+    }
+
+    fn plan_of(
+        study: &Study,
+        draft: &RunConfigDraft,
+        quick: bool,
+        total_steps: Option<usize>,
+    ) -> Result<Plan, Vec<FieldError>> {
         let files = TaskFiles { settings: vec![("train_file".into(), "a.tsv".into())], n_train: 100 };
         let files = study.tasks.iter().map(|task| (task.clone(), files.clone())).collect();
         let reserved = &[("seed", "use --seeds")];
-        Plan::new(study, &Basis { draft, reserved, facts: &FACTS, files: &files, seeds: &[1, 2], quick })
+        let basis =
+            Basis { draft, reserved, facts: &FACTS, files: &files, seeds: &[1, 2], quick, total_steps };
+        Plan::new(study, &basis)
     }
 
     #[test]
@@ -261,6 +281,21 @@ mod tests {
         let [a, b] = [0, 1].map(|i| &plan.runs[i].config);
         assert_eq!((a.learning_rate, b.learning_rate), (1e-3, 2e-3));
         assert_eq!((a.max_steps, a.eval_steps), (Some(60), 7));
+    }
+
+    #[test]
+    fn phases_share_the_steps_of_a_run() {
+        let study = study(vec![
+            arm("lora", &[("method", "lora"), ("prune", "none")]),
+            arm("dsee", &[("method", "dsee"), ("prune", "heads:1")]),
+            arm("tickets", &[("method", "bert-tickets"), ("prune", "unstructured:0.5")]),
+            arm("own", &[("method", "lora"), ("prune", "none"), ("max_steps", "7")]),
+        ]);
+        let plan = plan_of(&study, &RunConfigDraft::default(), true, Some(120)).unwrap();
+        let found: Vec<_> = plan.runs[..4].iter().map(|run| (run.config.max_steps, run.work)).collect();
+        let batch = plan.runs[0].config.per_device_train_batch_size as u64;
+        let expected = [(120, 120), (60, 120), (20, 120), (7, 7)];
+        assert_eq!(found, expected.map(|(each, all)| (Some(each), all * batch)));
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub fn is_last(round: usize, target: f64) -> bool {
     share(round, target) >= target
 }
 
+/// Rounds until the target is reached.
+#[must_use]
+pub fn n_rounds(target: f64) -> usize {
+    (0..).find(|&round| is_last(round, target)).map_or(1, |last| last + 1)
+}
+
 /// Masks that leave out this share of all prunable weights together, the smallest |W|. What earlier rounds removed is
 /// zero in `weights` and stays removed.
 ///
@@ -70,6 +76,7 @@ mod tests {
         let shares: Vec<f64> = (0..4).map(|round| share(round, 0.35)).collect();
         assert_eq!(shares, [0.1, 0.2, 0.3, 0.35]);
         assert_eq!((0..4).map(|round| is_last(round, 0.3)).collect::<Vec<_>>(), [false, false, true, true]);
+        assert_eq!([0.05, 0.1, 0.35, 0.5, 0.7].map(n_rounds), [1, 1, 4, 5, 7]);
         assert!(is_last(0, 0.05) && is_last(6, 0.7) && !is_last(5, 0.7));
     }
 

@@ -17,7 +17,7 @@ pub mod scores;
 pub mod shrink;
 pub mod state;
 
-use crate::config::{Method, RunConfig};
+use crate::config::{Method, Pruning, RunConfig};
 use crate::nn::outline::{Outline, Place};
 use crate::nn::plan::TuningPlan;
 use lora::LoraSettings;
@@ -41,6 +41,18 @@ pub fn plan(config: &RunConfig, model: &Outline, is_tuned: bool) -> TuningPlan {
         Method::Prefix => prefix::plan(prefix, is_tuned, model, head),
         Method::EarlyBert if is_tuned => full::plan(model),
         Method::EarlyBert => earlybert::plan(config.gradient_accumulation_steps, model),
+    }
+}
+
+/// Phases of optimizer steps: how often a run tunes, and how often it retunes.
+#[must_use]
+pub fn n_phases(config: &RunConfig) -> (usize, usize) {
+    match (config.method, config.prune) {
+        (_, Pruning::None) => (1, 0),
+        (Method::BertTickets, Pruning::Unstructured { sparsity }) => (bert_tickets::n_rounds(sparsity), 1),
+        // What it draws is trained anew in any case.
+        (Method::EarlyBert, _) => (1, 1),
+        _ => (1, usize::from(config.retune_epochs > 0.0)),
     }
 }
 
