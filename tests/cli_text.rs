@@ -47,21 +47,23 @@ fn plain_text_goes_on() {
     assert_eq!(written["text"], " pub .\n\nBert is a pub .", "{written}");
     assert_eq!(written["complete"], true);
 
-    // A decoder as it came goes on, too, unless a task is named.
-    let one = |more: &[&str]| {
+    // A decoder as it came goes on, too, unless a task is named: as in transformers, with no mark but the user's own.
+    let one = |beginning: &str, more: &[&str]| {
         // Untrained, it says one token all along where it may.
         let once = ["--no-repeat-ngram-size", "1"];
-        let fixed = ["generate", "--model", &model, "--max-new-tokens", "8", "--json", "Anna is a"];
+        let fixed = ["generate", "--model", &model, "--max-new-tokens", "8", "--json", beginning];
         let fixed = [&fixed[..], &once].concat();
         json(dsee(&[&fixed[..], more].concat()))["text"].clone()
     };
-    assert_eq!(one(&[]), one(&["--task-type", "language-modeling"]));
+    let learned = one("Anna is a", &["--task-type", "language-modeling"]);
+    assert_eq!(one("<|endoftext|>Anna is a", &[]), learned);
+    assert_ne!(one("Anna is a", &[]), learned);
     // Where its settings end texts with another token than the tokenizer, that is said.
     let told = dsee(&["generate", "--model", &model, "--max-new-tokens", "2", "Anna"]).assert().success();
     told.stderr(
         contains("ends texts with token 0 (eos_token_id), the tokenizer with").and(contains("endoftext")),
     );
-    assert_ne!(one(&[]), one(&["--task-type", "generation"]));
+    assert_ne!(one("Anna is a", &[]), one("Anna is a", &["--task-type", "generation"]));
     let classes = ["generate", "--model", &model, "--task", "sst2", "a"];
     fails(dsee(&classes), 2, &["--task-type = classification", "use generation or language-modeling"]);
 }

@@ -77,10 +77,9 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let draft = args.settings.draft()?;
     let draft = match &args.run {
         Some(run) => read_draft(&run.join(SETTINGS_FILE))?.overridden_by(&draft),
-        None => as_it_came(draft),
+        None => draft,
     };
-    let config = checked(&draft, &args.settings.flags)?;
-    let form = form_of(&config, args.run.is_some())?;
+    let (config, form) = settled(draft, &args.settings.flags, args.run.is_some())?;
     if let Some(run) = &args.run {
         let saved = SavedRun::open(run, config.model.as_ref().map(PathBuf::from).as_deref())?;
         let SavedRun { base, state, tokenizer, .. } = saved;
@@ -95,21 +94,27 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     Ok(Opened { base, state, tokenizer, config, form })
 }
 
-/// A decoder that nothing was said of goes on with plain text, as it was pretrained.
-fn as_it_came(draft: RunConfigDraft) -> RunConfigDraft {
-    let is_open = draft.check().is_ok_and(|config| config.task_type == TaskType::Auto);
-    if is_open { draft.with("task_type", "language-modeling") } else { draft }
-}
-
-fn form_of(config: &RunConfig, is_run: bool) -> Result<TextForm, Failure> {
-    TextForm::of(config.task_type).ok_or_else(|| {
+/// The checked settings, and the form of prompts. A decoder that nothing was said of goes on with plain text, as it was
+/// pretrained.
+fn settled(
+    draft: RunConfigDraft,
+    flags: &RunConfigDraft,
+    is_run: bool,
+) -> Result<(RunConfig, TextForm), Failure> {
+    let is_as_it_came = !is_run && draft.check().is_ok_and(|config| config.task_type == TaskType::Auto);
+    if is_as_it_came {
+        return Ok((checked(&draft.with("task_type", "language-modeling"), flags)?, TextForm::AsItIs));
+    }
+    let config = checked(&draft, flags)?;
+    let form = TextForm::of(config.task_type).ok_or_else(|| {
         if is_run {
             return anyhow::anyhow!("this run judges texts instead of writing them: use `dsee predict`")
                 .into();
         }
         let (reason, advice) = ("no text is written in this task", "use generation or language-modeling");
         Failure::Settings(as_flags(vec![FieldError::new("task_type", config.task_type, reason, advice)]))
-    })
+    })?;
+    Ok((config, form))
 }
 
 fn contexts(args: &GenerateArgs, config: &RunConfig, form: TextForm) -> anyhow::Result<Vec<String>> {
@@ -119,7 +124,7 @@ fn contexts(args: &GenerateArgs, config: &RunConfig, form: TextForm) -> anyhow::
     let contexts: Vec<String> = if name.ends_with(".txt") {
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is not UTF-8"))?;
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    } else if form == TextForm::GoingOn {
+    } else if form != TextForm::ForContext {
         load_plain(DataFile { name: &name, bytes: &bytes }, &config.data_options(None).columns)?
     } else {
         let (columns, mut warnings) = (config.data_options(None).columns, Vec::new());
@@ -152,9 +157,9 @@ mod tests {
         let form = |pairs: &[(&str, &str)]| {
             let draft =
                 pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
-            form_of(&as_it_came(draft).check().unwrap(), false).ok()
+            settled(draft, &RunConfigDraft::default(), false).ok().map(|(_, form)| form)
         };
-        assert_eq!(form(&[("model", "gpt2")]), Some(TextForm::GoingOn));
+        assert_eq!(form(&[("model", "gpt2")]), Some(TextForm::AsItIs));
         assert_eq!(form(&[("model", "dsee-tiny-decoder")]), Some(TextForm::ForContext));
         assert_eq!(form(&[("model", "gpt2"), ("task", "e2e")]), Some(TextForm::ForContext));
         assert_eq!(form(&[("model", "gpt2"), ("task_type", "generation")]), Some(TextForm::ForContext));

@@ -10,8 +10,10 @@ use crate::tokenizer::Tokenizer;
 pub enum TextForm {
     /// A context, as in pairs: its text stands behind a separator and is one paragraph.
     ForContext,
-    /// The beginning of a plain text, which goes on.
+    /// The beginning of a plain text, which goes on: as texts are learned, with their mark before them.
     GoingOn,
+    /// The same for a decoder as it came: no mark before it, as in transformers. Nothing at all becomes the mark.
+    AsItIs,
 }
 
 impl TextForm {
@@ -25,14 +27,15 @@ impl TextForm {
         }
     }
 
-    /// What the decoder is given, as it was in training: `context SEP`, or `SEP beginning`.
+    /// What the decoder is given: as in training `context SEP` or `SEP beginning`, or the beginning alone.
     ///
     /// # Errors
     /// If the tokenizer has no separator or refuses the text.
     pub fn prompt(self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>, CausalError> {
         match self {
             Self::ForContext => causal::prompt(text, tokenizer),
-            Self::GoingOn => {
+            Self::AsItIs if !text.is_empty() => Ok(tokenizer.encode_plain(text)?),
+            Self::GoingOn | Self::AsItIs => {
                 let separator = tokenizer.end_of_text().ok_or(CausalError::NoSeparator)?;
                 Ok([vec![separator], tokenizer.encode_plain(text)?].concat())
             }
@@ -45,7 +48,7 @@ impl TextForm {
     pub fn end_tokens(self, tokenizer: &Tokenizer) -> Vec<u32> {
         let blank_line = match self {
             Self::ForContext => tokenizer.encode_plain("\n\n").ok().filter(|ids| ids.len() == 1),
-            Self::GoingOn => None,
+            Self::GoingOn | Self::AsItIs => None,
         };
         tokenizer.end_of_text().into_iter().chain(blank_line.into_iter().flatten()).collect()
     }
@@ -55,7 +58,7 @@ impl TextForm {
     pub fn cut(self, decoded: &str) -> &str {
         match self {
             Self::ForContext => hypothesis(decoded),
-            Self::GoingOn => decoded.trim_end(),
+            Self::GoingOn | Self::AsItIs => decoded.trim_end(),
         }
     }
 }
@@ -72,12 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn only_contexts_are_followed_by_a_separator() {
+    fn a_separator_stands_where_it_was_in_training() {
         let tokenizer = tokenizer(&["the cafe is cheap", "the cafe is open"]);
         let (ids, sep) = (tokenizer.encode_plain("the cafe").unwrap(), tokenizer.end_of_text().unwrap());
         let prompt = |form: TextForm| form.prompt("the cafe", &tokenizer).unwrap();
         assert_eq!(prompt(TextForm::ForContext), [&ids[..], &[sep]].concat());
         assert_eq!(prompt(TextForm::GoingOn), [&[sep], &ids[..]].concat());
+        assert_eq!(prompt(TextForm::AsItIs), ids);
+        assert_eq!(TextForm::AsItIs.prompt("", &tokenizer).unwrap(), [sep]);
         assert_eq!(TextForm::of(TaskType::LanguageModeling), Some(TextForm::GoingOn));
         assert_eq!(TextForm::of(TaskType::Auto), None);
     }

@@ -49,8 +49,11 @@ impl Engine {
         );
         let base = BaseModel::new(model.pretrained.clone(), head, config.seed).await?;
         // Without data the embedded decoder is asked for what it was made for, another one goes on as it came.
-        let is_plain = self.data.as_ref().map_or(!model.card.embedded, |data| data.is_plain());
-        let form = if is_plain { TextForm::GoingOn } else { TextForm::ForContext };
+        let form = match &self.data {
+            None if !model.card.embedded => TextForm::AsItIs,
+            Some(data) if data.is_plain() => TextForm::GoingOn,
+            _ => TextForm::ForContext,
+        };
         let states = [(Variant::Base, Rc::new(base.untouched()))].into();
         Ok(Subject { base: Rc::new(base), labels, model, config, form, states, step: 0 })
     }
