@@ -43,11 +43,7 @@ fn config(prune: &str) -> RunConfig {
         ("learning_rate", "1e-2"),
         ("prune", prune),
     ];
-    settings
-        .iter()
-        .fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
-        .check()
-        .unwrap()
+    settings.into_iter().collect::<RunConfigDraft>().check().unwrap()
 }
 
 /// Logits of the validation texts.

@@ -125,8 +125,7 @@ async fn remembers_exactly(device: &Device, added: &NamedTensors) -> Vec<f32> {
 /// A prefix of five rows that matters: as it is computed while tuning, and as the table that is kept.
 fn prefixes() -> [NamedTensors; 2] {
     let settings = [("method", "prefix"), ("prefix_length", "5"), ("prefix_hidden_size", "6")];
-    let draft =
-        settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+    let draft: RunConfigDraft = settings.into_iter().collect();
     let outline = outline_of(&config("tiny_gpt2"), Head::CausalLm);
     let plan = plan(&draft.check().unwrap(), &outline, false);
     let mut computed: NamedTensors =

@@ -50,7 +50,7 @@ fn logits(folder: &str, head: Head, file: &str, added: NamedTensors) -> Vec<f32>
 
 /// What a method adds to a golden model before training.
 fn added(folder: &str, head: Head, settings: &[(&str, &str)]) -> NamedTensors {
-    let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
+    let draft: RunConfigDraft = settings.iter().copied().collect();
     let outline = outline_of(&config(folder), head);
     let plan = plan(&draft.check().unwrap(), &outline, false);
     plan.added.iter().map(|(name, added)| (name.clone(), initial_added(name, added, 1))).collect()

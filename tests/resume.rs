@@ -58,8 +58,7 @@ fn config(flags: &[(&str, &str)]) -> RunConfig {
         ("eval_steps", "4"),
         ("learning_rate", "1e-3"),
     ];
-    let set = |draft: RunConfigDraft, (name, value): &(&str, &str)| draft.with(name, value);
-    common.iter().chain(flags).fold(RunConfigDraft::default(), set).check().unwrap()
+    common.iter().chain(flags).copied().collect::<RunConfigDraft>().check().unwrap()
 }
 
 /// What a run told and left.

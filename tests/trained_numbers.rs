@@ -130,8 +130,7 @@ fn card_run_and_plan_count_alike() {
                 "prefix_hidden_size" => *method == Method::Prefix,
                 _ => true,
             });
-            let draft =
-                settings.fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+            let draft: RunConfigDraft = settings.collect();
             let config = draft.check().unwrap();
             if config.check_against(&facts).is_ok() {
                 check(family, &card, &config);

@@ -195,7 +195,7 @@ fn a_settings_file_goes_out_and_comes_back() {
     let read = &harness.state().state.settings;
     assert_eq!(read.keys().collect::<Vec<_>>(), settings.keys().collect::<Vec<_>>());
     let check = |settings: &dsee_core::protocol::Settings| {
-        settings.iter().fold(RunConfigDraft::default(), |d, (k, v)| d.with(k, v)).check().unwrap()
+        settings.iter().collect::<RunConfigDraft>().check().unwrap()
     };
     assert_eq!(check(read), check(&settings));
 }

@@ -17,8 +17,7 @@ use egui_kittest::{Harness, kittest::Queryable as _};
 use support::stage::{Stage, app_state, model, press, sees, shoot, stage};
 
 fn report(title: &str, settings: &[(&str, &str)], shift: f64) -> RunReport {
-    let draft =
-        settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+    let draft: RunConfigDraft = settings.iter().copied().collect();
     let mut report = RunReport::begin(&draft.with("run_name", title).check().unwrap());
     report.phases = vec![
         Phase { name: "tune".into(), first_step: 0, last_step: 200 },

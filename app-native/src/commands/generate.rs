@@ -155,8 +155,7 @@ mod tests {
     #[test]
     fn what_nothing_was_said_of_goes_on() {
         let form = |pairs: &[(&str, &str)]| {
-            let draft =
-                pairs.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+            let draft: RunConfigDraft = pairs.iter().copied().collect();
             settled(draft, &RunConfigDraft::default(), false).ok().map(|(_, form)| form)
         };
         assert_eq!(form(&[("model", "gpt2")]), Some(TextForm::AsItIs));

@@ -37,8 +37,7 @@ fn settings(more: &[(&str, &str)]) -> Settings {
 
 /// What `dsee train` does.
 fn train(path: &Path, settings: &Settings) {
-    let draft =
-        settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+    let draft: RunConfigDraft = settings.iter().collect();
     let config = draft.with("output_dir", &path.display().to_string()).check().unwrap();
     let inputs = run_inputs::read(&config).unwrap_or_else(|failure| panic!("{failure}"));
     training::begin(config, inputs, None, GpuArgs::default()).unwrap_or_else(|failure| panic!("{failure}"));

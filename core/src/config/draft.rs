@@ -62,6 +62,14 @@ impl RunConfigDraft {
     }
 }
 
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for RunConfigDraft {
+    /// Every name [set](Self::set) to its value; of a name that comes twice the last.
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        let set = |draft: Self, (name, value): (N, V)| draft.with(name.as_ref(), value.as_ref());
+        pairs.into_iter().fold(Self::default(), set)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]

@@ -11,6 +11,7 @@ mod error;
 mod field;
 mod generation;
 mod model;
+mod read;
 mod reader;
 
 pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};

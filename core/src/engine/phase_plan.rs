@@ -63,8 +63,7 @@ mod tests {
             ("gradient_accumulation_steps", accumulation),
             ("learning_rate", "1e-3"),
         ];
-        let set = |draft: RunConfigDraft, (name, value): (&str, &str)| draft.with(name, value);
-        let config = settings.into_iter().fold(RunConfigDraft::default(), set).check().unwrap();
+        let config = settings.into_iter().collect::<RunConfigDraft>().check().unwrap();
         PhasePlan::new(&config, Phase::Tune, 0, 98)
     }
 

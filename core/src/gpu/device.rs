@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::error::GpuError;
 use super::recording::{Base, Extent, Recording, SLICE_ALIGNMENT, Sizes, Slice, StepScalars};
 use super::reference::{HostMemory, ReferencePlan};
-use super::wgpu_device::{WgpuDevice, WgpuPlan};
+use super::wgpu_device::WgpuDevice;
+use super::wgpu_plan::WgpuPlan;
 
 /// What kind of machine the kernels run on; chooses between kernel designs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

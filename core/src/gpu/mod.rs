@@ -13,6 +13,7 @@ pub mod pacing;
 pub mod recording;
 mod reference;
 mod wgpu_device;
+mod wgpu_plan;
 
 pub use device::{AdapterKind, AdapterReport, Device, Plan, Resident};
 pub use error::GpuError;

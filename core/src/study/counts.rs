@@ -80,7 +80,7 @@ impl PaperModel {
 
     /// Numbers that a method trains and leaves, without the head.
     fn n_trainable(&self, settings: &[(&str, &str)]) -> usize {
-        let draft = settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
+        let draft: RunConfigDraft = settings.iter().copied().collect();
         let config = draft.check().expect("the settings below are right").for_model(&self.facts);
         let plan = tuning::plan(&config, &self.outline, true);
         plan.n_trainable(&self.outline, |name| self.parameters.get(name).copied().unwrap_or(0))

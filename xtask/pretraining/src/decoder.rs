@@ -221,7 +221,7 @@ fn settings(args: &DecoderArgs) -> anyhow::Result<RunConfig> {
         ("save_strategy", "no".to_owned()),
         ("seed", args.seed.to_string()),
     ];
-    let draft = draft.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value));
+    let draft: RunConfigDraft = draft.into_iter().collect();
     draft.check().map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }
 

@@ -1,26 +1,30 @@
 //! One run: Ω, tune, prune, retune, evaluate, as a machine that is advanced one bounded piece of work at a time.
 
+mod asked;
+mod keeping;
 mod omega_stage;
 mod phase_states;
 mod prune_stage;
 mod rewind;
+mod start_tuning;
 mod tune_end;
 
 use std::rc::Rc;
+
+use asked::Asked;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
 use super::corpus::{Corpus, encode, head_of, labels_of};
 use super::error::EngineError;
-use super::phase_plan::PhasePlan;
 use super::phase_row::phase_row;
 use super::placed::Placed;
 use super::scorer::{Scorer, Scoring};
 use super::tuning_phase::TuningPhase;
 use crate::checkpoint::weights::StoredTensor;
-use crate::config::{Pruning, RunConfig};
+use crate::config::RunConfig;
 use crate::data::{LabelSet, RunData};
-use crate::gpu::{Device, GpuError, Sizes};
+use crate::gpu::Device;
 use crate::metrics::{Metric, MetricSet};
 use crate::models::files::PretrainedModel;
 use crate::models::fit;
@@ -28,10 +32,7 @@ use crate::nn::plan::TuningPlan;
 use crate::omega::device::OmegaFinder;
 use crate::protocol::{CheckpointReason, Evaluation, Loaded, OmegaReport, Phase, PhaseRow, RunEvent};
 use crate::train::place::HostState;
-use crate::tuning::{self, earlybert};
-
-/// Seconds after which the trained state is copied to the host, in case the device goes away.
-const SNAPSHOT_SECONDS: f64 = 30.0;
+use crate::tuning;
 
 /// A run. See the module documentation.
 pub struct Run {
@@ -56,13 +57,6 @@ pub struct Run {
     finder: OmegaFinder,
     /// Places of sparse entries that need no search.
     found_omega: Vec<OmegaReport>,
-}
-
-/// What was asked of the phase under way, until it is done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Asked {
-    evaluation: bool,
-    end: bool,
 }
 
 /// What lies on the device.
@@ -183,49 +177,6 @@ impl Run {
         &self.validation
     }
 
-    /// Evaluates before the next step, whatever the strategy says. False if there is nothing trained to evaluate: the
-    /// run is before its first phase, or over.
-    pub fn evaluate_soon(&mut self) -> bool {
-        // Pruning and the last stage evaluate anyway, and one of them follows what is measured after tuning.
-        let between =
-            self.is_leaving_tuning() || matches!(self.position.stage, Stage::Prune | Stage::Evaluate);
-        self.asked.evaluation = matches!(self.position.stage, Stage::Tune | Stage::Retune) && !between;
-        self.asked.evaluation || between
-    }
-
-    /// Ends the tuning phase before its next step and goes on with pruning. False if the run is not tuning, or the
-    /// settings prune nothing.
-    pub fn prune_soon(&mut self) -> bool {
-        let is_tuning = self.position.stage == Stage::Tune && self.config.prune != Pruning::None;
-        self.asked.end = is_tuning && !self.is_leaving_tuning();
-        is_tuning
-    }
-
-    /// The figures of the steps that no report has shown yet.
-    ///
-    /// # Errors
-    /// Errors of the device, or a loss that is not finite.
-    pub async fn report_now(&mut self) -> Result<Option<RunEvent>, EngineError> {
-        let Work::Tuning(work) = &mut self.work else { return Ok(None) };
-        work.1.read_metrics().await?;
-        let report = work.1.report(&self.config, self.device.allocated_bytes());
-        Ok(report.map(RunEvent::Progress))
-    }
-
-    /// What is trained and removed up to now, inside a phase as well.
-    ///
-    /// # Errors
-    /// Errors of the device.
-    pub async fn present_state(&self) -> Result<HostState, EngineError> {
-        let mut state = self.state.clone();
-        if let Work::Tuning(work) = &self.work
-            && !self.is_leaving_tuning()
-        {
-            work.0.read_into(&mut state).await?;
-        }
-        Ok(state)
-    }
-
     /// Gives the memory of the device back. The run does not go on after that.
     pub fn release(&mut self) {
         self.work = Work::Nothing;
@@ -300,41 +251,6 @@ impl Run {
         RunEvent::PhaseFinished(row)
     }
 
-    fn capacity(&self, plan: &PhasePlan) -> Sizes {
-        let n_epochs = plan.n_epochs(self.config.gradient_accumulation_steps);
-        let training = self.train.training_sizes(&plan.order, n_epochs);
-        // Evaluation fills the same memory: at least its longest text must fit.
-        let evaluation = self.validation.evaluation_sizes(1, self.config.per_device_eval_batch_size);
-        training.max(&evaluation)
-    }
-
-    async fn place(&self, capacity: Sizes) -> Result<Placed, EngineError> {
-        let (base, state, plan) = (&self.base, &self.state, &self.plan);
-        Placed::new(&self.device, base, state, plan, self.config.dropout, capacity).await
-    }
-
-    async fn start_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
-        let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
-        let mut plan = PhasePlan::new(&self.config, phase, self.position.round, self.train.len());
-        if self.plan.is_search() {
-            plan = plan.cut_short(earlybert::DRAW_AFTER, self.config.gradient_accumulation_steps);
-        }
-        let placed = self.place(self.capacity(&plan)).await?;
-        let objective = self.train.objective(&self.labels, self.config.label_smoothing_factor as f32);
-        let mut tuning = TuningPhase::new(&placed, plan, &self.config, objective, &self.validation).await?;
-        let mut events = Vec::new();
-        match self.resumed_phase.take() {
-            Some(RunCheckpoint { position: Position { phase: Some(progress), .. }, phase, .. }) => {
-                tuning.resume(&placed, progress, phase)?;
-                crate::train::step::refresh_weights(&self.device, placed.model.as_ref()).await?;
-            }
-            _ => events.push(RunEvent::PhaseStarted { phase, planned_steps: plan.total_steps }),
-        }
-        self.work = Work::Tuning(Box::new((placed, tuning)));
-        self.snapshot().await?;
-        Ok(events)
-    }
-
     async fn advance_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let Work::Tuning(work) = &mut self.work else { return self.start_tuning().await };
         let (placed, phase) = work.as_mut();
@@ -373,7 +289,7 @@ impl Run {
             phase.scoring = Some(Scoring::default());
         }
         let due = phase.is_due(config, config.save_strategy, config.save_steps) && !phase.is_done();
-        if due || self.safe_since.elapsed().as_secs_f64() > SNAPSHOT_SECONDS {
+        if due || self.is_snapshot_due() {
             self.snapshot().await?;
         }
         if due {
@@ -408,51 +324,6 @@ impl Run {
             events.push(RunEvent::Checkpoint { step: self.step(), reason: CheckpointReason::Best });
         }
         Ok(events)
-    }
-
-    /// Copies the state to the host, so that it survives the device.
-    async fn snapshot(&mut self) -> Result<(), EngineError> {
-        let mut position = Position { seconds_before: self.seconds(), ..self.position.clone() };
-        let mut tensors = std::collections::BTreeMap::new();
-        if let Work::Tuning(work) = &mut self.work {
-            let (placed, phase) = work.as_mut();
-            phase.read_metrics().await?;
-            let progress = super::tuning_phase::PhaseProgress {
-                seconds_before: phase.seconds(),
-                evaluating: phase.scoring.is_some(),
-                ..phase.progress.clone()
-            };
-            position.phase = Some(progress);
-            let kinds = phase.tensors(placed).await?;
-            tensors = kinds.into_iter().map(|(kind, named)| (kind.to_owned(), named)).collect();
-        }
-        let (state, tuned) = (self.state.clone(), self.tuned.clone());
-        self.safe = RunCheckpoint { position, state, tuned, phase: tensors };
-        self.safe_since = crate::clock::now();
-        Ok(())
-    }
-
-    /// Everything needed to go on later: the present state, or the last one that was copied if the device is gone.
-    ///
-    /// # Errors
-    /// Errors of the device other than its loss.
-    pub async fn checkpoint(&mut self) -> Result<RunCheckpoint, EngineError> {
-        if matches!(self.work, Work::Scoring(_)) || self.is_leaving_tuning() {
-            // These evaluations are done again as a whole, as is pruning: what was saved before them is the better start.
-            return Ok(self.safe.clone());
-        }
-        match self.snapshot().await {
-            Ok(()) | Err(EngineError::Gpu(GpuError::DeviceLost { .. }) | EngineError::NotFinite { .. }) => {
-                Ok(self.safe.clone())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The state after the last event, as [`RunEvent::Checkpoint`] asks to save it.
-    #[must_use]
-    pub fn last_checkpoint(&self) -> &RunCheckpoint {
-        &self.safe
     }
 }
 

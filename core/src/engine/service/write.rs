@@ -56,11 +56,8 @@ fn is_ours(name: &str) -> bool {
 
 /// How to write, and the seed: as the run's settings say, and those of the command over them.
 fn generation(run: &RunConfig, settings: &Settings) -> Result<(GenerationSettings, u64), Refusal> {
-    let draft = |pairs: &mut dyn Iterator<Item = (String, String)>| {
-        pairs.fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(&name, &value))
-    };
-    let given = draft(&mut settings.clone().into_iter());
-    let own = draft(&mut run.to_pairs().into_iter().filter(|(name, _)| is_ours(name)));
+    let given: RunConfigDraft = settings.iter().collect();
+    let own: RunConfigDraft = run.to_pairs().into_iter().filter(|(name, _)| is_ours(name)).collect();
     let all = own.with("task_type", "generation").overridden_by(&given);
     let checked = all.check().map_err(|errors| Refusal::Rejected(problems_of(errors)))?;
     let generation = checked.generation.unwrap_or_default();

@@ -19,7 +19,7 @@ pub fn is_about_files(field: &FieldSpec) -> bool {
 /// The settings as the engine's checks read them.
 #[must_use]
 pub fn draft(settings: &Settings) -> RunConfigDraft {
-    settings.iter().fold(RunConfigDraft::default(), |draft, (name, value)| draft.with(name, value))
+    settings.iter().collect()
 }
 
 /// The `dsee train` line that makes the same run, for a shell.

@@ -63,7 +63,7 @@ fn show_model(ui: &mut Ui, model: &ModelCard, state: &AppState) {
         "Memory of a run",
         "With the present settings, at most: every batch full of the longest texts.",
     );
-    let draft = state.settings.iter().fold(RunConfigDraft::default(), |draft, (k, v)| draft.with(k, v));
+    let draft: RunConfigDraft = state.settings.iter().collect();
     match draft.check() {
         Ok(config) => show_memory(ui, model, &config, state.adapter.as_ref()),
         Err(_) => drop(ui.label("Some settings are wrong: see Method.")),
