@@ -110,20 +110,7 @@ fn prepare(
     if !wrong.is_empty() {
         return Err(settings(wrong));
     }
-    let mut model_draft = RunConfigDraft::default();
-    if let Some(model) = draft.text("model") {
-        model_draft.set("model", &model);
-    }
-    let model = run_inputs::load_model(&model_draft.check().map_err(settings)?)?;
-    if !study.text_tasks().is_empty() && !model.config.family.is_causal() {
-        return Err(anyhow::anyhow!(
-            "{} is about texts, and {} writes none; name a decoder ({}) with --model",
-            study.name,
-            model.name,
-            names(true)
-        )
-        .into());
-    }
+    let model = read_model(&study, &draft)?;
     let data = read_data(&study, &files, &draft, &model)?;
     let facts = facts_of(&model.config);
     let task_files = data.iter().map(|(task, data)| {
@@ -148,6 +135,22 @@ fn prepare(
 
 fn settings(errors: Vec<FieldError>) -> Failure {
     Failure::Settings(as_flags(errors))
+}
+
+/// The model, if it can do what the study is about.
+fn read_model(study: &Study, draft: &RunConfigDraft) -> Result<PretrainedModel, Failure> {
+    let named: RunConfigDraft = draft.text("model").map(|model| ("model", model)).into_iter().collect();
+    let model = run_inputs::load_model(&named.check().map_err(settings)?)?;
+    if !study.text_tasks().is_empty() && !model.config.family.is_causal() {
+        return Err(anyhow::anyhow!(
+            "{} is about texts, and {} writes none; name a decoder ({}) with --model",
+            study.name,
+            model.name,
+            names(true)
+        )
+        .into());
+    }
+    Ok(model)
 }
 
 /// The data of every task; the problems of all of them at once.
