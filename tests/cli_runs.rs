@@ -72,6 +72,43 @@ fn a_run_leaves_its_folder_and_can_be_used_again() {
     fails(place.train("run", &SHORT), 1, &["there is a run already", "--output-dir"]);
 }
 
+/// A model whose heads are really gone computes what the run does, and is pruned on from what it has.
+#[test]
+fn a_compact_model_is_smaller_and_goes_on() {
+    let place = Workplace::new();
+    json(place.train("run", &[&SHORT[..], &["--prune", "heads:1", "--json"]].concat()));
+    let run = place.text("run");
+    let compact = json(dsee(&["export", &run, "--format", "compact", "--json"]));
+    let merged = json(dsee(&["export", &run, "--format", "merged", "--json"]));
+    assert!(compact["bytes"].as_u64() < merged["bytes"].as_u64(), "{compact}");
+    let config: Value =
+        serde_json::from_slice(&fs::read(place.path("run/compact/config.json")).unwrap()).unwrap();
+    assert_eq!(config["pruned_heads"].as_object().unwrap().len(), 2, "a head of every layer");
+    let folder = place.text("run/compact");
+    let train = |name: &str, more: &[&str]| {
+        let model = ["--model", &folder];
+        json(place.train(name, &[&SHORT[..], &model, more, &["--json"]].concat()))
+    };
+    for (name, more) in [
+        ("searched", &["--method", "earlybert", "--prune", "heads:1"][..]),
+        ("random", &["--prune", "heads:2", "--prune-criterion", "random"]),
+        ("masked", &["--prune", "unstructured:0.2"]),
+        ("tickets", &["--method", "bert-tickets", "--prune", "unstructured:0.1"]),
+    ] {
+        let result = train(name, more);
+        let phases = result["summary"]["phases"].as_array().unwrap();
+        let counts =
+            |row: &Value| ["non_zero_weights", "total_weights"].map(|name| row[name].as_u64().unwrap());
+        let [left, all] = counts(phases.last().unwrap());
+        assert!(left > 0 && left < all, "{name}: {left} of {all}");
+    }
+    let flags = [&SHORT[..], &["--model", &folder, "--prune", "heads:3"]].concat();
+    fails(place.train("all", &flags), 2, &["--prune = heads:3", "3 heads are left"]);
+    place.train("whole", &[&SHORT[..], &["--prune", "none"]].concat()).assert().success();
+    let whole = place.text("whole");
+    fails(dsee(&["export", &whole, "--format", "compact"]), 1, &["no heads were removed", "merged"]);
+}
+
 /// Predictions from arguments, a file and the standard input, in both forms.
 fn predicts(run: &str, file: &str) {
     let texts = dsee(&["predict", "--run", run, "the movie was good", "bad"]).assert().success();

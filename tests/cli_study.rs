@@ -285,6 +285,17 @@ fn wrong_studies_are_refused_before_anything_runs() {
     let set = ["compare", "--method", "lora", "--seed", "1", "--rank", "0"];
     fails(with(&set), 2, &["use --methods", "use --seeds", "--rank = 0"]);
     fails(with(&["compare", "--methods", "dsee", "--rank", "99"]), 2, &["--rank = 99", "32"]);
+    fails(with(&["compare", "--seeds", "1,2,1"]), 2, &["--seeds = 1", "named twice"]);
+    let train = place.text("train.tsv");
+    let other = ["compare", "--train-file", &train, "--metric-for-best-model", "f1-macro", "--top-k", "3"];
+    fails(with(&other), 2, &["--metric-for-best-model"]);
+    let other = ["compare", "--train-file", &train, "--metric-for-best-model", "f1_macro"];
+    fails(with(&other), 2, &["--metric-for-best-model = f1_macro", "no such figure", "accuracy, f1,"]);
+    fails(
+        with(&["compare", "--train-file", &train, "--top-k", "3"]),
+        2,
+        &["--top-k = 3", "no text is written"],
+    );
 
     let nowhere = "http://127.0.0.1:9";
     let mut of_hub = with(&["reproduce", "t1", "--tasks", "sst2"]);

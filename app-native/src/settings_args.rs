@@ -71,11 +71,25 @@ pub fn refuse_idle<'a>(
     configs: impl IntoIterator<Item = &'a RunConfig>,
     flags: &RunConfigDraft,
 ) -> Result<(), Failure> {
+    let configs: Vec<&RunConfig> = configs.into_iter().collect();
+    if configs.iter().all(|config| config.generation.is_none()) {
+        return refuse_unwritten(flags);
+    }
     let mut of_runs =
         configs.into_iter().filter_map(|config| config.generation).map(|settings| settings.idle(flags));
     let mut idle = of_runs.next().unwrap_or_default();
     of_runs.for_each(|other| idle.retain(|error| other.contains(error)));
     if idle.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(idle))) }
+}
+
+/// Refuses flags about writing where nothing is written.
+fn refuse_unwritten(flags: &RunConfigDraft) -> Result<(), Failure> {
+    let given = FIELDS.iter().filter(|field| field.group == GENERATION);
+    let given = given.filter_map(|field| Some((field.name, flags.text(field.name)?)));
+    let (reason, advice) = ("no text is written here", "leave it out");
+    let errors: Vec<FieldError> =
+        given.map(|(name, value)| FieldError::new(name, value, reason, advice)).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(errors))) }
 }
 
 /// Errors in the spelling of the command line.

@@ -61,7 +61,7 @@ impl Space {
         let prompts = contexts.iter().map(|context| form.prompt(context, tokenizer));
         let prompts: Vec<Vec<u32>> = prompts.collect::<Result<_, _>>()?;
         let Self { n_positions, n_prefix, max_new_tokens } = self;
-        let too_long = |prompt: &&Vec<u32>| prompt.len() + max_new_tokens > n_positions;
+        let too_long = |prompt: &&Vec<u32>| prompt.len().saturating_add(max_new_tokens) > n_positions;
         let n_too_long = prompts.iter().filter(too_long).count();
         let lengths = prompts.iter().zip(1..).map(|(prompt, number)| (prompt.len(), number));
         if let Some((n_prompt, number)) = lengths.max().filter(|_| n_too_long > 0) {
@@ -73,7 +73,7 @@ impl Space {
                  tokens, with {max_new_tokens} new ones {}, and the model has {n_positions} positions{prefix}; shorten \
                  it, or lower --max-new-tokens",
                 contexts.len(),
-                n_prompt + max_new_tokens
+                n_prompt.saturating_add(max_new_tokens)
             );
         }
         Ok(prompts)
@@ -135,7 +135,10 @@ impl<'a> TextWriter<'a> {
     /// # Errors
     /// Whatever went wrong on the device.
     pub fn write(&mut self, context: usize) -> anyhow::Result<Option<WrittenText>> {
-        let mut search = self.writer.begin(&self.config, &self.prompts[context])?;
+        // Every context draws from a stream of its own, the first from that of the seed itself.
+        let seed = self.config.seed ^ (context as u64) << 32;
+        let config = GenerationConfig { seed, ..self.config.clone() };
+        let mut search = self.writer.begin(&config, &self.prompts[context])?;
         while pollster::block_on(self.writer.advance(&mut search))? {
             if interrupt::requested() {
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! The screen Export: three forms, what is verified, what is saved, the reports.
+//! The screen Export: the forms, what is verified, what is saved, the reports.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
@@ -115,6 +115,20 @@ fn an_adapter_of_a_pruned_model_is_warned_about() {
 }
 
 #[test]
+fn a_compact_model_is_offered_where_heads_were_removed() {
+    use egui_kittest::kittest::Queryable as _;
+    let mut state = trained(true);
+    assert!(!sees(&open(ExportScreen::default(), trained(true)), "Compact model"), "no heads are gone");
+    let report = PruneReport { removed_heads: vec![vec![], vec![1]], ..PruneReport::default() };
+    state.runs.get_mut(&7).unwrap().pruned = Some(report);
+    let mut harness = open(ExportScreen::default(), state);
+    harness.get_by_role_and_label(egui::Role::Button, "Make Compact model").click_accesskit();
+    harness.run_steps(5);
+    let command = Command::Export { run: 7, format: ExportFormat::Compact };
+    assert_eq!(harness.state().actions, [Action::Send { command, files: vec![] }]);
+}
+
+#[test]
 fn what_cannot_be_written_is_explained() {
     let mut state = trained(false);
     let problem = Problem { field: String::new(), text: "the run has no update yet".into() };
@@ -138,5 +152,12 @@ fn reports_are_saved_in_both_forms() {
 #[test]
 fn pictures() {
     shoot("export", || (with_adapter(), trained(true)), ExportScreen::show);
+    let heads_gone = || {
+        let mut state = trained(true);
+        let report = PruneReport { removed_heads: vec![vec![0], vec![1]], ..PruneReport::default() };
+        state.runs.get_mut(&7).unwrap().pruned = Some(report);
+        (with_adapter(), state)
+    };
+    shoot("export-compact", heads_gone, ExportScreen::show);
     shoot("export-empty", || (ExportScreen::default(), AppState::default()), ExportScreen::show);
 }

@@ -12,12 +12,23 @@ use crate::{
     run_folder::SETTINGS_FILE,
     run_inputs,
     saved_run::SavedRun,
-    settings_args::{SettingsArgs, as_flags, read_draft},
+    settings_args::{SettingsArgs, as_flags, read_draft, refuse_idle},
     training,
 };
 
 /// What tuning has already decided.
-const TUNED: [&str; 7] = ["method", "rank", "alpha", "nnz", "omega", "target_modules", "num_train_epochs"];
+const TUNED: [&str; 10] = [
+    "method",
+    "rank",
+    "alpha",
+    "nnz",
+    "omega",
+    "target_modules",
+    "bottleneck_size",
+    "prefix_length",
+    "prefix_hidden_size",
+    "num_train_epochs",
+];
 
 /// Flags of `dsee prune`.
 #[derive(Debug, clap::Args)]
@@ -85,6 +96,7 @@ fn settings(args: &PruneArgs) -> Result<RunConfig, Failure> {
     if !errors.is_empty() {
         return Err(Failure::Settings(as_flags(errors)));
     }
+    refuse_idle([&config], flags)?;
     // The tuned run keeps its folder and its name.
     (config.output_dir, config.run_name) = (flags.text("output_dir"), flags.text("run_name"));
     Ok(config)

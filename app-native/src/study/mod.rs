@@ -17,7 +17,7 @@ pub use args::{StudyArgs, this_command};
 use dsee_core::{
     config::{FieldError, RunConfigDraft},
     data::RunData,
-    engine::facts_of,
+    engine::{corpus::check_metric, facts_of},
     models::{family::names, files::PretrainedModel},
     study::{
         OWN_DATA, Settings, Study,
@@ -66,6 +66,12 @@ pub fn run(assignment: Assignment<'_>, args: &StudyArgs, json: bool) -> Result<(
         let n = if args.quick { 1 } else { assignment.seeds.len() };
         assignment.seeds[..n].to_vec()
     });
+    if let Some(twice) =
+        seeds.iter().enumerate().find_map(|(i, seed)| seeds[..i].contains(seed).then_some(seed))
+    {
+        let error = FieldError::new("--seeds", twice, "is named twice", "leave one out");
+        return Err(Failure::Settings(vec![error]));
+    }
     let (plan, manifest) = prepare(assignment, args, draft, &seeds)?;
     let root = match args.settings.flags.text("output_dir") {
         Some(path) => PathBuf::from(path),
@@ -128,6 +134,7 @@ fn prepare(
         total_steps: args.total_steps.map(|n| n as usize),
     };
     let plan = Plan::new(&study, &basis).map_err(settings)?;
+    check_metrics(&plan, &data)?;
     refuse_idle(plan.runs.iter().map(|run| &run.config), &args.settings.flags)?;
     let manifest = Manifest::new(study, &plan, &model, &data, args);
     Ok((plan, manifest))
@@ -135,6 +142,16 @@ fn prepare(
 
 fn settings(errors: Vec<FieldError>) -> Failure {
     Failure::Settings(as_flags(errors))
+}
+
+/// Every run can be judged by the figure that was asked for.
+fn check_metrics(plan: &Plan, data: &BTreeMap<String, RunData>) -> Result<(), Failure> {
+    let mut wrong: Vec<FieldError> = Vec::new();
+    for run in &plan.runs {
+        let error = data.get(&run.task).and_then(|data| check_metric(&run.config, data).err());
+        wrong.extend(error.filter(|error| !wrong.contains(error)));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(settings(wrong)) }
 }
 
 /// The model, if it can do what the study is about.

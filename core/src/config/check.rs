@@ -34,6 +34,9 @@ fn wrong_combinations(config: &RunConfig) -> Vec<FieldError> {
     [of_method(config), of_data(config), of_task(config)].concat()
 }
 
+/// Width of what a method adds, at most.
+const MOST_WIDTH: usize = 16_384;
+
 /// Update, criterion, pruning and retuning.
 fn of_method(config: &RunConfig) -> Vec<FieldError> {
     let (method, criterion, mut wrong) = (config.method, config.prune_criterion, Vec::new());
@@ -63,6 +66,14 @@ fn of_method(config: &RunConfig) -> Vec<FieldError> {
             "earlybert removes whole heads and neurons",
             advice,
         ));
+    }
+    for (field, size) in
+        [("bottleneck_size", config.bottleneck_size), ("prefix_hidden_size", config.prefix_hidden_size)]
+    {
+        if size > MOST_WIDTH {
+            let reason = "wider than any layer of the models it is made for";
+            wrong.push(FieldError::new(field, size, reason, format!("use {MOST_WIDTH} or less")));
+        }
     }
     if method.rewinds() && config.retune_epochs <= 0.0 {
         let reason = format!("{method} trains what is left from the pretrained weights");
@@ -132,10 +143,11 @@ fn of_task(config: &RunConfig) -> Vec<FieldError> {
 fn foreign_metric(config: &RunConfig) -> Option<&'static str> {
     let metric = config.metric_for_best_model.filter(|metric| *metric != Metric::Loss)?;
     let of_regression = matches!(metric, Metric::Pearson | Metric::Spearmanr);
+    let of_words = metric == Metric::Perplexity;
     match config.task_type {
-        TaskType::Classification if of_regression => Some("use accuracy, f1 or loss"),
+        TaskType::Classification if of_regression || of_words => Some("use accuracy, f1 or loss"),
         TaskType::Regression if !of_regression => Some("use pearson or loss"),
-        TaskType::Generation | TaskType::LanguageModeling => Some("use loss"),
+        TaskType::Generation | TaskType::LanguageModeling if !of_words => Some("use loss or perplexity"),
         _ => None,
     }
 }
@@ -269,7 +281,7 @@ mod tests {
 
     #[test]
     fn impossible_combinations_are_named() {
-        let cases: [(&[(&str, &str)], &str); 13] = [
+        let cases: [(&[(&str, &str)], &str); 17] = [
             (&[("task_type", "generation"), ("metric_for_best_model", "f1")], "metric_for_best_model"),
             (
                 &[("task", "stsb"), ("task_type", "classification"), ("metric_for_best_model", "f1")],
@@ -286,7 +298,13 @@ mod tests {
             (&[("text_column", "a"), ("text_pair_column", "a")], "text_pair_column"),
             (&[("task_type", "regression"), ("metric_for_best_model", "f1")], "metric_for_best_model"),
             (&[("task_type", "regression"), ("label_smoothing_factor", "0.1")], "label_smoothing_factor"),
+            (&[("task", "rte"), ("metric_for_best_model", "perplexity")], "metric_for_best_model"),
+            (&[("method", "adapters"), ("bottleneck_size", "1000000000000")], "bottleneck_size"),
+            (&[("method", "prefix"), ("prefix_hidden_size", "1000000000000")], "prefix_hidden_size"),
+            (&[("task_type", "generation"), ("num_beams", "1001")], "num_beams"),
         ];
+        let words = [("task_type", "language-modeling"), ("metric_for_best_model", "perplexity")];
+        assert!(draft(&words).check().is_ok());
         for (pairs, field) in cases {
             let errors = draft(pairs).check().unwrap_err();
             assert_eq!(errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(), [field]);

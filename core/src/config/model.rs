@@ -64,7 +64,7 @@ impl RunConfig {
             errors.push(FieldError::new("prune", self.prune, reason, too_large(n_heads - 1)));
         }
         let longest = model.max_position_embeddings;
-        let prefixed = self.max_length + self.prefix_length;
+        let prefixed = self.max_length.saturating_add(self.prefix_length);
         if self.max_length <= longest && prefixed > longest {
             let reason = format!(
                 "the model knows {longest} positions, and texts take up to {} of them (max_length)",

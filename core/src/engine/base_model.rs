@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::EngineError;
 use crate::accounting::ModelShape;
 use crate::checkpoint::weights::{StoredTensor, Weights};
-use crate::config::ModelFacts;
+use crate::config::{FieldError, ModelFacts, Pruning};
 use crate::models::config::ModelConfig;
 use crate::models::family::{Head, Parts};
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
@@ -97,6 +97,22 @@ impl BaseModel {
             return Err(EngineError::NoPadding { family, found, vocab_size });
         }
         Ok(())
+    }
+
+    /// Whether every layer keeps a head when so many of those it still has are removed.
+    ///
+    /// # Errors
+    /// If one does not.
+    pub fn check_pruning(&self, prune: Pruning) -> Result<(), EngineError> {
+        let Pruning::Heads { n_heads } = prune else { return Ok(()) };
+        let most_lost = self.removed_heads.values().map(Vec::len).max().unwrap_or(0);
+        let left = self.heads().n_heads - most_lost;
+        if n_heads < left {
+            return Ok(());
+        }
+        let reason = format!("{left} heads are left in a layer of this model, and at least one must stay");
+        let advice = format!("use {} or less", left.saturating_sub(1));
+        Err(EngineError::Settings(vec![FieldError::new("prune", prune, reason, advice)]))
     }
 
     /// Nothing trained, and nothing removed but what the file lacks.

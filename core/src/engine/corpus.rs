@@ -1,11 +1,12 @@
 //! What a run learns from, whatever its form: examples with labels, texts to continue, texts with hidden words.
 
 use super::error::EngineError;
-use crate::config::RunConfig;
+use crate::config::{FieldError, RunConfig};
 use crate::data::causal::CausalDataset;
 use crate::data::mlm::MlmCorpus;
 use crate::data::{BatchOrder, EncodedDataset, LabelSet, RunData, TaskKind};
 use crate::gpu::Sizes;
+use crate::metrics::Metric;
 use crate::models::config::ModelConfig;
 use crate::models::family::Head;
 use crate::nn::inputs::BatchInputs;
@@ -19,6 +20,23 @@ pub fn labels_of(data: &RunData) -> LabelSet {
         RunData::Labelled(splits) => splits.train.labels.clone(),
         RunData::Generation(_) | RunData::Plain(_) => LabelSet::Words,
     }
+}
+
+/// Whether the state to keep can be chosen by the figure that was asked for: the data have to have it.
+///
+/// # Errors
+/// If they do not.
+pub fn check_metric(config: &RunConfig, data: &RunData) -> Result<(), FieldError> {
+    let Some(metric) = config.metric_for_best_model else { return Ok(()) };
+    let has_mismatched = matches!(data, RunData::Labelled(splits) if splits.mismatched.is_some());
+    let known = Metric::of(&labels_of(data), has_mismatched);
+    if known.contains(&metric) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known.into_iter().map(Metric::name).collect();
+    let advice = format!("use one of {}", names.join(", "));
+    let reason = "an evaluation on these data has no such figure";
+    Err(FieldError::new("metric_for_best_model", metric.name(), reason, advice))
 }
 
 /// The head that a model needs for data of this kind with these labels.

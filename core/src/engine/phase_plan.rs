@@ -37,15 +37,15 @@ impl PhasePlan {
         Self { phase, total_steps, n_batches, schedule, order, round }
     }
 
-    /// Ends after this share of an epoch; the learning rate is what it would be otherwise.
-    pub fn cut_short(self, share: f64, accumulation: usize) -> Self {
-        let steps = (share * self.n_batches as f64 / accumulation as f64).ceil() as usize;
-        Self { total_steps: self.total_steps.min(steps.max(1)), ..self }
+    /// Ends after `steps` at the latest; the learning rate is what it would be otherwise.
+    pub fn cut_short(self, steps: usize) -> Self {
+        Self { total_steps: self.total_steps.min(steps), ..self }
     }
 
     /// Epochs that the phase touches, the last one perhaps in part.
     pub fn n_epochs(&self, accumulation: usize) -> u32 {
-        (self.total_steps * accumulation).div_ceil(self.n_batches) as u32
+        let n_epochs = self.total_steps.saturating_mul(accumulation).div_ceil(self.n_batches);
+        u32::try_from(n_epochs).unwrap_or(u32::MAX)
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_phase_cut_short_has_fewer_steps_at_the_same_rates() {
         let whole = plan("1");
-        let short = whole.cut_short(0.2, 1);
+        let short = whole.cut_short(2);
         assert_eq!((whole.total_steps, short.total_steps, short.n_batches), (30, 2, 10));
         for step in 0..short.total_steps {
             let expected = 1e-3 * (1.0 - step as f64 / 30.0);
@@ -80,11 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_has_a_step_at_least_and_no_more_than_before() {
-        // Steps of four batches: a fifth of an epoch is half of one.
-        let whole = plan("4");
-        assert_eq!((whole.total_steps, whole.cut_short(0.2, 4).total_steps), (8, 1));
-        assert_eq!(whole.cut_short(0.0, 4).total_steps, 1);
-        assert_eq!(whole.cut_short(9.0, 4).total_steps, 8);
+    fn a_phase_is_not_made_longer_and_very_long_ones_are_counted() {
+        assert_eq!((plan("4").total_steps, plan("4").cut_short(9).total_steps), (8, 8));
+        let endless = PhasePlan { total_steps: usize::MAX, ..plan("4") };
+        assert_eq!(endless.n_epochs(4), u32::MAX);
     }
 }

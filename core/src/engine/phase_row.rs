@@ -96,8 +96,12 @@ fn n_gone(base: &BaseModel, state: &HostState, name: &str, n_values: usize) -> u
     else {
         return 0;
     };
-    let of = if axis == HeadAxis::Rows || name.ends_with(PREFIX) { site.d_out } else { site.d_in };
-    n_values / of * n_removed(base, state, site)
+    let removed = n_removed(base, state, site);
+    match axis {
+        HeadAxis::Entries => removed / base.heads().head_size,
+        HeadAxis::Columns if !name.ends_with(PREFIX) => n_values / site.d_in * removed,
+        HeadAxis::Rows | HeadAxis::Columns => n_values / site.d_out * removed,
+    }
 }
 
 /// Zeros of every prunable weight.

@@ -31,6 +31,9 @@ pub struct PhaseProgress {
     pub last_loss: f32,
     /// Step and figures of the best evaluation.
     pub best: Option<(usize, MetricSet)>,
+    /// Figures of the last evaluation.
+    #[serde(default)]
+    pub last: Option<MetricSet>,
     /// Whether the state after `step` has been evaluated.
     pub evaluated: bool,
     /// Whether an evaluation was due or under way, to be done again from its start.
@@ -258,6 +261,7 @@ impl TuningPhase {
         metric: Metric,
     ) -> Result<bool, EngineError> {
         self.progress.evaluated = true;
+        self.progress.last = Some(figures.clone());
         let is_best =
             self.progress.best.as_ref().is_none_or(|(_, best)| figures.is_better_than(best, metric));
         if is_best {

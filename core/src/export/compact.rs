@@ -13,12 +13,22 @@ use crate::checkpoint::write::write_named;
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::models::parameter::{FileTensor, file_tensors};
 
+/// Whether there is anything to leave out.
+///
+/// # Errors
+/// No removed heads, parts that do not fit, and parameters that a method added.
+pub fn check_compact(input: &ExportInput<'_>) -> Result<(), ExportError> {
+    input.check_pretrained()?;
+    let has_removed = input.pruned.heads.values().any(|heads| !heads.is_empty());
+    if has_removed { Ok(()) } else { Err(ExportError::NothingRemoved) }
+}
+
 /// The files of a merged model without its removed heads.
 ///
 /// # Errors
-/// Parts that do not fit, and parameters that a method added.
+/// Those of [`check_compact`].
 pub fn export_compact(input: &ExportInput<'_>) -> Result<Vec<OutputFile>, ExportError> {
-    input.check_pretrained()?;
+    check_compact(input)?;
     let mut parameters = input.config.family.parameters(input.config, input.head);
     for parameter in &mut parameters {
         if let Some(layout) = removed_heads(input, &parameter.name) {
@@ -68,6 +78,7 @@ mod tests {
 
     #[test]
     fn removed_heads_shrink_four_maps_and_are_listed() {
+        assert_eq!(export_compact(&Fixture::tuned().input()).unwrap_err(), ExportError::NothingRemoved);
         let files = export_compact(&Fixture::pruned().input()).unwrap();
         let config: Value = serde_json::from_slice(&files[0].bytes).unwrap();
         assert_eq!(config["pruned_heads"], json!({"1": [0]}));

@@ -1,6 +1,7 @@
 //! The forms a tuned model can take: what each is called, who reads it, and how it is written and checked.
 
 use super::adapter::{check_adapter, export_adapter};
+use super::compact::{check_compact, export_compact};
 use super::dsee_state::export_dsee_state;
 use super::merged::export_merged;
 use super::verify::{Verified, VerifyError, verify_adapter, verify_dsee_state, verify_merged};
@@ -9,7 +10,7 @@ pub use crate::protocol::ExportFormat;
 
 impl ExportFormat {
     /// Every form.
-    pub const ALL: [Self; 3] = [Self::Adapter, Self::Merged, Self::Dsee];
+    pub const ALL: [Self; 4] = [Self::Adapter, Self::Merged, Self::Compact, Self::Dsee];
 
     /// Its name, and that of its folder in a run folder.
     #[must_use]
@@ -17,6 +18,7 @@ impl ExportFormat {
         match self {
             Self::Adapter => "adapter",
             Self::Merged => "merged",
+            Self::Compact => "compact",
             Self::Dsee => "dsee",
         }
     }
@@ -38,6 +40,9 @@ impl ExportFormat {
             Self::Merged => {
                 "A whole model with the update added to its weights, for everything that reads the base model"
             }
+            Self::Compact => {
+                "The same without the heads that were removed: smaller, for transformers up to 4.57 and as a model of ours"
+            }
             Self::Dsee => "Our lossless state alone",
         }
     }
@@ -48,6 +53,7 @@ impl ExportFormat {
         match self {
             Self::Adapter => loading::adapter(input, "BASE", "\"adapter\""),
             Self::Merged => loading::model(input, "\"merged\""),
+            Self::Compact => loading::model(input, "\"compact\""),
             Self::Dsee => "dsee eval --run RUN".to_owned(),
         }
     }
@@ -60,6 +66,7 @@ impl ExportFormat {
         match self {
             Self::Adapter => check_adapter(input).map(drop),
             Self::Merged => input.check_pretrained(),
+            Self::Compact => check_compact(input),
             Self::Dsee => input.check(),
         }
     }
@@ -72,6 +79,7 @@ impl ExportFormat {
         match self {
             Self::Adapter => export_adapter(input),
             Self::Merged => export_merged(input),
+            Self::Compact => export_compact(input),
             Self::Dsee => export_dsee_state(input),
         }
     }
@@ -83,7 +91,7 @@ impl ExportFormat {
     pub fn verify(self, input: &ExportInput<'_>, files: &[OutputFile]) -> Result<Verified, VerifyError> {
         match self {
             Self::Adapter => verify_adapter(input, files),
-            Self::Merged => verify_merged(input, files),
+            Self::Merged | Self::Compact => verify_merged(input, files),
             Self::Dsee => verify_dsee_state(input, files),
         }
     }
@@ -97,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_form_has_a_name_and_verifies_its_own_files_only() {
-        let fixture = Fixture::tuned();
+        let fixture = Fixture::pruned();
         let input = fixture.input();
         for format in ExportFormat::ALL {
             assert_eq!(ExportFormat::from_name(format.name()), Some(format));
@@ -106,9 +114,11 @@ mod tests {
             let files = format.export(&input).unwrap();
             assert!(format.verify(&input, &files).unwrap().tensors > 0);
         }
-        assert_eq!(ExportFormat::ALL.map(|format| format.check(&input)), [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(ExportFormat::ALL.map(|format| format.check(&input).is_ok()), [true; 4]);
         let state = ExportFormat::Dsee.export(&input).unwrap();
         assert!(ExportFormat::Merged.verify(&input, &state).is_err());
+        let whole = Fixture::tuned();
+        assert_eq!(ExportFormat::Compact.check(&whole.input()), Err(ExportError::NothingRemoved));
     }
 
     #[test]

@@ -136,6 +136,9 @@ pub enum ExportError {
         /// The parameter.
         parameter: String,
     },
+    /// There are no removed heads to leave out.
+    #[error("no heads were removed, so a compact model would be the whole one: export it merged")]
+    NothingRemoved,
     /// The method put parameters beside the pretrained ones, for which the form has no place.
     #[error(
         "this run added parameters to the model ({}), for which this form has no place: export our own state, which keeps \

@@ -132,6 +132,9 @@ impl fmt::Display for GenerationProblem {
     }
 }
 
+/// More beams than any search has use for; each keeps keys and values of its own.
+const MOST_BEAMS: usize = 1000;
+
 /// All reasons why a text cannot be generated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -168,6 +171,8 @@ impl GenerationConfig {
             "the paper's rule goes on to the end",
             "beam_rule = transformers",
         );
+        let few = format!("use {MOST_BEAMS} or less");
+        check(self.num_beams <= MOST_BEAMS, "num_beams", beams.clone(), "too many hypotheses to keep", &few);
         check(self.num_beams > 0, "num_beams", beams, "nothing is searched", "1 is greedy search");
         let either = !(self.do_sample && self.num_beams > 1);
         check(either, "do_sample", drawn, "beams are not drawn", "set num_beams = 1, or do_sample = false");

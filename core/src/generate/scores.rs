@@ -60,10 +60,8 @@ impl Context {
     pub fn narrow(&self, scores: &mut [f32]) {
         let GenerationConfig { temperature, top_k, top_p, .. } = self.config;
         scores.iter_mut().for_each(|x| *x /= temperature);
-        if top_k > 0
-            && let Some(&(_, least)) = largest(scores.iter().copied(), top_k).last()
-        {
-            keep(scores, |_, score| score >= least);
+        if top_k > 0 {
+            keep_most_probable(scores, top_k);
         }
         if top_p < 1.0 {
             keep_nucleus(scores, f64::from(top_p));
@@ -76,6 +74,15 @@ fn keep(scores: &mut [f32], wanted: impl Fn(usize, f32) -> bool) {
         if !wanted(token, *score) {
             *score = f32::NEG_INFINITY;
         }
+    }
+}
+
+/// Forbids all but the `count` likeliest tokens, and those that are as likely as the last of them.
+fn keep_most_probable(scores: &mut [f32], count: usize) {
+    let mut allowed: Vec<f32> = scores.iter().copied().filter(|score| score.is_finite()).collect();
+    if count < allowed.len() {
+        let (_, &mut least, _) = allowed.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        keep(scores, |_, score| score >= least);
     }
 }
 
@@ -98,7 +105,7 @@ fn keep_nucleus(scores: &mut [f32], top_p: f64) {
 
 /// The `count` largest finite scores with their places, in falling order; the first of equal ones comes first.
 pub fn largest(scores: impl Iterator<Item = f32>, count: usize) -> Vec<(usize, f32)> {
-    let mut best: Vec<(usize, f32)> = Vec::with_capacity(count + 1);
+    let mut best: Vec<(usize, f32)> = Vec::new();
     for (i, score) in scores.enumerate().filter(|(_, score)| score.is_finite()) {
         if best.len() == count && best.last().is_none_or(|&(_, least)| score <= least) {
             continue;
@@ -190,6 +197,7 @@ mod tests {
         };
         assert_eq!(narrow(0, 1.0, 1.0), [0.1, 0.4, 0.2, 0.3]);
         assert_eq!(narrow(2, 1.0, 1.0), [0.0, 0.57, 0.0, 0.43]);
+        assert_eq!(narrow(usize::MAX, 1.0, 1.0), [0.1, 0.4, 0.2, 0.3], "more than there are is all");
         // 0.4 + 0.3 reach 0.65; 0.1 + 0.2 = 0.3 are at most 0.35.
         assert_eq!(narrow(0, 0.65, 1.0), [0.0, 0.57, 0.0, 0.43]);
         assert_eq!(narrow(0, 0.01, 1.0), [0.0, 1.0, 0.0, 0.0]);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use classification::{ConfusionMatrix, argmax, mean_cross_entropy, softmax};
 pub use regression::{mean_squared_error, pearson, spearman};
 
-use crate::data::TaskKind;
+use crate::data::{LabelSet, TaskKind};
 
 /// One figure of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,22 @@ impl Metric {
     #[must_use]
     pub fn greater_is_better(self) -> bool {
         !matches!(self, Self::Loss | Self::Perplexity)
+    }
+
+    /// The figures that an evaluation on such labels has.
+    #[must_use]
+    pub fn of(labels: &LabelSet, has_mismatched: bool) -> Vec<Self> {
+        let also = |wanted: bool, metric: Self| wanted.then_some(metric);
+        match labels {
+            LabelSet::Classes(names) => {
+                let is_binary = names.len() == 2;
+                let f1 = if is_binary { Self::F1 } else { Self::F1Macro };
+                let fixed = [Self::Loss, Self::Accuracy, f1, Self::MatthewsCorrelation];
+                fixed.into_iter().chain(also(has_mismatched, Self::AccuracyMm)).collect()
+            }
+            LabelSet::Scores => vec![Self::Loss, Self::Pearson, Self::Spearmanr],
+            LabelSet::Words => vec![Self::Loss, Self::Perplexity],
+        }
     }
 
     /// The figure a task is judged by unless the user says otherwise.
@@ -238,8 +254,21 @@ mod tests {
     fn two_classes_have_f1_and_more_have_its_mean() {
         // Predictions 1, 0, 1 for the classes 1, 1, 0.
         let set = MetricSet::from_logits(&[0.0, 2.0, 1.0, 0.0, -1.0, 0.0], &[1, 1, 0], 2);
-        let names: Vec<&str> = set.entries().iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["loss", "accuracy", "f1", "matthews_correlation"]);
+        let names = |set: &MetricSet| set.entries().iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(&set), ["loss", "accuracy", "f1", "matthews_correlation"]);
+        let classes = |n: usize| LabelSet::Classes(vec![String::new(); n]);
+        let expected = |labels: &LabelSet, has_mismatched: bool| {
+            let mut names: Vec<&str> =
+                Metric::of(labels, has_mismatched).into_iter().map(Metric::name).collect();
+            names.sort_unstable();
+            names
+        };
+        let sorted = |set: &MetricSet| {
+            let mut names = names(set);
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(sorted(&set), expected(&classes(2), false));
         assert_eq!((set.accuracy, set.f1), (Some(1.0 / 3.0), Some(0.5)));
         let of = |gap: f64| (1.0 + gap.exp()).ln();
         assert!((set.loss - (of(-2.0) + 2.0 * of(1.0)) / 3.0).abs() < 1e-9);
@@ -248,6 +277,12 @@ mod tests {
         let other = MetricSet::from_logits(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0], &[0, 1], 3);
         let both = set.with_mismatched(&other);
         assert_eq!((both.accuracy, both.accuracy_mm), (Some(1.0), Some(0.5)));
+        assert_eq!(sorted(&both), expected(&classes(3), true));
+        assert_eq!(
+            sorted(&MetricSet::from_predictions(&[1.0, 2.0], &[2.0, 4.0])),
+            expected(&LabelSet::Scores, false)
+        );
+        assert_eq!(sorted(&MetricSet::from_word_losses(&[1.0])), expected(&LabelSet::Words, false));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! query, key and value (weight and bias), columns of the map that joins the heads, whose bias stays.
 //! The one description of it: loading, placing, exports and updates all go by it.
 
-use super::added::PREFIX;
-use super::site::Role;
+use std::collections::BTreeMap;
+
+use super::added::{COEFFICIENTS, PREFIX};
+use super::site::{Role, Site};
 use crate::checkpoint::HostTensor;
 
 /// The axis of a parameter along which heads lie side by side.
@@ -13,6 +15,8 @@ pub enum HeadAxis {
     Rows,
     /// Columns.
     Columns,
+    /// One entry a head: its coefficient.
+    Entries,
 }
 
 impl HeadAxis {
@@ -32,11 +36,15 @@ impl HeadAxis {
         Self::of_weight(role).filter(|axis| *axis == Self::Rows)
     }
 
-    /// The axis of a site's parameter, going by the end of its name. A prefix has the columns that the weight gives rows to.
+    /// The axis of a site's parameter, going by the end of its name. A prefix has the columns that the weight gives rows to;
+    /// coefficients stand before the map that joins the heads.
     #[must_use]
     pub fn of_parameter(role: Role, name: &str) -> Option<Self> {
         if name.ends_with(PREFIX) {
             return Self::of_bias(role).map(|_| Self::Columns);
+        }
+        if name.ends_with(COEFFICIENTS) {
+            return Self::of_weight(role).filter(|axis| *axis == Self::Columns).map(|_| Self::Entries);
         }
         if name.ends_with(".bias") { Self::of_bias(role) } else { Self::of_weight(role) }
     }
@@ -58,9 +66,14 @@ pub struct HeadLayout<'a> {
 impl HeadLayout<'_> {
     /// Sets what belongs to removed heads to zero; `shape` is the full one.
     pub fn zero(&self, shape: &[usize], values: &mut [f32]) {
+        self.fill(shape, values, 0.0);
+    }
+
+    /// Sets what belongs to removed heads to `with`; `shape` is the full one.
+    pub fn fill<T: Copy>(&self, shape: &[usize], values: &mut [T], with: T) {
         for (value, kept) in values.iter_mut().zip(self.kept(shape)) {
             if !kept {
-                *value = 0.0;
+                *value = with;
             }
         }
     }
@@ -92,16 +105,24 @@ impl HeadLayout<'_> {
     #[must_use]
     pub fn compact_shape(&self, shape: &[usize]) -> Vec<usize> {
         let mut compact = shape.to_vec();
-        let axis = if self.axis == HeadAxis::Rows { 0 } else { 1 };
-        compact[axis] = (self.n_heads - self.removed.len()) * self.head_size;
+        let axis = if self.axis == HeadAxis::Columns { 1 } else { 0 };
+        compact[axis] = (self.n_heads - self.removed.len()) * self.places_per_head();
         compact
     }
 
     /// The remaining rows or columns in full-size numbering, ascending.
     #[must_use]
     pub fn kept_places(&self) -> Vec<usize> {
-        let n_places = self.n_heads * self.head_size;
-        (0..n_places).filter(|place| !self.removed.contains(&(place / self.head_size))).collect()
+        let n_places = self.n_heads * self.places_per_head();
+        (0..n_places).filter(|place| !self.is_removed(*place)).collect()
+    }
+
+    fn places_per_head(&self) -> usize {
+        if self.axis == HeadAxis::Entries { 1 } else { self.head_size }
+    }
+
+    fn is_removed(&self, place: usize) -> bool {
+        self.removed.contains(&(place / self.places_per_head()))
     }
 
     /// Whether each value, row-major, belongs to a kept head.
@@ -109,15 +130,60 @@ impl HeadLayout<'_> {
         let n_columns = shape.get(1).copied().unwrap_or(1);
         let n_values: usize = shape.iter().product();
         (0..n_values).map(move |i| {
-            let place = if self.axis == HeadAxis::Rows { i / n_columns } else { i % n_columns };
-            !self.removed.contains(&(place / self.head_size))
+            let place = if self.axis == HeadAxis::Columns { i % n_columns } else { i / n_columns };
+            !self.is_removed(place)
         })
+    }
+}
+
+/// The heads that a model has lost, by layer.
+#[derive(Clone, Copy, Debug)]
+pub struct LostHeads<'a> {
+    /// H of the pretrained model.
+    pub n_heads: usize,
+    /// D
+    pub head_size: usize,
+    /// Layer → heads, in the original numbering.
+    pub removed: &'a BTreeMap<usize, Vec<usize>>,
+}
+
+/// A model that has all of its heads.
+#[cfg(test)]
+pub const NO_HEADS_LOST: LostHeads<'static> =
+    LostHeads { n_heads: 1, head_size: 1, removed: &BTreeMap::new() };
+
+impl LostHeads<'_> {
+    /// The lost heads of a layer.
+    #[must_use]
+    pub fn of(&self, layer: usize) -> &[usize] {
+        self.removed.get(&layer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Entries of a site's weight that belong to no lost head.
+    #[must_use]
+    pub fn n_left(&self, site: &Site) -> usize {
+        let shape = [site.d_out, site.d_in];
+        self.layout(site).map_or(site.n_entries(), |layout| layout.compact_shape(&shape).iter().product())
+    }
+
+    /// Sets the entries of a site's weight that belong to lost heads to `with`.
+    pub fn fill<T: Copy>(&self, site: &Site, values: &mut [T], with: T) {
+        if let Some(layout) = self.layout(site) {
+            layout.fill(&[site.d_out, site.d_in], values, with);
+        }
+    }
+
+    fn layout(&self, site: &Site) -> Option<HeadLayout<'_>> {
+        let (axis, removed) = (HeadAxis::of_weight(site.role)?, self.of(site.layer?));
+        let Self { n_heads, head_size, .. } = *self;
+        (!removed.is_empty()).then_some(HeadLayout { axis, n_heads, head_size, removed })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::added::coefficients_name;
 
     #[test]
     fn shrinking_and_expanding_are_inverse_up_to_zeros() {
@@ -135,5 +201,38 @@ mod tests {
         }
         let bias = HostTensor { shape: vec![4], data: vec![1.0, 2.0, 3.0, 4.0] };
         assert_eq!(rows.shrink(&bias).data, [3.0, 4.0]);
+    }
+
+    #[test]
+    fn heads_have_a_coefficient_each() {
+        let name = coefficients_name("attention.output");
+        assert_eq!(HeadAxis::of_parameter(Role::AttentionOutput, &name), Some(HeadAxis::Entries));
+        assert_eq!(HeadAxis::of_parameter(Role::FeedForwardDown, &name), None);
+        let entries = HeadLayout { axis: HeadAxis::Entries, n_heads: 3, head_size: 2, removed: &[1] };
+        let full = HostTensor { shape: vec![3], data: vec![1.0, 2.0, 3.0] };
+        let left = entries.shrink(&full);
+        assert_eq!((left.shape.as_slice(), left.data.as_slice()), (&[2][..], &[1.0, 3.0][..]));
+        assert_eq!(entries.expand(&left, &[3]).data, [1.0, 0.0, 3.0]);
+        assert_eq!(entries.kept_places(), [0, 2]);
+    }
+
+    #[test]
+    fn lost_heads_take_their_part_of_every_matrix() {
+        let removed = BTreeMap::from([(1, vec![0])]);
+        let lost = LostHeads { n_heads: 2, head_size: 2, removed: &removed };
+        let site = |layer, role| Site { path: "x".into(), layer: Some(layer), role, d_out: 4, d_in: 4 };
+        let left = |layer, role| {
+            let site = site(layer, role);
+            let mut values = vec![1u32; 16];
+            lost.fill(&site, &mut values, 0);
+            let n = values.iter().sum::<u32>() as usize;
+            assert_eq!(n, lost.n_left(&site));
+            n
+        };
+        assert_eq!(
+            [Role::Query, Role::AttentionOutput, Role::FeedForwardUp].map(|role| left(1, role)),
+            [8, 8, 16]
+        );
+        assert_eq!(left(0, Role::Query), 16);
     }
 }

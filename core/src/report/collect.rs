@@ -85,7 +85,10 @@ impl RunReport {
     }
 
     fn note_evaluation(&mut self, evaluation: &Evaluation) {
-        let step = self.last_step();
+        // Log lines are rarer than steps: the evaluation knows its own.
+        let first = self.phases.last().map_or(0, |phase| phase.first_step);
+        let is_under_way = matches!(evaluation.phase, protocol::Phase::Tune | protocol::Phase::Retune);
+        let step = if is_under_way { first + evaluation.step as u64 } else { self.last_step() };
         let loss = ("loss".to_owned(), evaluation.loss);
         let metrics = evaluation.metrics.iter().map(|(name, &value)| (name.clone(), value));
         // The engine may list the loss among the metrics, too; one curve of it is enough.
@@ -191,19 +194,30 @@ mod tests {
         };
         for event in [
             RunEvent::PhaseStarted { phase: Stage::Tune, planned_steps: 10 },
+            step(Stage::Tune, 5, 0.8),
+            RunEvent::Evaluated(Evaluation { step: 8, is_best: false, ..evaluation.clone() }),
             step(Stage::Tune, 10, 0.7),
-            RunEvent::Evaluated(evaluation),
+            RunEvent::Evaluated(evaluation.clone()),
             RunEvent::PhaseStarted { phase: Stage::Prune, planned_steps: 0 },
             RunEvent::Pruned(pruned),
             RunEvent::PhaseStarted { phase: Stage::Retune, planned_steps: 10 },
             step(Stage::Retune, 5, 0.6),
+            RunEvent::Evaluated(Evaluation { phase: Stage::Retune, step: 7, ..evaluation.clone() }),
+            RunEvent::PhaseStarted { phase: Stage::Evaluate, planned_steps: 0 },
+            RunEvent::Evaluated(Evaluation { phase: Stage::Evaluate, step: 0, ..evaluation }),
         ] {
             report.note(&event);
         }
         let bands: Vec<(u64, u64)> =
             report.phases.iter().map(|phase| (phase.first_step, phase.last_step)).collect();
-        assert_eq!(bands, [(0, 10), (10, 10), (10, 15)]);
-        assert_eq!(report.losses.iter().map(|point| point.step).collect::<Vec<_>>(), [10, 15]);
+        assert_eq!(bands, [(0, 10), (10, 10), (10, 15), (15, 15)]);
+        assert_eq!(report.losses.iter().map(|point| point.step).collect::<Vec<_>>(), [5, 10, 15]);
+        let evaluations = report.metrics.iter().filter(|point| point.name == "accuracy");
+        assert_eq!(
+            evaluations.map(|point| point.step).collect::<Vec<_>>(),
+            [8, 10, 17, 15],
+            "between log lines"
+        );
         assert_eq!(report.metric_names(), ["accuracy", "loss"]);
         assert_eq!((&report.heads[0].removed, report.ledger_total()), (&vec![0], (8, 4)));
         assert_eq!((last_part("/a/b/model/"), last_part(r"C:\data\train.tsv")), ("model", "train.tsv"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Arm, OWN_DATA, Settings, Study};
 use crate::config::{Choice as _, FieldError, Method, ModelFacts, RunConfig, RunConfigDraft};
-use crate::tuning::n_phases;
+use crate::tuning::{earlybert, n_phases};
 
 /// What `--quick` sets where the user says nothing: enough to see that everything works, not to judge by.
 pub const QUICK: [(&str, &str); 5] = [
@@ -164,8 +164,7 @@ fn planned(
     let mut config = draft.check_for(basis.facts)?;
     let is_own = arm.settings.iter().any(|(name, _)| name == "max_steps");
     if let Some(total) = basis.total_steps.filter(|_| !is_own) {
-        let (tuning, retuning) = n_phases(&config);
-        draft.set("max_steps", &(total / (tuning + retuning)).max(1).to_string());
+        draft.set("max_steps", &steps_of_phase(&config, total, files.n_train).to_string());
         config = draft.check_for(basis.facts)?;
     }
     let work = work(&config, files.n_train);
@@ -185,7 +184,8 @@ fn with(draft: RunConfigDraft, settings: &[(String, String)]) -> RunConfigDraft 
 fn resolved(name: &str, value: &str, base: &RunConfig, facts: &ModelFacts) -> String {
     let share = |text: &str, whole: usize| -> Option<usize> {
         let (part, of) = text.split_once('/')?;
-        Some((whole * part.parse::<usize>().ok()? / of.parse::<usize>().ok()?.max(1)).max(1))
+        let (part, of) = (part.parse::<usize>().ok()?, of.parse::<usize>().ok()?);
+        Some((whole.saturating_mul(part) / of.max(1)).max(1))
     };
     let heads = facts.num_attention_heads;
     let number = match (name, value.strip_prefix("heads:")) {
@@ -198,15 +198,34 @@ fn resolved(name: &str, value: &str, base: &RunConfig, facts: &ModelFacts) -> St
     number.unwrap_or_else(|| value.to_owned())
 }
 
+/// Steps of each phase so that all phases together make `total`. What a search cut short leaves goes to the other phase.
+fn steps_of_phase(config: &RunConfig, total: usize, n_train: usize) -> usize {
+    let (tuning, retuning) = n_phases(config);
+    let n_train = config.max_train_samples.map_or(n_train, |most| most.min(n_train));
+    let even = total / (tuning + retuning);
+    even.max(total.saturating_sub(search_steps(config, n_train))).max(1)
+}
+
+/// Steps after which a search ends, however many it was given; no end for methods that search nothing.
+fn search_steps(config: &RunConfig, n_train: usize) -> usize {
+    if config.method != Method::EarlyBert {
+        return usize::MAX;
+    }
+    let n_batches = n_train.div_ceil(config.per_device_train_batch_size);
+    earlybert::search_steps(n_batches, config.gradient_accumulation_steps)
+}
+
 fn work(config: &RunConfig, n_train: usize) -> u64 {
     let n_train = config.max_train_samples.map_or(n_train, |most| most.min(n_train));
-    let batch = config.per_device_train_batch_size * config.gradient_accumulation_steps;
+    let batch = config.per_device_train_batch_size.saturating_mul(config.gradient_accumulation_steps);
     let examples = |epochs: f64| match config.max_steps {
-        Some(steps) => (steps * batch) as u64,
+        Some(steps) => steps.saturating_mul(batch) as u64,
         None => (epochs * n_train as f64).ceil() as u64,
     };
+    let of_search = search_steps(config, n_train).saturating_mul(batch) as u64;
     let (tuning, retuning) = n_phases(config);
-    examples(config.num_train_epochs) * tuning as u64 + examples(config.retune_epochs) * retuning as u64
+    let tuned = examples(config.num_train_epochs).min(of_search).saturating_mul(tuning as u64);
+    tuned.saturating_add(examples(config.retune_epochs).saturating_mul(retuning as u64))
 }
 
 #[cfg(test)]
@@ -290,11 +309,13 @@ mod tests {
             arm("dsee", &[("method", "dsee"), ("prune", "heads:1")]),
             arm("tickets", &[("method", "bert-tickets"), ("prune", "unstructured:0.5")]),
             arm("own", &[("method", "lora"), ("prune", "none"), ("max_steps", "7")]),
+            // Its search has a step: a fifth of an epoch of 100 examples, which are four batches.
+            arm("early", &[("method", "earlybert")]),
         ]);
         let plan = plan_of(&study, &RunConfigDraft::default(), true, Some(120)).unwrap();
-        let found: Vec<_> = plan.runs[..4].iter().map(|run| (run.config.max_steps, run.work)).collect();
+        let found: Vec<_> = plan.runs[..5].iter().map(|run| (run.config.max_steps, run.work)).collect();
         let batch = plan.runs[0].config.per_device_train_batch_size as u64;
-        let expected = [(120, 120), (60, 120), (20, 120), (7, 7)];
+        let expected = [(120, 120), (60, 120), (20, 120), (7, 7), (119, 120)];
         assert_eq!(found, expected.map(|(each, all)| (Some(each), all * batch)));
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::statistics::{Spread, points};
-use crate::report::RunReport;
+use crate::report::{MetricPoint, RunReport};
 use crate::tasks::{Task, scoring::METEOR_IN_FULL};
 
 /// What an arm costs, as claims compare it.
@@ -61,11 +61,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Reads a finished run's report. `None` if no phase of it was measured.
+    /// Reads a finished run's report. `None` if it has no phase that was evaluated. A figure that is undefined in the final
+    /// state (a correlation with constant answers) is not there.
     #[must_use]
     pub fn read(run: &str, arm: &str, task: &str, seed: u64, report: &RunReport) -> Option<Self> {
-        let row = report.phase_rows.iter().rev().find(|row| row.metric_value.is_some())?;
-        let finite = report.metrics.iter().filter(|point| point.value.is_finite());
+        let row = report.phase_rows.iter().rev().find(|row| !row.metric_name.is_empty())?;
+        let finite = last_evaluation(report).iter().filter(|point| point.value.is_finite());
         let metrics = finite.map(|point| (point.name.clone(), point.value)).collect();
         let last = figure_of_last_step(report, &row.metric_name).filter(|value| value.is_finite());
         Some(Self {
@@ -84,6 +85,14 @@ impl Outcome {
             seconds: report.phase_rows.iter().map(|row| row.seconds).filter(|s| s.is_finite()).sum(),
         })
     }
+}
+
+/// The points of the last evaluation: each ends with its loss.
+fn last_evaluation(report: &RunReport) -> &[MetricPoint] {
+    let points = report.metrics.as_slice();
+    let (before, _) = points.split_at(points.len().saturating_sub(1));
+    let first = before.iter().rposition(|point| point.name == "loss").map_or(0, |loss| loss + 1);
+    &points[first..]
 }
 
 /// The figure after the last step of the last tuning phase. At that step the report holds that evaluation first and
@@ -247,15 +256,9 @@ mod tests {
         };
         let report = RunReport {
             // Tuned, pruned, retuned in part, retuned to the end, and the best of these again.
-            metrics: vec![
-                point(4, 0.7, "accuracy"),
-                point(4, 0.3, "accuracy"),
-                point(6, 0.6, "accuracy"),
-                point(8, 0.5, "accuracy"),
-                point(8, 0.9, "loss"),
-                point(8, 0.6, "accuracy"),
-                point(8, f64::NAN, "f1"),
-            ],
+            metrics: [(4, 0.7), (4, 0.3), (6, 0.6), (8, 0.5), (8, 0.6)]
+                .map(|(step, value)| [point(step, value, "accuracy"), point(step, 1.0 - value, "loss")])
+                .concat(),
             phases: [("tune", 0, 4), ("prune", 4, 4), ("retune", 4, 8), ("evaluate", 8, 8)]
                 .map(|(name, first_step, last_step)| Phase { name: name.into(), first_step, last_step })
                 .into(),
@@ -265,6 +268,14 @@ mod tests {
         let outcome = Outcome::read("r", "a", "t", 3, &report).unwrap();
         assert_eq!((outcome.metrics["accuracy"], outcome.last, outcome.seconds), (0.6, Some(0.5), 3.0));
         assert_eq!((outcome.metrics.len(), outcome.trainable_parameters), (2, 7));
+        // Where the figure is undefined in the final state, no earlier state stands for it.
+        let collapsed = RunReport {
+            metrics: [&report.metrics[..], &[point(8, 0.7, "loss")]].concat(),
+            phase_rows: vec![row(Some(0.6), 1.0), PhaseRow { trainable_parameters: 3, ..row(None, 1.0) }],
+            ..report.clone()
+        };
+        let outcome = Outcome::read("r", "a", "t", 3, &collapsed).unwrap();
+        assert_eq!((outcome.metrics.get("accuracy"), outcome.trainable_parameters), (None, 3));
         assert_eq!(Outcome::read("r", "a", "t", 3, &RunReport::default()), None);
     }
 

@@ -1,6 +1,7 @@
 //! What happens to generated text before it is scored, as in the reference scripts of the LoRA recipe (Hu et al. 2022).
 
 use super::Task;
+use crate::metrics::nlg::marks::is_mark;
 
 /// Marks the end of a text in what a decoder writes.
 const END_OF_TEXT: &str = "<|endoftext|>";
@@ -34,7 +35,9 @@ pub fn filled(references: &[String], n: usize) -> Vec<String> {
 fn split_words(text: &str) -> String {
     let mut split = String::with_capacity(text.len() * 2);
     for c in text.chars() {
-        if c.is_alphanumeric() || c == '_' { split.push(c) } else { split.extend([' ', c, ' ']) }
+        // Marks of vowels are letters to Unicode, not to the programs that these figures are compared with.
+        let is_of_word = (c.is_alphanumeric() && !is_mark(c)) || c == '_';
+        if is_of_word { split.push(c) } else { split.extend([' ', c, ' ']) }
     }
     split.split_whitespace().collect::<Vec<_>>().join(" ")
 }

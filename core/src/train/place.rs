@@ -114,6 +114,7 @@ impl Placement {
     fn expand(&self, name: &str, tensor: HostTensor) -> HostTensor {
         let Some((layout, site)) = self.parameter_layout(name) else { return tensor };
         let shape = match tensor.shape.as_slice() {
+            _ if layout.axis == HeadAxis::Entries => vec![layout.n_heads],
             [_] => vec![site.d_out],
             [n_rows, ..] if name.ends_with(PREFIX) => vec![*n_rows, site.d_out],
             _ => vec![site.d_out, site.d_in],

@@ -3,10 +3,11 @@
 //! target, one last fine-tuning under the masks. The task head keeps what it has learned.
 
 use super::criterion::{PruneCriterion, PruneError, PruneFailure};
-use super::masks::{n_removed, remove_smallest};
+use super::masks::remove_share;
 use super::scores::{WeightSource, check_weight, entry_keys};
 use super::state::PrunedState;
 use crate::checkpoint::NamedTensors;
+use crate::nn::head_layout::LostHeads;
 use crate::nn::outline::{Outline, Place};
 use crate::nn::site::{Role, Site};
 
@@ -42,6 +43,7 @@ pub async fn masks<W: WeightSource>(
     sites: &[Site],
     weights: &W,
     share: f64,
+    lost: LostHeads<'_>,
 ) -> Result<PrunedState, PruneFailure<W::Error>> {
     let group: Vec<&Site> = sites.iter().filter(|site| site.role != Role::Head).collect();
     let problems: Vec<PruneError> = group.iter().filter_map(|site| check_weight(site, weights)).collect();
@@ -52,10 +54,7 @@ pub async fn masks<W: WeightSource>(
         let weight = weights.values(&group[i].weight_name()).await?;
         Ok(entry_keys(group[i], &weight, None, PruneCriterion::Weight, 0))
     };
-    let size = group.iter().map(|site| site.n_entries()).sum();
-    let masks = remove_smallest(group.len(), &keys, n_removed(share, size)).await;
-    let masks = masks.map_err(PruneFailure::Source)?;
-    let masks = group.iter().map(|site| site.weight_name()).zip(masks).collect();
+    let masks = remove_share(&group, &keys, share, lost).await.map_err(PruneFailure::Source)?;
     Ok(PrunedState { masks, ..PrunedState::default() })
 }
 
@@ -70,6 +69,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::checkpoint::HostTensor;
+    use crate::nn::head_layout::NO_HEADS_LOST;
 
     #[test]
     fn every_round_removes_a_tenth_up_to_the_target() {
@@ -102,7 +102,7 @@ mod tests {
             [("q.weight", weight(1.0)), ("up.weight", weight(-4.0)), ("head.weight", weight(0.0))]
                 .map(|(name, tensor)| (name.to_owned(), tensor))
                 .into();
-        let pruned = pollster::block_on(masks(&sites, &weights, 0.3)).unwrap();
+        let pruned = pollster::block_on(masks(&sites, &weights, 0.3, NO_HEADS_LOST)).unwrap();
         let removed = |name: &str| {
             let mask = &pruned.masks[name];
             (0..mask.len).filter(|&i| !mask.get(i)).collect::<Vec<_>>()
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!((removed("q.weight"), removed("up.weight")), (vec![0, 1], vec![2, 3, 4, 5]));
         assert!(!pruned.masks.contains_key("head.weight"));
         let PruneFailure::Problems(problems) =
-            pollster::block_on(masks(&sites, &NamedTensors::new(), 0.3)).unwrap_err();
+            pollster::block_on(masks(&sites, &NamedTensors::new(), 0.3, NO_HEADS_LOST)).unwrap_err();
         assert_eq!(problems.len(), 2);
     }
 }

@@ -9,6 +9,7 @@ use super::scores::HeadScores;
 use super::state::{Mask, PrunedState};
 use crate::checkpoint::NamedTensors;
 use crate::nn::added::coefficients_name;
+use crate::nn::head_layout::LostHeads;
 use crate::nn::outline::Outline;
 use crate::nn::plan::{AddedPlan, FirstValues, TuningPlan};
 use crate::nn::site::{Role, Site};
@@ -17,7 +18,7 @@ use crate::nn::site::{Role, Site};
 const PENALTY: f64 = 1e-4;
 /// Share of the first epoch after which the coefficients are compared. The released code searches on to the end of the
 /// epoch, but uses nothing of what follows.
-pub const DRAW_AFTER: f64 = 0.2;
+const DRAW_AFTER: f64 = 0.2;
 
 /// The search: everything is trained, with coefficients on the inputs of the attention and feed-forward outputs of every
 /// layer. A head's coefficient is the same there as on its probabilities. `n_passes` make one step.
@@ -33,6 +34,12 @@ pub fn plan(n_passes: usize, model: &Outline) -> TuningPlan {
     });
     let coefficient_penalty = (PENALTY / n_passes as f64) as f32;
     TuningPlan { added: added.collect(), coefficient_penalty, ..full::plan(model) }
+}
+
+/// Optimizer steps of the search where an epoch has `n_batches` passes, of which `n_passes` make a step.
+#[must_use]
+pub fn search_steps(n_batches: usize, n_passes: usize) -> usize {
+    ((DRAW_AFTER * n_batches as f64 / n_passes as f64).ceil() as usize).max(1)
 }
 
 /// What was searched for, and the scores of heads it was chosen by.
@@ -54,6 +61,7 @@ pub fn draw(
     trained: &mut NamedTensors,
     n_heads: usize,
     neuron_share: f64,
+    lost: LostHeads<'_>,
 ) -> Result<Ticket, PruneError> {
     let mut take = |site: &Site| trained.remove(&coefficients_name(&site.path)).map(|tensor| tensor.data);
     let (mut head_scores, mut neurons) = (HeadScores::new(), Vec::new());
@@ -65,7 +73,7 @@ pub fn draw(
             neurons.extend(values.into_iter().enumerate().map(|(neuron, value)| (value, layer, neuron)));
         }
     }
-    let mut pruned = lowest_heads(&head_scores, n_heads)?;
+    let mut pruned = lowest_heads(&head_scores, n_heads, lost)?;
     neurons.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
     neurons.truncate(n_removed(neuron_share, neurons.len()));
     let is_feed_forward = |site: &&Site| matches!(site.role, Role::FeedForwardUp | Role::FeedForwardDown);
@@ -95,6 +103,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::checkpoint::HostTensor;
+    use crate::nn::head_layout::NO_HEADS_LOST;
 
     fn sites() -> Vec<Site> {
         let site = |layer: usize, role, d_out, d_in| Site {
@@ -126,7 +135,7 @@ mod tests {
         ]
         .map(|(name, tensor)| (name.to_owned(), tensor))
         .into();
-        let ticket = draw(&sites(), &mut trained, 1, 0.3).unwrap();
+        let ticket = draw(&sites(), &mut trained, 1, 0.3, NO_HEADS_LOST).unwrap();
         assert_eq!(ticket.pruned.heads, [(0, vec![1]), (1, vec![0])].into());
         assert_eq!(ticket.head_scores[&1], [f64::from(0.1f32), f64::from(0.2f32)]);
         let removed = |name: &str| {
@@ -141,8 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn a_search_is_a_fifth_of_an_epoch_and_a_step_at_least() {
+        assert_eq!(
+            [(10, 1), (12, 1), (10, 4), (1, 1)].map(|(n, passes)| search_steps(n, passes)),
+            [2, 3, 1, 1]
+        );
+    }
+
+    #[test]
     fn without_neurons_there_are_no_masks() {
-        let ticket = draw(&sites(), &mut NamedTensors::new(), 1, 0.0).unwrap();
+        let ticket = draw(&sites(), &mut NamedTensors::new(), 1, 0.0, NO_HEADS_LOST).unwrap();
         assert!(ticket.pruned.masks.is_empty());
     }
 }

@@ -4,11 +4,14 @@
 //! compete inside a group. Heads: every layer loses the same number. Both selections are exact: ties go to the
 //! lowest layer, then the lowest index. Biases, layer norms, embeddings and the task head are never pruned.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::criterion::{PruneCriterion, PruneError, PruneFailure};
 use super::scores::{HeadScores, WeightSource, adapted_sites, check_deltas, check_weight, entry_keys};
 use super::state::{Mask, PrunedState, SiteDelta};
+use crate::nn::head_layout::LostHeads;
 use crate::nn::site::{Role, Site};
 
 /// How much is removed, and by what.
@@ -40,6 +43,8 @@ pub fn n_removed(ratio: f64, size: usize) -> usize {
 
 /// Chooses the masks of all prunable weights.
 ///
+/// What belongs to lost heads neither competes nor counts.
+///
 /// Reads one weight at a time in three passes, so memory is bounded by the largest weight: the larger group of
 /// BERT-base has 71 million entries.
 ///
@@ -50,6 +55,7 @@ pub async fn unstructured_masks<W: WeightSource>(
     weights: &W,
     deltas: &[SiteDelta],
     plan: Unstructured,
+    lost: LostHeads<'_>,
 ) -> Result<PrunedState, PruneFailure<W::Error>> {
     let (adapted, others) = groups(sites, deltas);
     let mut problems = check_deltas(sites, deltas, plan.criterion);
@@ -67,21 +73,36 @@ pub async fn unstructured_masks<W: WeightSource>(
     for (group, ratio, criterion) in
         [(adapted, plan.adapted_ratio, plan.criterion), (others, plan.others_ratio, PruneCriterion::Weight)]
     {
-        let size = group.iter().map(|site| site.n_entries()).sum();
         let keys = async |i: usize| {
             let weight = weights.values(&group[i].weight_name()).await?;
             let delta = deltas.iter().find(|delta| delta.path == group[i].path);
             Ok(entry_keys(group[i], &weight, delta, criterion, plan.seed))
         };
-        let masks = remove_smallest(group.len(), &keys, n_removed(ratio, size)).await;
-        let masks = masks.map_err(PruneFailure::Source)?;
-        state.masks.extend(group.iter().map(|site| site.weight_name()).zip(masks));
+        state.masks.extend(remove_share(&group, &keys, ratio, lost).await.map_err(PruneFailure::Source)?);
     }
     Ok(state)
 }
 
+/// Masks of a group of weights, by name, that remove this share of it, the smallest keys. `keys` are those of whole
+/// weights; what belongs to lost heads neither competes nor counts.
+pub(super) async fn remove_share<E>(
+    group: &[&Site],
+    keys: &impl AsyncFn(usize) -> Result<Vec<u32>, E>,
+    ratio: f64,
+    lost: LostHeads<'_>,
+) -> Result<BTreeMap<String, Mask>, E> {
+    let size = group.iter().map(|site| lost.n_left(site)).sum();
+    let of_left = async |i: usize| {
+        let mut keys = keys(i).await?;
+        lost.fill(group[i], &mut keys, u32::MAX);
+        Ok(keys)
+    };
+    let masks = remove_smallest(group.len(), &of_left, n_removed(ratio, size)).await?;
+    Ok(group.iter().map(|site| site.weight_name()).zip(masks).collect())
+}
+
 /// Masks over `n_parts` lists of keys that together remove the `count` smallest keys; ties go to the earliest entry.
-pub(super) async fn remove_smallest<E>(
+async fn remove_smallest<E>(
     n_parts: usize,
     keys: &impl AsyncFn(usize) -> Result<Vec<u32>, E>,
     count: usize,
@@ -130,17 +151,17 @@ async fn find_bucket<E>(
     Ok((bucket as u32, n_below))
 }
 
-/// Removes the `n` lowest-scoring heads of every layer; ties go to the lowest head.
+/// Removes the `n` lowest-scoring heads that every layer still has; ties go to the lowest head.
 ///
 /// # Errors
 /// When a layer would keep no head.
-pub fn lowest_heads(scores: &HeadScores, n: usize) -> Result<PrunedState, PruneError> {
+pub fn lowest_heads(scores: &HeadScores, n: usize, lost: LostHeads<'_>) -> Result<PrunedState, PruneError> {
     let mut state = PrunedState::default();
     for (&layer, scores) in scores {
-        if n >= scores.len() {
-            return Err(PruneError::TooManyHeads { n_removed: n, n_heads: scores.len() });
+        let mut order: Vec<usize> = (0..scores.len()).filter(|head| !lost.of(layer).contains(head)).collect();
+        if n >= order.len() {
+            return Err(PruneError::TooManyHeads { n_removed: n, n_heads: order.len() });
         }
-        let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&i, &j| scores[i].total_cmp(&scores[j]));
         order.truncate(n);
         order.sort_unstable();
@@ -159,6 +180,7 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::{HostTensor, NamedTensors};
+    use crate::nn::head_layout::NO_HEADS_LOST;
     use crate::random::Random;
 
     fn unstructured_masks(
@@ -167,7 +189,8 @@ mod tests {
         deltas: &[SiteDelta],
         plan: Unstructured,
     ) -> Result<PrunedState, Vec<PruneError>> {
-        let masks = pollster::block_on(super::unstructured_masks(sites, weights, deltas, plan));
+        let masks =
+            pollster::block_on(super::unstructured_masks(sites, weights, deltas, plan, NO_HEADS_LOST));
         masks.map_err(|failure| match failure {
             PruneFailure::Problems(problems) => problems,
             PruneFailure::Source(never) => match never {},
@@ -326,13 +349,46 @@ mod tests {
     }
 
     #[test]
+    fn lost_heads_neither_compete_nor_count() {
+        let (sites, mut weights, deltas) = model();
+        let removed = [(0, vec![1])].into();
+        let lost = LostHeads { n_heads: 3, head_size: 2, removed: &removed };
+        for site in &sites {
+            let tensor = weights.get_mut(&site.weight_name()).unwrap();
+            lost.fill(site, &mut tensor.data, 0.0);
+        }
+        let plan = plan(0.5, 0.5, PruneCriterion::Weight);
+        let state = pollster::block_on(super::unstructured_masks(&sites, &weights, &deltas, plan, lost));
+        let state = state.unwrap_or_else(|_| panic!("nothing is wrong"));
+        let (adapted, others) = groups(&sites, &deltas);
+        for group in [adapted, others] {
+            let gone = |site: &&Site| {
+                state.masks[&site.weight_name()].len - state.masks[&site.weight_name()].count_kept()
+            };
+            let size = group.iter().map(|site| lost.n_left(site)).sum();
+            assert_eq!(group.iter().map(gone).sum::<usize>(), n_removed(0.5, size));
+        }
+        let query = &state.masks[&sites[0].weight_name()];
+        assert!((14..28).all(|i| query.get(i)), "the zeros of the lost head are no entries to remove");
+    }
+
+    #[test]
     fn every_layer_loses_its_lowest_heads() {
         let scores: HeadScores = [(0, vec![3.0, 1.0, 2.0, 1.0]), (4, vec![0.0; 4])].into();
-        let state = lowest_heads(&scores, 2).unwrap();
+        let state = lowest_heads(&scores, 2, NO_HEADS_LOST).unwrap();
         assert_eq!(state.heads, [(0, vec![1, 3]), (4, vec![0, 1])].into());
-        assert_eq!(lowest_heads(&scores, 1).unwrap().heads, [(0, vec![1]), (4, vec![0])].into());
-        assert!(lowest_heads(&scores, 0).unwrap().heads.is_empty());
-        let error = lowest_heads(&scores, 4).unwrap_err();
+        assert_eq!(
+            lowest_heads(&scores, 1, NO_HEADS_LOST).unwrap().heads,
+            [(0, vec![1]), (4, vec![0])].into()
+        );
+        assert!(lowest_heads(&scores, 0, NO_HEADS_LOST).unwrap().heads.is_empty());
+        // Of four heads two are left, whatever the score of those that are not.
+        let removed = [(0, vec![1, 3])].into();
+        let lost = LostHeads { n_heads: 4, head_size: 1, removed: &removed };
+        assert_eq!(lowest_heads(&scores, 1, lost).unwrap().heads[&0], [2]);
+        let error = lowest_heads(&scores, 2, lost).unwrap_err();
+        assert_eq!(error, PruneError::TooManyHeads { n_removed: 2, n_heads: 2 });
+        let error = lowest_heads(&scores, 4, NO_HEADS_LOST).unwrap_err();
         assert_eq!(error.to_string(), "4 heads cannot be removed from layers of 4: at most 3");
     }
 }

@@ -48,10 +48,10 @@ pub fn plan(config: &RunConfig, model: &Outline, is_tuned: bool) -> TuningPlan {
 #[must_use]
 pub fn n_phases(config: &RunConfig) -> (usize, usize) {
     match (config.method, config.prune) {
+        // What it draws is trained anew in any case, and what it removes without being told depends on the model.
+        (Method::EarlyBert, _) => (1, 1),
         (_, Pruning::None) => (1, 0),
         (Method::BertTickets, Pruning::Unstructured { sparsity }) => (bert_tickets::n_rounds(sparsity), 1),
-        // What it draws is trained anew in any case.
-        (Method::EarlyBert, _) => (1, 1),
         _ => (1, usize::from(config.retune_epochs > 0.0)),
     }
 }

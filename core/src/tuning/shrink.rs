@@ -50,6 +50,7 @@ fn resized(
             let factor = resize(&factor, &[delta.rank, n_places]);
             (other.d_in, other.a) = (factor.shape[1], factor.data);
         }
+        HeadAxis::Entries => unreachable!("updates are of weights"),
     }
     other
 }
@@ -67,6 +68,7 @@ fn moved(
     let (row, column) = match axis {
         HeadAxis::Rows => (renumber(row)?, column),
         HeadAxis::Columns => (row, renumber(column)?),
+        HeadAxis::Entries => unreachable!("updates are of weights"),
     };
     Some((row * new_d_in + column) as u32)
 }

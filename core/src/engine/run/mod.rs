@@ -15,7 +15,7 @@ use asked::Asked;
 
 use super::base_model::BaseModel;
 use super::checkpoint::{Position, RunCheckpoint, Stage};
-use super::corpus::{Corpus, encode, head_of, labels_of};
+use super::corpus::{Corpus, check_metric, encode, head_of, labels_of};
 use super::error::EngineError;
 use super::phase_row::phase_row;
 use super::placed::Placed;
@@ -79,12 +79,14 @@ impl Run {
         resume: Option<RunCheckpoint>,
     ) -> Result<Self, EngineError> {
         fit::check(&model.config, device.report())?;
+        check_metric(&config, data).map_err(|error| EngineError::Settings(vec![error]))?;
         let (labels, head) = (labels_of(data), head_of(data, &model.config));
         BaseModel::check_head(&model.config, head)?;
         let [train, validation] = encode(data, head, &model.tokenizer, &config)?;
         let base = BaseModel::new(model, head, config.seed).await?;
         config.check_against(&base.facts()).map_err(EngineError::Settings)?;
         let config = config.for_model(&base.facts());
+        base.check_pruning(config.prune)?;
         let state = base.untouched();
         let now = crate::clock::now();
         let mut run = Self {

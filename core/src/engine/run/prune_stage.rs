@@ -9,8 +9,10 @@ use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
 use crate::metrics::MetricSet;
+use crate::nn::head_layout::LostHeads;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
 use crate::source::SourceError;
+use crate::train::place::HeadShape;
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::{WeightSource, head_scores};
 use crate::tuning::state::PrunedState;
@@ -73,16 +75,17 @@ impl Run {
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();
         let one = |error| EngineError::Prune(vec![error]);
+        let lost = self.lost_heads();
         let mut trained = self.state.trained.clone();
         let chosen = match (config.prune, config.method) {
             (Pruning::None, _) => return Ok(report),
             (Pruning::Unstructured { sparsity }, Method::BertTickets) => {
                 let share = bert_tickets::share(self.position.round, sparsity);
-                bert_tickets::masks(sites, &weights, share).await?
+                bert_tickets::masks(sites, &weights, share, lost).await?
             }
             (Pruning::Heads { n_heads }, Method::EarlyBert) => {
                 let neurons = config.neuron_sparsity.unwrap_or(0.0);
-                let ticket = earlybert::draw(sites, &mut trained, n_heads, neurons).map_err(one)?;
+                let ticket = earlybert::draw(sites, &mut trained, n_heads, neurons, lost).map_err(one)?;
                 report.head_scores = ticket.head_scores.values().cloned().collect();
                 report.removed_heads = self.removed_heads(&ticket.pruned);
                 ticket.pruned
@@ -94,14 +97,13 @@ impl Run {
                     criterion: config.prune_criterion,
                     seed: config.seed,
                 };
-                unstructured_masks(sites, &weights, deltas, plan).await?
+                unstructured_masks(sites, &weights, deltas, plan, lost).await?
             }
             (Pruning::Heads { n_heads }, _) => {
-                let all = self.base.heads().n_heads;
                 let (criterion, seed) = (config.prune_criterion, config.seed);
-                let scores = head_scores(sites, &weights, deltas, all, criterion, seed).await?;
+                let scores = head_scores(sites, &weights, deltas, lost.n_heads, criterion, seed).await?;
                 report.head_scores = scores.values().cloned().collect();
-                let chosen = lowest_heads(&scores, n_heads).map_err(one)?;
+                let chosen = lowest_heads(&scores, n_heads, lost).map_err(one)?;
                 report.removed_heads = self.removed_heads(&chosen);
                 chosen
             }
@@ -111,6 +113,12 @@ impl Run {
         self.state.prune(&self.base.sites, self.base.heads(), chosen);
         report.matrices = matrices(&self.base, &self.state);
         Ok(report)
+    }
+
+    /// Heads that the model came without, or that were removed before.
+    fn lost_heads(&self) -> LostHeads<'_> {
+        let HeadShape { n_heads, head_size } = self.base.heads();
+        LostHeads { n_heads, head_size, removed: &self.state.pruned.heads }
     }
 
     /// The removed heads of every layer.

@@ -29,7 +29,8 @@ impl Run {
         let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
         let mut plan = PhasePlan::new(&self.config, phase, self.position.round, self.train.len());
         if self.plan.is_search() {
-            plan = plan.cut_short(earlybert::DRAW_AFTER, self.config.gradient_accumulation_steps);
+            let steps = earlybert::search_steps(plan.n_batches, self.config.gradient_accumulation_steps);
+            plan = plan.cut_short(steps);
         }
         let placed = self.place(self.capacity(&plan)).await?;
         let objective = self.train.objective(&self.labels, self.config.label_smoothing_factor as f32);

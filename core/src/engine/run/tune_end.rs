@@ -17,6 +17,11 @@ impl Run {
         self.phase().is_some_and(|phase| phase.low_rank.is_some())
     }
 
+    /// Whether a phase leaves its best state rather than its last. A search is read as it stands at its end.
+    fn ends_with_best(&self) -> bool {
+        self.config.load_best_model_at_end && !self.plan.is_search()
+    }
+
     /// All steps are done and evaluated: ends the phase, or measures the low-rank part first.
     pub(super) async fn end_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let has_sparse = self.state.deltas.iter().any(|delta| !delta.s_indices.is_empty());
@@ -25,13 +30,10 @@ impl Run {
             // Until the measuring is done, a resumed run begins again from here.
             self.snapshot().await?;
         }
+        let ends_with_best = self.ends_with_best();
         let Work::Tuning(work) = &mut self.work else { unreachable!("only a phase under way ends") };
         let (placed, phase) = work.as_mut();
-        // A search is read as it stands at its end.
-        if self.config.load_best_model_at_end
-            && !self.plan.is_search()
-            && let Some(best) = &phase.best_values
-        {
+        if ends_with_best && let Some(best) = &phase.best_values {
             for (name, tensor) in best {
                 placed.parameters.write(ArenaPart::Value, name, &tensor.data);
             }
@@ -79,6 +81,7 @@ impl Run {
         let (placed, phase) = *work;
         drop(placed);
         let best = phase.progress.best.as_ref().map(|(_, figures)| figures.clone());
+        let figures = if self.ends_with_best() { best } else { phase.progress.last.clone() };
         self.position.steps_before += phase.progress.step;
         let pruned = self.config.prune != Pruning::None;
         self.position.stage = match self.position.stage {
@@ -86,7 +89,7 @@ impl Run {
             _ => Stage::Evaluate,
         };
         self.position.rows.extend(low_rank.clone());
-        let row = self.finish_row(phase.plan.phase, best.as_ref(), seconds);
+        let row = self.finish_row(phase.plan.phase, figures.as_ref(), seconds);
         prefix::fold(&mut self.state.trained, &self.base.sites);
         self.make_plan();
         self.snapshot().await?;

@@ -8,7 +8,7 @@ mod bleu;
 mod chrf;
 mod cider;
 mod corpus;
-mod marks;
+pub(crate) mod marks;
 mod meteor;
 mod ngrams;
 mod nist;

@@ -5,8 +5,8 @@ use crate::study::Study;
 
 const TASKS: [&str; 4] = ["cola", "sst2", "qnli", "rte"];
 
-/// The recipes published with LoRA for RoBERTa-large (`dsee-method` 4), for all methods that leave weights frozen;
-/// retuning takes half the epochs.
+/// The recipes published with LoRA for RoBERTa-large (`dsee-method` 4), its alpha of 16 included, for all methods that
+/// leave weights frozen; retuning takes half the epochs. Full fine-tuning has its own (`dsee-method` 5).
 const RECIPES: [(&str, [(&str, &str); 4]); 4] = [
     ("cola", recipe("3e-4", "20", "10", "32")),
     ("sst2", recipe("4e-4", "10", "5", "64")),
@@ -57,6 +57,9 @@ pub fn table() -> Study {
                     ("prune", "none"),
                     ("learning_rate", "2e-5"),
                     ("num_train_epochs", "3"),
+                    ("per_device_train_batch_size", "32"),
+                    ("warmup_steps", "0"),
+                    ("weight_decay", "0"),
                 ],
             ),
             lora(),

@@ -23,8 +23,8 @@ pub(super) struct Format {
     loads: &'static str,
 }
 
-/// All forms.
-pub(super) const FORMATS: [Format; 3] = [
+/// All forms, in the order in which they are shown.
+const FORMATS: [Format; 4] = [
     Format {
         format: ExportFormat::Adapter,
         name: "Adapter",
@@ -38,12 +38,25 @@ pub(super) const FORMATS: [Format; 3] = [
         loads: "everything that reads the base model",
     },
     Format {
+        format: ExportFormat::Compact,
+        name: "Compact model",
+        text: "The whole model without the heads that were removed, so its file is smaller.",
+        loads: "transformers up to 4.57, and this program as a model folder",
+    },
+    Format {
         format: ExportFormat::Dsee,
         name: "DSEE state",
         text: "Low rank, sparse entries and masks as they are, without loss.",
         loads: "this program and the dsee command",
     },
 ];
+
+/// The forms that differ for a run: without removed heads, a compact model is the whole one.
+pub(super) fn forms(run: &RunView) -> impl Iterator<Item = &'static Format> {
+    let lost_heads =
+        run.pruned.as_ref().is_some_and(|report| report.removed_heads.iter().any(|heads| !heads.is_empty()));
+    FORMATS.iter().filter(move |format| lost_heads || format.format != ExportFormat::Compact)
+}
 
 impl ExportScreen {
     /// Draws one form.
@@ -133,12 +146,7 @@ fn show_written(
     ui.label(RichText::new(bytes(total)).text_style(display()).strong());
     form::call_out(ui, Tone::Good, &verified(exported), &[]);
     if form::named(widgets::primary(ui, "Save"), &format!("Save {}", format.name)).clicked() {
-        let kind = match format.format {
-            ExportFormat::Adapter => "adapter",
-            ExportFormat::Merged => "merged",
-            ExportFormat::Dsee => "dsee",
-        };
-        let name = format!("{}-{kind}", super::report::file_name(&run.report.title));
+        let name = format!("{}-{}", super::report::file_name(&run.report.title), format.format.name());
         actions.push(Action::Save { name, files: written.files.clone() });
     }
     let title = format!("{} files", exported.files.len());

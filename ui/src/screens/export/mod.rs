@@ -76,9 +76,11 @@ impl ExportScreen {
     }
 
     fn show_formats(&mut self, ui: &mut Ui, id: RunId, run: &RunView, actions: &mut Vec<Action>) {
-        form::columns(ui, formats::FORMATS.len(), |columns| {
+        // Four in a row would be too narrow to read.
+        let n_columns = if formats::forms(run).count() > 3 { 2 } else { 3 };
+        form::columns(ui, n_columns, |columns| {
             let n = columns.len();
-            for (i, format) in formats::FORMATS.iter().enumerate() {
+            for (i, format) in formats::forms(run).enumerate() {
                 self.show_format(&mut columns[i % n], format, id, run, actions);
             }
         });
