@@ -5,7 +5,7 @@
 
 mod cli_support;
 
-use cli_support::{Workplace, dsee, fails, flags_of, json};
+use cli_support::{Workplace, dsee, fails, flags_of, json, put};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use serde_json::Value;
 use std::{
@@ -70,6 +70,85 @@ fn a_run_leaves_its_folder_and_can_be_used_again() {
     fails(dsee(&["prune", "--run", &run, "--prune", "heads:1"]), 1, &["pruned already", "--prune none"]);
     dsee(&["export", &run, "--format", "dsee"]).assert().success().stdout(contains("verified"));
     fails(place.train("run", &SHORT), 1, &["there is a run already", "--output-dir"]);
+}
+
+/// Who reads may leave: results are then not wanted, and a run goes on.
+#[test]
+fn a_reader_that_leaves_ends_no_run() {
+    let place = Workplace::new();
+    let program = || Command::new(env!("CARGO_BIN_EXE_dsee"));
+    let mut results = program()
+        .args(["reproduce", "counts"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(results.stdout.take());
+    let output = results.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
+
+    let mut run = program()
+        .args(place.flags("run", &SHORT))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(run.stderr.take());
+    assert!(run.wait().unwrap().success());
+    assert!(place.path("run/merged/model.safetensors").is_file());
+
+    #[cfg(target_os = "linux")]
+    {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = program().args(["reproduce", "counts"]).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be written to stdout"));
+    }
+}
+
+/// What an export would replace has to be an earlier one.
+#[test]
+fn an_export_removes_nothing_else() {
+    let place = Workplace::new();
+    place.train("run", &SHORT).assert().success();
+    let (run, mine) = (place.text("run"), place.text("mine"));
+    put(&place.path("mine/thesis.txt"), b"precious");
+    for folder in [&run, &mine] {
+        fails(dsee(&["export", &run, "--output-dir", folder]), 1, &["holds something else", "--output-dir"]);
+    }
+    assert!(place.path("mine/thesis.txt").is_file() && place.path("run/run.toml").is_file());
+    let free = place.text("free");
+    for _ in 0..2 {
+        dsee(&["export", &run, "--format", "merged", "--output-dir", &free])
+            .assert()
+            .success()
+            .stdout(contains(format!("from_pretrained({free:?})")));
+    }
+    fails(dsee(&["export", &run, "--output-dir", &free]), 1, &["holds something else"]);
+    let compare = place.flags("run", &["--methods", "lora", "--seeds", "1"]);
+    let compare: Vec<&str> = ["compare"].into_iter().chain(flags_of(&compare).into_iter().skip(1)).collect();
+    fails(dsee(&compare), 1, &["the folder holds a run", "--output-dir"]);
+}
+
+/// A run that was killed before its first checkpoint begins again, as it was.
+#[test]
+fn a_run_without_a_checkpoint_begins_again() {
+    let place = Workplace::new();
+    place.train("whole", &SHORT).assert().success();
+    let settings = fs::read_to_string(place.path("whole/run.toml")).unwrap();
+    let settings = settings.replace(&place.text("whole"), &place.text("killed"));
+    put(&place.path("killed/run.toml"), settings.as_bytes());
+    put(&place.path("killed/trainer_log.jsonl"), b"{\"loss\": 9}\n");
+    dsee(&["train", "--resume-from-checkpoint", "latest", "--output-dir", &place.text("killed")])
+        .assert()
+        .success()
+        .stderr(contains("resumed   at step 0"));
+    let weights = |run: &str| fs::read(place.path(&format!("{run}/merged/model.safetensors"))).unwrap();
+    assert!(weights("whole") == weights("killed"), "the same bits");
+    assert_eq!(
+        lines(&place.path("killed/trainer_log.jsonl")).len(),
+        lines(&place.path("whole/trainer_log.jsonl")).len()
+    );
 }
 
 /// A model whose heads are really gone computes what the run does, and is pruned on from what it has.

@@ -285,6 +285,9 @@ fn wrong_studies_are_refused_before_anything_runs() {
     let set = ["compare", "--method", "lora", "--seed", "1", "--rank", "0"];
     fails(with(&set), 2, &["use --methods", "use --seeds", "--rank = 0"]);
     fails(with(&["compare", "--methods", "dsee", "--rank", "99"]), 2, &["--rank = 99", "32"]);
+    fails(with(&["compare", "--methods", "dsee+rank=0,lora"]), 2, &["dsee-rank-0+rank = 0"]);
+    let few = ["compare", "--methods", "bert-tickets+prune=unstructured:0.5", "--total-steps", "3"];
+    fails(with(&few), 2, &["--total-steps = 3", "has 6 phases", "use 6 or more"]);
     fails(with(&["compare", "--seeds", "1,2,1"]), 2, &["--seeds = 1", "named twice"]);
     let train = place.text("train.tsv");
     let other = ["compare", "--train-file", &train, "--metric-for-best-model", "f1-macro", "--top-k", "3"];

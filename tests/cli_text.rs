@@ -68,6 +68,28 @@ fn plain_text_goes_on() {
     fails(dsee(&classes), 2, &["--task-type = classification", "use generation or language-modeling"]);
 }
 
+/// A file of contexts needs no texts, and flags of training say nothing.
+#[test]
+fn contexts_stand_alone_where_they_are_written_for() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    put(&place.path().join("mr.csv"), b"mr\n\"name[Anna], food[Thai]\"\n");
+    put(&place.path().join("prompts.jsonl"), b"{\"prompt\": \"name : Anna | food : Thai\"}\n");
+    let (model, contexts) = (at("model"), [at("mr.csv"), at("prompts.jsonl"), at("train.txt")]);
+    let fixed =
+        ["generate", "--model", &model, "--task-type", "generation", "--max-new-tokens", "3", "--json"];
+    let texts = contexts.each_ref().map(|input| {
+        let output = dsee(&[&fixed[..], &["--input", input]].concat()).assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap()
+    });
+    assert_eq!(texts[0], texts[1]);
+    assert_eq!((texts[0].lines().count(), texts[2].lines().count()), (1, 6), "every context once");
+    assert!(!texts[2].contains("||"), "texts beside contexts are not read: {}", texts[2]);
+    let trains = [&fixed[..], &["a", "--method", "prefix", "--max-eval-samples", "3"]].concat();
+    fails(dsee(&trains), 2, &["--method = prefix", "--max-eval-samples = 3", "does nothing"]);
+}
+
 #[test]
 fn what_cannot_be_written_is_said() {
     let place = tempfile::tempdir().unwrap();

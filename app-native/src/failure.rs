@@ -35,9 +35,22 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same, with more flags on the command that goes on with training.
+    pub fn going_on_with(mut self, flags: &str) -> Self {
+        let command = match &mut self {
+            Self::Interrupted { resume_command } => Some(resume_command),
+            Self::Stopped { resume_command, .. } => resume_command.as_mut(),
+            _ => None,
+        };
+        if let Some(command) = command.filter(|command| command.contains("--resume-from-checkpoint")) {
+            command.push_str(flags);
+        }
+        self
+    }
+
     /// Prints the failure once, on stderr, and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("{self}");
+        say!("{self}");
         match self {
             Self::Failed(_) | Self::Stopped { .. } => ExitCode::FAILURE,
             Self::Settings(_) | Self::NoDisplay { .. } => ExitCode::from(EXIT_USAGE),

@@ -14,10 +14,10 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 pub fn listen() -> Result<(), ctrlc::Error> {
     let listening = ctrlc::set_handler(|| {
         if REQUESTED.swap(true, Ordering::SeqCst) {
-            eprintln!("stopped");
+            say!("stopped");
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
-        eprintln!("stopping after this step and saving; press Ctrl-C again to stop at once");
+        say!("stopping after this step and saving; press Ctrl-C again to stop at once");
     });
     match listening {
         // One process may train several times.

@@ -2,6 +2,15 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong command line or settings, or no display for the window, 130 interrupted.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing panics where nobody reads: see console.rs"
+)]
+
+#[macro_use]
+mod console;
+
 mod args;
 mod atomic;
 mod commands;
@@ -24,6 +33,7 @@ mod run_inputs;
 mod run_lock;
 mod saved_run;
 mod settings_args;
+mod shell_word;
 mod study;
 mod text_evaluation;
 mod texts;

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::shell_word::quoted;
+
 /// The metric that needs the tables, and what stands for it without them.
 pub const METEOR: (&str, &str) = ("meteor", "meteor-exact-stem");
 
@@ -25,6 +27,12 @@ impl MeteorArgs {
     /// Whether there is a folder.
     pub fn is_given(&self) -> bool {
         self.meteor.is_some()
+    }
+
+    /// The flag as it was given, for a command that goes on; empty without it.
+    pub fn as_flag(&self) -> String {
+        let folder = self.meteor.as_ref().map(|folder| quoted(&folder.display().to_string()));
+        folder.map_or_else(String::new, |folder| format!(" --meteor {folder}"))
     }
 
     /// The tables, as far as a corpus needs them; `None` without a folder.

@@ -59,7 +59,7 @@ pub fn write(run: &Run, recorder: &mut RunRecorder, origin: &Origin) -> Result<F
     }
     let readable = written.iter().map(|(format, _)| *format).find(|format| *format != ExportFormat::Dsee);
     let readable = readable.unwrap_or(ExportFormat::Dsee);
-    recorder.set_how_to_load(&readable.how_to_load(&input));
+    recorder.set_how_to_load(&readable.how_to_load(&input, readable.name()));
     recorder.write_record()?;
     Ok(FinishedRun { folder: recorder.folder().path().to_path_buf(), summary, written })
 }
@@ -83,14 +83,14 @@ impl FinishedRun {
             });
             let exports: Vec<_> = exports.collect();
             let result = json!({ "run_folder": folder, "summary": summary, "exports": exports });
-            println!("{result:#}");
+            tell!("{result:#}");
             return;
         }
-        println!("{}", phase_table::render(&summary.phases));
+        tell!("{}", phase_table::render(&summary.phases));
         for (format, written) in written {
             let (name, tensors) = (format.name(), written.verified.tensors);
-            println!("{name:<9} verified, {tensors} tensors read back: {}", path(format).display());
+            tell!("{name:<9} verified, {tensors} tensors read back: {}", path(format).display());
         }
-        println!("{:<9} {}", "report", folder.join("report.html").display());
+        tell!("{:<9} {}", "report", folder.join("report.html").display());
     }
 }

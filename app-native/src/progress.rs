@@ -50,9 +50,9 @@ impl Progress {
     /// Prints a line above the bar.
     pub fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            Some(bar) => bar.suspend(|| say!("{text}")),
             None if self.is_silent => {}
-            None => eprintln!("{text}"),
+            None => say!("{text}"),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
 /// What `--resume-from-checkpoint` says to mean the newest checkpoint.
 const LATEST: &str = "latest";
 
-/// A checkpoint with the run it belongs to.
+/// A checkpoint with the run it belongs to; of a run that was stopped before its first one, the beginning.
 pub struct ResumePoint {
     /// The run's folder.
     pub folder: RunFolder,
@@ -22,7 +22,7 @@ pub struct ResumePoint {
     pub config: RunConfig,
     /// Optimizer steps of the whole run at the checkpoint.
     pub step: usize,
-    /// The checkpoint's files.
+    /// The checkpoint's files; none at the beginning.
     pub files: Vec<NamedBytes>,
 }
 
@@ -50,12 +50,12 @@ impl ResumePoint {
     /// Finds the checkpoint in the folder `path`: the newest one of a run, or the one whose folder it is.
     ///
     /// # Errors
-    /// If there is none, or the settings of the run cannot be read.
+    /// If it is neither, or the settings of the run cannot be read.
     pub fn at(path: &Path) -> Result<Self, Failure> {
         let (folder, step) = locate(path)?;
         let config = read_draft(&folder.path().join(SETTINGS_FILE))?.check().map_err(Failure::Settings)?;
-        let files = read_folder(&folder.checkpoint_path(step))?;
-        Ok(Self { folder, config, step, files })
+        let files = step.map_or(Ok(Vec::new()), |step| read_folder(&folder.checkpoint_path(step)))?;
+        Ok(Self { folder, config, step: step.unwrap_or(0), files })
     }
 }
 
@@ -72,22 +72,16 @@ fn fixed_settings(settings: &SettingsArgs) -> Vec<FieldError> {
     errors
 }
 
-/// The run and the step of a checkpoint folder, or of the newest checkpoint of a run folder.
-fn locate(path: &Path) -> anyhow::Result<(RunFolder, usize)> {
+/// The run and the step of a checkpoint folder, or of the newest checkpoint of a run folder, if it has one.
+fn locate(path: &Path) -> anyhow::Result<(RunFolder, Option<usize>)> {
     if !path.is_dir() {
         bail!("there is no such checkpoint or run folder: {}", path.display());
     }
     if let Some(step) = step_of(path) {
         let run = path.parent().filter(|run| *run != Path::new("")).unwrap_or(Path::new("."));
-        return Ok((RunFolder::open(run)?, step));
+        return Ok((RunFolder::open(run)?, Some(step)));
     }
     let folder = RunFolder::open(path)?;
     let newest = folder.checkpoints().last().copied();
-    let step = newest.with_context(|| {
-        format!(
-            "the run has no checkpoint yet, so start it again in another --output-dir: {}",
-            path.display()
-        )
-    })?;
-    Ok((folder, step))
+    Ok((folder, newest))
 }

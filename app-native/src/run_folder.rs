@@ -16,6 +16,7 @@ use std::{
 use crate::{
     atomic::{self, NamedBytes, WriteError},
     hub,
+    shell_word::quoted,
 };
 
 /// Settings of the run, checked and complete.
@@ -191,12 +192,7 @@ impl RunFolder {
     /// The command that goes on from the checkpoint of `step`.
     pub fn resume_command(&self, step: usize) -> String {
         let path = self.checkpoint_path(step).display().to_string();
-        let quoted = if path.contains([' ', '\'', '"', '$']) {
-            format!("'{}'", path.replace('\'', r"'\''"))
-        } else {
-            path
-        };
-        format!("dsee train --resume-from-checkpoint {quoted}")
+        format!("dsee train --resume-from-checkpoint {}", quoted(&path))
     }
 }
 

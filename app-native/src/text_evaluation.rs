@@ -212,7 +212,7 @@ struct Watch {
 impl Watch {
     fn new(n_before: usize, n_all: usize) -> Self {
         if n_before > 0 {
-            eprintln!("{:<9} {n_before} of {n_all} are there already", "texts");
+            say!("{:<9} {n_before} of {n_all} are there already", "texts");
         }
         Self { start: Instant::now(), told: Instant::now(), n_before, n_all }
     }
@@ -231,7 +231,7 @@ impl Watch {
 
     fn end(&self) {
         if std::io::stderr().is_terminal() {
-            eprintln!();
+            say!("");
         }
     }
 }

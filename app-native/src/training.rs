@@ -10,6 +10,7 @@ use dsee_core::{
 };
 
 use crate::{
+    atomic::NamedBytes,
     failure::Failure,
     gpu_args::GpuArgs,
     interrupt,
@@ -46,10 +47,13 @@ pub fn begin(
 pub fn go_on(point: ResumePoint, gpu: GpuArgs) -> Result<FinishedRun, Failure> {
     let ResumePoint { folder, config, step, files } = point;
     let _lock = RunLock::take_or_fail(folder.path())?;
-    let checkpoint = RunCheckpoint::from_files(&files)
-        .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))?;
+    let read = |files: &Vec<NamedBytes>| {
+        RunCheckpoint::from_files(files)
+            .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))
+    };
+    let checkpoint = Some(&files).filter(|files| !files.is_empty()).map(read).transpose()?;
     let inputs = run_inputs::read(&config)?;
-    let (run, origin) = open(&config, inputs, Some(checkpoint), gpu)?;
+    let (run, origin) = open(&config, inputs, checkpoint, gpu)?;
     let mut recorder = RunRecorder::new(folder, &config);
     recorder.restore(step, &files)?;
     recorder.progress.line(&format!("resumed   at step {step}"));
@@ -64,8 +68,8 @@ fn open(
     gpu: GpuArgs,
 ) -> Result<(Run, Origin), Failure> {
     let Inputs { model, data, found_omega } = inputs;
-    eprintln!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
-    data.warnings().iter().for_each(|warning| eprintln!("warning   {warning}"));
+    say!("{}", run_inputs::describe(&data, &model.tokenizer, config.max_length)?);
+    data.warnings().iter().for_each(|warning| say!("warning   {warning}"));
     let origin = outcome::origin(config, &model)?;
     let device = gpu.open_device()?;
     let mut run = pollster::block_on(Run::new(&device, config.clone(), model, &data, from))

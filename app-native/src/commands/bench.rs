@@ -54,7 +54,7 @@ pub fn run(args: &BenchArgs, json: bool) -> Result<(), Failure> {
     spinner.finish_and_clear();
     let report = report?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        tell!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -66,15 +66,19 @@ fn print(report: &BenchReport) {
         Basis::Cpu => "processor time of this process",
         Basis::Wall => "wall clock",
     };
-    println!("dsee {}, {} rounds, rates and shares by {clock}", report.version, report.n_rounds);
-    println!("adapter: {}, {} {}", report.adapter.name, report.adapter.backend, report.adapter.driver);
-    println!(
+    tell!("dsee {}, {} rounds, rates and shares by {clock}", report.version, report.n_rounds);
+    tell!("adapter: {}, {} {}", report.adapter.name, report.adapter.backend, report.adapter.driver);
+    tell!(
         "\n{:<42}{:>22}{:>22}{:>16}{:>9}",
-        "", "cpu ms, median (min)", "wall ms, median (min)", "rate", "of peak"
+        "",
+        "cpu ms, median (min)",
+        "wall ms, median (min)",
+        "rate",
+        "of peak"
     );
     report.measurements.iter().for_each(print_measurement);
     if let Some(first) = &report.first_step {
-        println!(
+        tell!(
             "\nfirst step: {:.2} s = upload {:.2} + record and compile {:.2} + step {:.2}; {:.2} processor s",
             first.total_seconds,
             first.upload_seconds,
@@ -85,7 +89,7 @@ fn print(report: &BenchReport) {
     }
     if let Some(memory) = &report.memory {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        println!(
+        tell!(
             "\n{} with {} tokens: {:.0} MiB allocated, of them {:.0} MiB for the recorded step; {:.0} MiB estimated; \
              step {:.1} s",
             step_name::MEMORY,
@@ -100,7 +104,7 @@ fn print(report: &BenchReport) {
         print_profile(&report.profile);
     }
     if !report.checks.is_empty() {
-        println!();
+        tell!("");
     }
     for check in &report.checks {
         let bound = match check.bound {
@@ -108,7 +112,7 @@ fn print(report: &BenchReport) {
             Bound::AtLeast(least) => format!("at least {least}"),
         };
         let verdict = if check.met { "met" } else { "NOT MET" };
-        println!("{:<42}{:>10.3}  {bound:<14} {verdict}", check.name, check.value);
+        tell!("{:<42}{:>10.3}  {bound:<14} {verdict}", check.name, check.value);
     }
 }
 
@@ -123,15 +127,15 @@ fn print_measurement(row: &Measurement) {
         (None, None) => format!("{} dispatches", row.n_dispatches),
     };
     let share = row.share_of_peak.map_or(String::new(), |share| format!("{:.1} %", share * 100.0));
-    println!("{:<42}{:>22}{:>22}{rate:>16}{share:>9}", row.name, time(row.cpu), time(row.wall));
+    tell!("{:<42}{:>22}{:>22}{rate:>16}{share:>9}", row.name, time(row.cpu), time(row.wall));
 }
 
 fn print_profile(rows: &[ProfileRow]) {
     let total: f64 = rows.iter().map(|row| row.seconds * row.count as f64).sum();
-    println!("\nwhere a DSEE step goes, each kind of dispatch alone, {:.0} ms together", total * 1e3);
+    tell!("\nwhere a DSEE step goes, each kind of dispatch alone, {:.0} ms together", total * 1e3);
     for row in rows.iter().take(PROFILE_ROWS) {
         let rate = row.gflops.map_or(String::new(), |gflops| format!("{gflops:.1} GFLOP/s"));
-        println!(
+        tell!(
             "{:>6.1} % {:>4} x {:>9.3} ms {rate:>14}  {:<18} {}",
             row.share * 100.0,
             row.count,
@@ -141,5 +145,5 @@ fn print_profile(rows: &[ProfileRow]) {
         );
     }
     let rest: f64 = rows.iter().skip(PROFILE_ROWS).map(|row| row.share).sum();
-    println!("{:>6.1} % for {} more kinds", rest * 100.0, rows.len().saturating_sub(PROFILE_ROWS));
+    tell!("{:>6.1} % for {} more kinds", rest * 100.0, rows.len().saturating_sub(PROFILE_ROWS));
 }

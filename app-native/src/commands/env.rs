@@ -19,19 +19,19 @@ pub fn run(_: &EnvArgs, json: bool) -> Result<(), Failure> {
             "version": env!("CARGO_PKG_VERSION"), "os": std::env::consts::OS, "arch": std::env::consts::ARCH,
             "threads": threads, "adapter": adapter,
         });
-        println!("{report:#}");
+        tell!("{report:#}");
         return Ok(());
     }
     let features = if adapter.features.is_empty() { "none".to_owned() } else { adapter.features.join(", ") };
-    println!("dsee      {}", env!("CARGO_PKG_VERSION"));
-    println!("system    {} {}, {threads} threads", std::env::consts::OS, std::env::consts::ARCH);
-    println!("adapter   {} ({})", adapter.name, adapter.kind);
-    println!("driver    {} {}", adapter.backend, adapter.driver);
-    println!(
+    tell!("dsee      {}", env!("CARGO_PKG_VERSION"));
+    tell!("system    {} {}, {threads} threads", std::env::consts::OS, std::env::consts::ARCH);
+    tell!("adapter   {} ({})", adapter.name, adapter.kind);
+    tell!("driver    {} {}", adapter.backend, adapter.driver);
+    tell!(
         "buffers   up to {} MiB, {} MiB in one binding",
         adapter.max_buffer_bytes >> 20,
         adapter.max_binding_bytes >> 20
     );
-    println!("features  {features}");
+    tell!("features  {features}");
     Ok(())
 }

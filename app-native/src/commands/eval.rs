@@ -69,7 +69,7 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         None => own_validation(&saved)?,
     };
     let losses = corpus.losses("validation", saved.config.max_length);
-    losses.iter().for_each(|loss| eprintln!("warning   {loss}"));
+    losses.iter().for_each(|loss| say!("warning   {loss}"));
     let n_mismatched = corpus.n_mismatched();
     let n_examples = corpus.len() - n_mismatched;
     let session = score(&saved, corpus)?;
@@ -89,7 +89,7 @@ pub fn run(args: &EvalArgs, json: bool) -> Result<(), Failure> {
         _ => None,
     };
     if json {
-        println!("{:#}", as_json([n_examples, n_mismatched], &figures, texts.as_ref()));
+        tell!("{:#}", as_json([n_examples, n_mismatched], &figures, texts.as_ref()));
     } else {
         print_all([n_examples, n_mismatched], &figures, texts.as_ref());
     }
@@ -102,14 +102,14 @@ fn print_all(
     figures: &[(&'static str, f64)],
     texts: Option<&TextFigures>,
 ) {
-    println!("{:<22} {n_examples}", "examples");
+    tell!("{:<22} {n_examples}", "examples");
     if n_mismatched > 0 {
-        println!("{:<22} {n_mismatched}", "examples, mismatched");
+        tell!("{:<22} {n_mismatched}", "examples, mismatched");
     }
-    figures.iter().for_each(|(name, value)| println!("{name:<22} {value:.4}"));
+    figures.iter().for_each(|(name, value)| tell!("{name:<22} {value:.4}"));
     if let Some(texts) = texts {
-        println!("{:<22} {}\n\n{}", "contexts", texts.n_contexts, as_table(&texts.scored).trim_end());
-        println!("\n{:<9} {}", "texts", texts.folder.display());
+        tell!("{:<22} {}\n\n{}", "contexts", texts.n_contexts, as_table(&texts.scored).trim_end());
+        tell!("\n{:<9} {}", "texts", texts.folder.display());
     }
 }
 
@@ -188,12 +188,12 @@ fn named_file(saved: &SavedRun, path: &Path, columns: &ColumnArgs) -> anyhow::Re
         }
         _ => {
             let loaded = load_labelled(file, &columns, &saved.labels())?;
-            eprintln!("{}", loaded.columns);
+            say!("{}", loaded.columns);
             warnings = loaded.warnings;
             EncodedDataset::new(&loaded.dataset, &saved.tokenizer, saved.config.max_length)?.into()
         }
     };
-    warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
+    warnings.iter().for_each(|warning| say!("warning   {warning}"));
     Ok(Evaluated { corpus, examples })
 }
 

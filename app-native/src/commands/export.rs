@@ -29,23 +29,24 @@ pub fn run(args: &ExportArgs, json: bool) -> Result<(), Failure> {
     let weights = saved.weights()?;
     let input = saved.export_input(&weights);
     let written = exports::write(&path, args.format, &input)?;
-    let how_to_load = args.format.how_to_load(&input);
+    let how_to_load = args.format.how_to_load(&input, &path.display().to_string());
     if json {
         let report = json!({
             "path": path, "format": args.format.name(), "files": written.n_files, "bytes": written.n_bytes,
             "verified_tensors": written.verified.tensors, "max_difference": written.verified.max_difference,
             "how_to_load": how_to_load,
         });
-        println!("{report:#}");
+        tell!("{report:#}");
         return Ok(());
     }
     let megabytes = written.n_bytes as f64 / 1e6;
-    println!("wrote {} files, {megabytes:.1} MB: {}", written.n_files, path.display());
+    tell!("wrote {} files, {megabytes:.1} MB: {}", written.n_files, path.display());
     let verified = &written.verified;
-    println!(
+    tell!(
         "verified: {} tensors read back, largest difference {:e}",
-        verified.tensors, verified.max_difference
+        verified.tensors,
+        verified.max_difference
     );
-    println!("\n{how_to_load}");
+    tell!("\n{how_to_load}");
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    config::{FieldError, RunConfig, RunConfigDraft, TaskType},
-    data::{DataFile, generation::load_generation, plain::load_plain},
+    config::{FIELDS, FieldError, FieldSpec, GENERATION, RunConfig, RunConfigDraft, TaskType},
+    data::{DataFile, generation::load_contexts, plain::load_plain},
     engine::{BaseModel, TextForm},
     models::family::Head,
     tokenizer::Tokenizer,
@@ -32,8 +32,8 @@ pub struct GenerateArgs {
     /// generation) or run, the beginning of a plain text, which goes on.
     #[arg(value_name = "TEXT", required_unless_present = "input", conflicts_with = "input")]
     texts: Vec<String>,
-    /// A file of contexts: the data of a task (E2E, WebNLG, DART), or one text a line in a .txt file; of beginnings
-    /// a column of texts, too.
+    /// A file of contexts: the data of a task (E2E, WebNLG, DART), with texts beside them or without, a column of
+    /// contexts, or one text a line in a .txt file; of beginnings a column of texts, too.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// The run whose decoder writes; without it, the model that --model names, as it came.
@@ -63,9 +63,9 @@ pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
         say_progress(number, contexts.len());
         let Some(WrittenText { text, is_complete }) = writer.write(number)? else { break };
         if json {
-            println!("{}", json!({ "context": context, "text": text, "complete": is_complete }));
+            tell!("{}", json!({ "context": context, "text": text, "complete": is_complete }));
         } else {
-            println!("{}", text.replace('\n', " "));
+            tell!("{}", text.replace('\n', " "));
         }
     }
     say_progress(contexts.len(), contexts.len());
@@ -89,9 +89,23 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let tokenizer = model.tokenizer.clone();
     let base = pollster::block_on(BaseModel::new(model, Head::CausalLm, config.seed));
     let base = base.map_err(anyhow::Error::from)?;
-    base.notes.iter().for_each(|note| eprintln!("warning   {note}"));
+    base.notes.iter().for_each(|note| say!("warning   {note}"));
     let state = base.untouched();
     Ok(Opened { base, state, tokenizer, config, form })
+}
+
+/// Settings beside those of writing that say something here.
+const ACTING: [&str; 6] = ["model", "task", "task_type", "seed", "text_column", "label_column"];
+
+/// Refuses flags that only training has use for: they would do nothing.
+fn refuse_what_trains(flags: &RunConfigDraft) -> Result<(), Failure> {
+    let acts = |field: &FieldSpec| field.group == GENERATION || ACTING.contains(&field.name);
+    let given = FIELDS.iter().filter(|field| !acts(field));
+    let given = given.filter_map(|field| Some((field.name, flags.text(field.name)?)));
+    let (reason, advice) = ("it does nothing where texts are written", "leave it out");
+    let errors: Vec<FieldError> =
+        given.map(|(name, value)| FieldError::new(name, value, reason, advice)).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(errors))) }
 }
 
 /// The checked settings, and the form of prompts. A decoder that nothing was said of goes on with plain text, as it was
@@ -103,8 +117,10 @@ fn settled(
 ) -> Result<(RunConfig, TextForm), Failure> {
     let is_as_it_came = !is_run && draft.check().is_ok_and(|config| config.task_type == TaskType::Auto);
     if is_as_it_came {
+        refuse_what_trains(flags)?;
         return Ok((checked(&draft.with("task_type", "language-modeling"), flags)?, TextForm::AsItIs));
     }
+    refuse_what_trains(flags)?;
     let config = checked(&draft, flags)?;
     let form = TextForm::of(config.task_type).ok_or_else(|| {
         if is_run {
@@ -121,16 +137,17 @@ fn contexts(args: &GenerateArgs, config: &RunConfig, form: TextForm) -> anyhow::
     let Some(path) = &args.input else { return Ok(args.texts.clone()) };
     let bytes = fs::read(path).with_context(|| format!("cannot read the contexts: {}", path.display()))?;
     let name = path.display().to_string();
-    let contexts: Vec<String> = if name.ends_with(".txt") {
+    let has_texts = form == TextForm::ForContext && bytes.windows(2).any(|pair| pair == b"||");
+    let contexts: Vec<String> = if name.ends_with(".txt") && !has_texts {
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is not UTF-8"))?;
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     } else if form != TextForm::ForContext {
         load_plain(DataFile { name: &name, bytes: &bytes }, &config.data_options(None).columns)?
     } else {
         let (columns, mut warnings) = (config.data_options(None).columns, Vec::new());
-        let examples = load_generation(DataFile { name: &name, bytes: &bytes }, &columns, &mut warnings)?;
-        warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
-        examples.into_iter().map(|example| example.context).collect()
+        let contexts = load_contexts(DataFile { name: &name, bytes: &bytes }, &columns, &mut warnings)?;
+        warnings.iter().for_each(|warning| say!("warning   {warning}"));
+        contexts
     };
     if contexts.is_empty() {
         bail!("there is no context in {name}");

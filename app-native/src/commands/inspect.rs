@@ -22,7 +22,7 @@ pub fn run(args: &InspectArgs, json: bool) -> Result<(), Failure> {
     let files = weight_files(&args.path)?;
     let reports = files.iter().map(|path| inspect(path)).collect::<anyhow::Result<Vec<Value>>>()?;
     if json {
-        println!("{:#}", json!({ "files": reports }));
+        tell!("{:#}", json!({ "files": reports }));
         return Ok(());
     }
     for report in &reports {
@@ -85,7 +85,7 @@ fn tensor(entry: &Entry, bytes: &[u8]) -> Value {
 fn print_file(report: &Value) {
     let number = |value: &Value| value.as_u64().unwrap_or(0) as usize;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    println!("{}", text(&report["file"]));
+    tell!("{}", text(&report["file"]));
     for tensor in report["tensors"].as_array().into_iter().flatten() {
         let (n_values, n_zeros) = (number(&tensor["n_values"]), number(&tensor["n_zeros"]));
         let share = 100.0 * n_zeros as f64 / n_values.max(1) as f64;
@@ -94,7 +94,7 @@ fn print_file(report: &Value) {
             0 => String::new(),
             count => format!("  {count} NOT FINITE"),
         };
-        println!(
+        tell!(
             "  {:<5} {:<14} {}{zeros}{bad}",
             text(&tensor["dtype"]),
             tensor["shape"].to_string(),
@@ -102,5 +102,5 @@ fn print_file(report: &Value) {
         );
     }
     let (n_values, n_zeros) = (number(&report["n_values"]), number(&report["n_zeros"]));
-    println!("  {} values, {} of them not zero", thousands(n_values), thousands(n_values - n_zeros));
+    tell!("  {} values, {} of them not zero", thousands(n_values), thousands(n_values - n_zeros));
 }

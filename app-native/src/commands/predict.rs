@@ -65,12 +65,12 @@ pub fn run(args: &PredictArgs, json: bool) -> Result<(), Failure> {
     let rows = session.logits().chunks_exact(labels.n_outputs());
     let format = if json { Format::Jsonl } else { args.format };
     if format == Format::Tsv {
-        println!("{}", tsv_header(&labels));
+        tell!("{}", tsv_header(&labels));
     }
     for (example, logits) in dataset.examples.iter().zip(rows) {
         match format {
-            Format::Tsv => println!("{}", tsv_row(&labels, logits)),
-            Format::Jsonl => println!("{}", json_row(&labels, example, logits)),
+            Format::Tsv => tell!("{}", tsv_row(&labels, logits)),
+            Format::Jsonl => tell!("{}", json_row(&labels, example, logits)),
         }
     }
     Ok(())
@@ -85,9 +85,14 @@ fn read(input: &str, saved: &SavedRun, columns: &ColumnArgs) -> anyhow::Result<D
     } else {
         bytes = fs::read(Path::new(input)).with_context(|| format!("cannot read the data file: {input}"))?;
     }
-    let loaded = load_texts(DataFile { name, bytes: &bytes }, &columns.over(&saved.config), &saved.labels())?;
-    eprintln!("{}", loaded.columns);
-    loaded.warnings.iter().for_each(|warning| eprintln!("warning   {warning}"));
+    let mut choice = columns.over(&saved.config);
+    if name.ends_with(".txt") {
+        // Texts alone have no columns that a task could name.
+        choice.task = None;
+    }
+    let loaded = load_texts(DataFile { name, bytes: &bytes }, &choice, &saved.labels())?;
+    say!("{}", loaded.columns);
+    loaded.warnings.iter().for_each(|warning| say!("warning   {warning}"));
     if loaded.dataset.examples.is_empty() {
         bail!("there is no text in {name}");
     }

@@ -79,9 +79,9 @@ fn print_counts(json: bool) -> anyhow::Result<()> {
     let rows = counts::counts();
     if json {
         let n_exact = rows.iter().filter(|row| row.is_exact()).count();
-        println!("{:#}", json!({ "study": COUNTS, "n": rows.len(), "n_exact": n_exact, "rows": rows }));
+        tell!("{:#}", json!({ "study": COUNTS, "n": rows.len(), "n_exact": n_exact, "rows": rows }));
     } else {
-        println!("{}", counts::to_markdown(&rows).trim_end());
+        tell!("{}", counts::to_markdown(&rows).trim_end());
     }
     match rows.iter().find(|row| !row.is_exact()) {
         Some(row) => bail!("{}: computed {}, printed {}", row.what, row.computed, row.printed),

@@ -40,10 +40,10 @@ pub fn run(args: &ScoreArgs, json: bool) -> Result<(), Failure> {
     let scored: Vec<Scored> =
         metrics.into_iter().map(|metric| (metric, metric.score(&corpus, &tables))).collect();
     if json {
-        println!("{:#}", as_json(&corpus, &scored));
+        tell!("{:#}", as_json(&corpus, &scored));
     } else {
-        eprintln!("{} segments, {} references", corpus.len(), corpus.n_references());
-        print!("{}", as_table(&scored));
+        say!("{} segments, {} references", corpus.len(), corpus.n_references());
+        tell!("{}", as_table(&scored).trim_end());
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use dsee_core::{config::FieldError, data::TaskKind, engine::facts_of};
 use super::score::as_table;
 use crate::{
     failure::Failure, gpu_args::GpuArgs, meteor_tables::MeteorArgs, outcome::FinishedRun,
-    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, text_evaluation, texts::check_contexts,
-    training,
+    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, shell_word::quoted, text_evaluation,
+    texts::check_contexts, training,
 };
 
 /// Flags of `dsee train`.
@@ -29,8 +29,20 @@ pub struct TrainArgs {
     gpu: GpuArgs,
 }
 
-/// Runs it.
+/// Runs it. Whatever interrupts it, the command that goes on asks for the same at the end.
 pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
+    let mut flags = String::new();
+    if args.predict_with_generate {
+        flags += " --predict-with-generate";
+        flags += &args.meteor.as_flag();
+    }
+    if json {
+        flags += " --json";
+    }
+    train(args, json).map_err(|failure| failure.going_on_with(&flags))
+}
+
+fn train(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     if let Some(from) = &args.resume_from_checkpoint {
         let point = ResumePoint::find(from, &args.settings)?;
         if args.predict_with_generate {
@@ -47,7 +59,7 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
     }
     if args.print_config {
         let settings = if json { serde_json::to_string_pretty(&config)? } else { config.to_toml() };
-        println!("{}", settings.trim_end());
+        tell!("{}", settings.trim_end());
         return Ok(());
     }
     let inputs = run_inputs::read(&config)?;
@@ -62,10 +74,11 @@ pub fn run(args: &TrainArgs, json: bool) -> Result<(), Failure> {
 fn finish(args: &TrainArgs, run: &FinishedRun, json: bool) -> Result<(), Failure> {
     run.print(json);
     if args.predict_with_generate {
-        let again = format!("dsee eval --run {}", run.folder().display());
+        let folder = quoted(&run.folder().display().to_string());
+        let again = format!("dsee eval --run {folder}{}", args.meteor.as_flag());
         let texts = text_evaluation::of_run(run.folder(), &args.meteor, &again)?;
         if !json {
-            println!("\n{}", as_table(&texts.scored).trim_end());
+            tell!("\n{}", as_table(&texts.scored).trim_end());
         }
     }
     Ok(())

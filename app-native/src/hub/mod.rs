@@ -111,7 +111,7 @@ fn with_bar<T>(
     repository: Repository,
     fetch: impl FnOnce(Repository, &mut dyn FnMut(&Status<'_>)) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    eprintln!("fetching  {} from {}", repository.id, repository.endpoint.host());
+    say!("fetching  {} from {}", repository.id, repository.endpoint.host());
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let template = "{msg:<24} [{bar:24}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
     bar.set_style(ProgressStyle::with_template(template)?.progress_chars("=> "));

@@ -3,7 +3,7 @@
 use dsee_core::study::shard::Shard;
 use std::path::PathBuf;
 
-use crate::{gpu_args::GpuArgs, meteor_tables::MeteorArgs, settings_args::SettingsArgs};
+use crate::{gpu_args::GpuArgs, meteor_tables::MeteorArgs, settings_args::SettingsArgs, shell_word::quoted};
 
 /// Flags of verbs that do many runs.
 #[derive(Debug, clap::Args)]
@@ -55,27 +55,4 @@ pub fn again(root: &std::path::Path) -> String {
 fn command(words: Vec<String>) -> String {
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("dsee {}", words.join(" "))
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./,=:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_the_shell() {
-        assert_eq!(quoted("--seeds=1,2"), "--seeds=1,2");
-        assert_eq!(quoted("my data"), "'my data'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -33,13 +33,13 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
     let is_left = |run: &&&PlannedRun| !is_done(run, &root.join(&run.id), args);
     let left: Vec<&&PlannedRun> = runs.iter().filter(is_left).collect();
     if left.len() < runs.len() {
-        eprintln!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
+        say!("{:<9} {} of {} runs are done already", "study", runs.len() - left.len(), runs.len());
     }
     check_texts(&left)?;
     let mut outlook = Outlook::new(left.iter().map(|run| run.work).sum());
     let mut failed = Vec::new();
     for (i, run) in left.iter().enumerate() {
-        eprintln!("\nrun {} of {}  {}{}", i + 1, left.len(), run.id, outlook.text());
+        say!("\nrun {} of {}  {}{}", i + 1, left.len(), run.id, outlook.text());
         let start = Instant::now();
         let path = root.join(&run.id);
         let found_omega = places::found(run, runs, root);
@@ -51,7 +51,7 @@ pub fn all(runs: &[&PlannedRun], root: &Path, args: &StudyArgs) -> Result<Vec<(S
             }
             // A run that diverges is a result, too; the others must not wait for it.
             Err(Failure::Stopped { cause, .. }) => {
-                eprintln!("error: {cause:#}");
+                say!("error: {cause:#}");
                 failed.push((run.id.clone(), format!("{cause:#}")));
             }
             Err(other) => return Err(other),

@@ -106,15 +106,15 @@ impl Gathered {
     pub fn print(&self, manifest: &Manifest, root: Option<&Path>, json: bool) -> anyhow::Result<()> {
         let (report, data) = self.documents(manifest);
         if json {
-            println!("{data:#}");
+            tell!("{data:#}");
             return Ok(());
         }
-        println!("{}", report.to_markdown().trim_end());
+        tell!("{}", report.to_markdown().trim_end());
         if !manifest.study.claims.is_empty() {
-            println!("\nclaims: {}", verdict_line(&manifest.study, &self.results));
+            tell!("\nclaims: {}", verdict_line(&manifest.study, &self.results));
         }
         if let Some(root) = root {
-            println!("\n{:<9} {}", "report", root.join("report.html").display());
+            tell!("\n{:<9} {}", "report", root.join("report.html").display());
         }
         Ok(())
     }
@@ -162,7 +162,9 @@ fn notes(manifest: &Manifest) -> Vec<String> {
             .push("shortened by --quick: it shows that everything works, not what the methods can do".into());
     }
     if let Some(total) = manifest.total_steps {
-        notes.push(format!("every run makes {total} optimizer steps in all, shared evenly by its phases"));
+        notes.push(format!(
+            "every run makes {total} optimizer steps in all, shared evenly by its phases (without the rest that cannot be)"
+        ));
     }
     notes.extend(changed(manifest));
     notes.extend(manifest.left_out.iter().map(|(arm, reason)| format!("{arm} was not run: {reason}")));

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::StudyArgs;
-use crate::atomic;
+use crate::{atomic, run_folder::SETTINGS_FILE};
 
 /// Name of the file.
 pub const MANIFEST_FILE: &str = "study.json";
@@ -106,6 +106,9 @@ impl Manifest {
                 );
             }
             return Ok(());
+        }
+        if root.join(SETTINGS_FILE).exists() {
+            bail!("the folder holds a run, so choose another --output-dir: {}", root.display());
         }
         fs::create_dir_all(root).with_context(|| {
             format!("cannot make the folder; choose another --output-dir: {}", root.display())

@@ -81,7 +81,7 @@ pub fn run(assignment: Assignment<'_>, args: &StudyArgs, json: bool) -> Result<(
     let work: Vec<u64> = plan.runs.iter().map(|run| run.work).collect();
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let own: Vec<_> = shard.of(&work).into_iter().map(|i| &plan.runs[i]).collect();
-    eprintln!("{:<9} {} runs below {}{}", "study", own.len(), root.display(), part(shard, plan.runs.len()));
+    say!("{:<9} {} runs below {}{}", "study", own.len(), root.display(), part(shard, plan.runs.len()));
     let failed = carry_out::all(&own, &root, args)?;
     let mut gathered = Gathered::of(&manifest, &root)?;
     gathered.notes.extend(failed.iter().map(|(id, reason)| format!("{id} failed: {reason}")));

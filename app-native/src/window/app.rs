@@ -132,7 +132,7 @@ impl DseeWindow {
             let (path, done, waker) = (path.clone(), Arc::clone(done), ctx.clone());
             let save = move |image: Arc<egui::ColorImage>| {
                 if let Err(error) = picture::save(&path, &image) {
-                    eprintln!("error: {error:#}");
+                    say!("error: {error:#}");
                 }
                 done.store(true, Ordering::Release);
                 waker.request_repaint();

@@ -88,9 +88,9 @@ impl Measure {
 
     fn tell(&self, line: &str, value: &Value) {
         if self.as_json {
-            println!("{value}");
+            tell!("{value}");
         } else {
-            println!("{line}");
+            tell!("{line}");
         }
     }
 }

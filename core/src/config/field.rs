@@ -77,7 +77,7 @@ pub const PATHS: [&str; 5] =
 pub const FIELDS: &[FieldSpec] = &{
     use FieldKind::{Choice as OneOf, Choices, Count, Number, Switch, Text};
     [
-        field(DATA, "model", Text, "", "Hugging Face folder of the pretrained encoder; without it, the embedded tiny encoder; dsee-tiny-decoder is the embedded decoder"),
+        field(DATA, "model", Text, "", "Hugging Face folder of the pretrained model, or its name on the hub; without it, the embedded tiny encoder; dsee-tiny-decoder is the embedded decoder"),
         field(DATA, "task", OneOf(Task::NAMES), "", "A task of the paper: sets columns, labels, metric and recommended settings; other settings win"),
         field(DATA, "dataset_name", Text, "", "Data set of the hub, fetched once; without it and without files, a task of GLUE takes GLUE's own, and e2e tuetschek/e2e_nlg"),
         field(DATA, "dataset_config_name", Text, "", "Configuration of the data set, where it has several"),
@@ -108,7 +108,7 @@ pub const FIELDS: &[FieldSpec] = &{
         field(METHOD, "prefix_hidden_size", Count, "512", "Size of the hidden vectors that prefix computes its prefix from"),
         field(METHOD, "neuron_sparsity", Number, "0.4", "Share of the feed-forward neurons that earlybert removes; heads are set by prune"),
 
-        field(PRUNE, "prune", FieldKind::Pruning, "none", "none, unstructured:SHARE or heads:N (N heads of every layer) [default: none; for earlybert a third of the heads, for bert-tickets unstructured:0.5]"),
+        field(PRUNE, "prune", FieldKind::Pruning, "none", "none, unstructured:SHARE or heads:N (N heads of every layer); left out, earlybert removes a third of the heads and bert-tickets half of the weights"),
         field(PRUNE, "prune_criterion", OneOf(PruneCriterion::NAMES), "", "What adapted weights and heads are ranked by [default: delta; weight for methods without an update]"),
         field(PRUNE, "retune_epochs", Number, "", "Epochs of retuning after pruning [default: num-train-epochs; 2 for earlybert]"),
         field(PRUNE, "retune_learning_rate", Number, "", "Learning rate of retuning [default: learning-rate; 4e-5 for earlybert]"),

@@ -47,13 +47,14 @@ impl ExportFormat {
         }
     }
 
-    /// A snippet that loads it: Python, or a command where only we read it.
+    /// A snippet that loads it from `folder`: Python, or a command where only we read it.
     #[must_use]
-    pub fn how_to_load(self, input: &ExportInput<'_>) -> String {
+    pub fn how_to_load(self, input: &ExportInput<'_>, folder: &str) -> String {
+        // Python reads the escapes of JSON.
+        let folder = serde_json::Value::from(folder).to_string();
         match self {
-            Self::Adapter => loading::adapter(input, "BASE", "\"adapter\""),
-            Self::Merged => loading::model(input, "\"merged\""),
-            Self::Compact => loading::model(input, "\"compact\""),
+            Self::Adapter => loading::adapter(input, "BASE", &folder),
+            Self::Merged | Self::Compact => loading::model(input, &folder),
             Self::Dsee => "dsee eval --run RUN".to_owned(),
         }
     }

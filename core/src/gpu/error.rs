@@ -21,7 +21,8 @@ pub enum GpuError {
     },
     /// One buffer is larger than the adapter allows.
     #[error(
-        "the adapter is too small: {label} needs {needed} bytes in one buffer, {available} are available"
+        "the adapter is too small: {label} needs {needed} bytes in one buffer, {available} are available; a smaller batch, shorter \
+         texts or fewer beams need less"
     )]
     TooLarge {
         /// What the buffer was for.

@@ -161,14 +161,31 @@ fn planned(
     for (name, value) in &arm.settings {
         draft.set(name, &resolved(name, value, &base, basis.facts));
     }
-    let mut config = draft.check_for(basis.facts)?;
+    let mut config = draft.check_for(basis.facts).map_err(|errors| named_by_row(errors, arm))?;
     let is_own = arm.settings.iter().any(|(name, _)| name == "max_steps");
     if let Some(total) = basis.total_steps.filter(|_| !is_own) {
+        let n_phases = n_phases(&config);
+        let n_phases = n_phases.0 + n_phases.1;
+        if total < n_phases {
+            let reason = format!("row {} has {n_phases} phases of at least a step", arm.id);
+            let advice = format!("use {n_phases} or more");
+            return Err(vec![FieldError::new("--total-steps", total, reason, advice)]);
+        }
         draft.set("max_steps", &steps_of_phase(&config, total, files.n_train).to_string());
         config = draft.check_for(basis.facts)?;
     }
     let work = work(&config, files.n_train);
     Ok(PlannedRun { id, arm: arm.id.clone(), task: task.to_owned(), config, work })
+}
+
+/// What is wrong with a row's own settings is told by the row.
+fn named_by_row(errors: Vec<FieldError>, arm: &Arm) -> Vec<FieldError> {
+    let is_own = |error: &FieldError| arm.settings.iter().any(|(name, _)| *name == error.field);
+    let named = |error: FieldError| match is_own(&error) {
+        true => FieldError { field: format!("{}+{}", arm.id, error.field), ..error },
+        false => error,
+    };
+    errors.into_iter().map(named).collect()
 }
 
 fn quick_settings(study: &Study, task: &str) -> Settings {

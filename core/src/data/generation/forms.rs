@@ -28,35 +28,41 @@ pub(super) const COMPLETION_NAMES: [&str; 9] =
 const SEPARATOR: &str = "||";
 
 /// Reads a file in whatever form it is.
-pub(super) fn read(file: &str, text: &str, choice: &ColumnChoice, problems: &mut Problems) -> Pairs {
+pub(super) fn read(
+    file: &str,
+    text: &str,
+    choice: &ColumnChoice,
+    pairs: Pairs,
+    problems: &mut Problems,
+) -> Pairs {
     if let Some(task) = choice.task.filter(|task| task.spec().kind != TaskKind::Generation) {
         let found = format!("the task {task}, which is {}", task.spec().kind.name());
         problems.push(DataProblem::of_file(found, "a task of generation", "use e2e, webnlg or dart"));
-        return Pairs::default();
+        return pairs;
     }
     if text.trim().is_empty() {
-        return Pairs::default();
+        return pairs;
     }
     let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
     let is_triples = matches!(choice.task, Some(Task::Webnlg | Task::Dart));
     if first_line.trim_start().starts_with('<') {
         if choice.task == Some(Task::E2e) {
             problems.push(foreign(Task::E2e, "XML"));
-            return Pairs::default();
+            return pairs;
         }
-        return xml::read(text, problems);
+        return xml::read(text, pairs, problems);
     }
     match DataFormat::detect(file, text) {
         format @ (DataFormat::JsonLines | DataFormat::JsonArray) => {
-            objects::read(text, format, choice, problems)
+            objects::read(text, format, choice, pairs, problems)
         }
-        _ if first_line.contains(SEPARATOR) => lines(text, problems),
+        _ if first_line.contains(SEPARATOR) => lines(text, pairs, problems),
         _ if is_triples => {
             let task = choice.task.unwrap_or(Task::Webnlg);
             problems.push(foreign(task, "a table"));
-            Pairs::default()
+            pairs
         }
-        _ => table(file, text, choice, problems),
+        _ => table(file, text, choice, pairs, problems),
     }
 }
 
@@ -74,8 +80,7 @@ pub(super) fn foreign(task: Task, found: &str) -> DataProblem {
 }
 
 /// `context||completion`, one a line.
-fn lines(text: &str, problems: &mut Problems) -> Pairs {
-    let mut pairs = Pairs::default();
+fn lines(text: &str, mut pairs: Pairs, problems: &mut Problems) -> Pairs {
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             pairs.n_blank_lines += 1;
@@ -97,8 +102,7 @@ fn lines(text: &str, problems: &mut Problems) -> Pairs {
 }
 
 /// A table with a column for the context and one for the completion.
-fn table(file: &str, text: &str, choice: &ColumnChoice, problems: &mut Problems) -> Pairs {
-    let mut pairs = Pairs::default();
+fn table(file: &str, text: &str, choice: &ColumnChoice, mut pairs: Pairs, problems: &mut Problems) -> Pairs {
     let table = match read_table(file, text.as_bytes(), &[&CONTEXT_NAMES[..], &COMPLETION_NAMES].concat()) {
         Ok(table) => table,
         Err(error) => {
@@ -113,8 +117,9 @@ fn table(file: &str, text: &str, choice: &ColumnChoice, problems: &mut Problems)
         }
     };
     let (context, completion) = (find(&choice.text, &CONTEXT_NAMES), find(&choice.label, &COMPLETION_NAMES));
-    let (Some(context), Some(completion)) = (context, completion) else {
-        problems.push(absent_columns(&table.columns, choice, context.is_some(), completion.is_some()));
+    let is_enough = completion.is_some() || pairs.contexts_only;
+    let Some(context) = context.filter(|_| is_enough) else {
+        problems.push(absent_columns(&table.columns, choice, context.is_some(), is_enough));
         return pairs;
     };
     pairs.n_blank_lines = table.n_blank_lines;
@@ -123,7 +128,7 @@ fn table(file: &str, text: &str, choice: &ColumnChoice, problems: &mut Problems)
         let cell = |at: usize| row.cells.get(at).and_then(Cell::text).unwrap_or("").trim();
         match read_context(cell(context), is_meaning) {
             Ok(context) => {
-                let pair = Pair { context, completion: cell(completion).to_owned(), seen: None };
+                let pair = Pair { context, completion: completion.map_or("", cell).to_owned(), seen: None };
                 pairs.push(row.line, pair, problems);
             }
             Err(problem) => problems.push(problem.at_line(row.line)),

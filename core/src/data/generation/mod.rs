@@ -54,6 +54,8 @@ pub(super) struct Pair {
 /// What a form of file gives.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
+    /// Whether a context may stand without a text: where it is written for, and not learned from.
+    pub(super) contexts_only: bool,
     pub(super) pairs: Vec<Pair>,
     pub(super) n_blank_lines: usize,
     /// Meanings of which no text is good.
@@ -64,7 +66,7 @@ impl Pairs {
     /// Adds a pair, or says what is empty.
     pub(super) fn push(&mut self, line: usize, pair: Pair, problems: &mut Problems) {
         for (what, text) in [("context", &pair.context), ("completion", &pair.completion)] {
-            if text.trim().is_empty() {
+            if text.trim().is_empty() && !(self.contexts_only && what == "completion") {
                 let found = format!("an empty {what}");
                 problems.push(DataProblem::of_file(found, "some text", "mend or remove it").at_line(line));
                 return;
@@ -120,9 +122,32 @@ pub fn load_generation(
     choice: &ColumnChoice,
     warnings: &mut Vec<DataWarning>,
 ) -> Result<Vec<GenerationExample>, DataError> {
+    load(file, choice, Pairs::default(), warnings)
+}
+
+/// The contexts of a file, each once, whether or not texts stand beside them.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn load_contexts(
+    file: DataFile<'_>,
+    choice: &ColumnChoice,
+    warnings: &mut Vec<DataWarning>,
+) -> Result<Vec<String>, DataError> {
+    let contexts_only = Pairs { contexts_only: true, ..Pairs::default() };
+    let examples = load(file, choice, contexts_only, warnings)?;
+    Ok(examples.into_iter().map(|example| example.context).collect())
+}
+
+fn load(
+    file: DataFile<'_>,
+    choice: &ColumnChoice,
+    pairs: Pairs,
+    warnings: &mut Vec<DataWarning>,
+) -> Result<Vec<GenerationExample>, DataError> {
     let text = decode(file.name, file.bytes)?;
     let mut problems = Problems::new(file.name);
-    let pairs = forms::read(file.name, text, choice, &mut problems);
+    let pairs = forms::read(file.name, text, choice, pairs, &mut problems);
     if problems.is_empty() && pairs.pairs.is_empty() {
         let advice = "check the path, or that the export finished";
         problems.push(DataProblem::of_file("no text for any context", "contexts and their texts", advice));

@@ -40,12 +40,18 @@ pub(super) fn is_seen(category: &str) -> bool {
 }
 
 /// Reads objects in lines or in an array.
-pub(super) fn read(text: &str, format: DataFormat, choice: &ColumnChoice, problems: &mut Problems) -> Pairs {
+pub(super) fn read(
+    text: &str,
+    format: DataFormat,
+    choice: &ColumnChoice,
+    mut pairs: Pairs,
+    problems: &mut Problems,
+) -> Pairs {
     let (objects, n_blank_lines) = match format {
         DataFormat::JsonArray => (json_array(text, problems), 0),
         _ => json_lines(text, problems),
     };
-    let mut pairs = Pairs { n_blank_lines, ..Pairs::default() };
+    pairs.n_blank_lines = n_blank_lines;
     for (line, object) in &objects {
         let read = match field(object, &TRIPLES) {
             Some(triples) if choice.task != Some(Task::E2e) => {
@@ -95,6 +101,10 @@ fn read_triples(
         let found = quoted(&triples.to_string());
         DataProblem::of_file(found, "triples of subject, property and object", "mend the entry")
     })?;
+    if pairs.contexts_only {
+        pairs.push(line, Pair { context, completion: String::new(), seen: category.map(is_seen) }, problems);
+        return Ok(());
+    }
     let texts = field(object, &TEXTS).and_then(rows).ok_or_else(|| {
         DataProblem::of_file(fields(object), "a list of texts named refs or annotations", "mend the entry")
     })?;
@@ -178,6 +188,10 @@ fn read_plain(
     let (name, context) = chosen(&choice.text, &CONTEXT_NAMES).ok_or_else(absent)?;
     let is_meaning = ["mr", "meaning_representation"].contains(&name.as_str());
     let context = read_context(context.as_str().ok_or_else(absent)?.trim(), is_meaning)?;
+    if pairs.contexts_only {
+        pairs.push(line, Pair { context, completion: String::new(), seen: None }, problems);
+        return Ok(());
+    }
     let several = choice.label.is_none().then(|| field(object, &LISTS).and_then(Value::as_array)).flatten();
     let completions: Vec<&Value> = match several {
         Some(several) => several.iter().collect(),

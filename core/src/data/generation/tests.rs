@@ -16,6 +16,27 @@ fn example(context: &str, completions: &[&str], seen: Option<bool>) -> Generatio
     GenerationExample { context: context.to_owned(), completions, seen }
 }
 
+#[test]
+fn contexts_need_no_texts_where_texts_are_written_for_them() {
+    let contexts = |name: &str, text: &str, task: Option<Task>| {
+        let choice = ColumnChoice { task, ..ColumnChoice::default() };
+        load_contexts(DataFile { name, bytes: text.as_bytes() }, &choice, &mut Vec::new())
+            .map_err(|error| error.to_string())
+    };
+    let xml = "<entry category=\"Airport\"><modifiedtripleset><mtriple>A | is | B</mtriple></modifiedtripleset></entry>";
+    for (name, text, task, expected) in [
+        ("mr.csv", "mr\n\"name[A], food[Thai]\"\n", Some(Task::E2e), "name : A | food : Thai"),
+        ("a.tsv", "context\tother\nname : A\t1\n", None, "name : A"),
+        ("a.jsonl", "{\"prompt\": \"name : A\"}\n", None, "name : A"),
+        ("a.json", "[{\"tripleset\": [[\"A\", \"IS\", \"B\"]]}]", Some(Task::Dart), "A : is : B"),
+        ("a.xml", xml, Some(Task::Webnlg), "A : is : B"),
+        ("a.txt", "name : A||It is.\nname : A||It was.\n", Some(Task::E2e), "name : A"),
+    ] {
+        assert_eq!(contexts(name, text, task).unwrap(), [expected], "{name}");
+    }
+    assert!(contexts("a.tsv", "label\tother\n1\t2\n", None).unwrap_err().contains("not context"));
+}
+
 const LINES: &str =
     "name : A | Type : pub||A is a pub . \nname : B||B is here . \n\nname : A | Type : pub||There is A . \n";
 

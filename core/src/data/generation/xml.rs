@@ -6,8 +6,7 @@ use super::objects::is_seen;
 use super::{Pair, Pairs};
 
 /// Reads every `<entry>`: its `<mtriple>`s are the meaning, its `<lex comment="good">`s the texts.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Pairs {
-    let mut pairs = Pairs::default();
+pub(super) fn read(text: &str, mut pairs: Pairs, problems: &mut Problems) -> Pairs {
     let mut n_entries = 0;
     for entry in elements(text, "entry") {
         n_entries += 1;
@@ -43,6 +42,11 @@ fn read_entry(line: usize, entry: &Element<'_>, pairs: &mut Pairs, problems: &mu
         let problem =
             DataProblem::of_file("an entry without triples", "<mtriple> elements", "mend the entry");
         problems.push(problem.at_line(line));
+        return;
+    }
+    if pairs.contexts_only {
+        let (context, seen) = (triples.join(" | "), Some(is_seen(&category)));
+        pairs.push(line, Pair { context, completion: String::new(), seen }, problems);
         return;
     }
     let is_good = |text: &Element<'_>| text.attribute("comment").is_none_or(|comment| comment == "good");

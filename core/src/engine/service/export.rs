@@ -59,7 +59,7 @@ async fn written(
         files: files.iter().map(size).collect(),
         verified_tensors: verified.tensors,
         max_difference: verified.max_difference,
-        how_to_load: format.how_to_load(input),
+        how_to_load: format.how_to_load(input, format.name()),
     };
     Ok((exported, files.into_iter().map(|file| (file.path, file.bytes)).collect()))
 }
