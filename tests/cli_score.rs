@@ -49,6 +49,17 @@ fn a_table_of_the_usual_figures() {
     assert!(!table.contains('\u{1b}'));
 }
 
+/// What grows with the square of a segment's length is not begun; the other figures are there.
+#[test]
+fn very_long_segments_take_no_hours() {
+    let long = format!("a cheap pub\n{}\n", "word ".repeat(200_000));
+    let folder = folder(&[("hyp", long.as_bytes()), ("ref", long.as_bytes())]);
+    let read: Value = serde_json::from_str(&output(score(folder.path(), &["ref"], &["--json"]))).unwrap();
+    assert!(read["metrics"]["ter"].is_null() && read["metrics"]["bleu"].is_number(), "{read}");
+    let reason = read["about"]["meteor-exact-stem"]["undefined"].as_str().unwrap();
+    assert!(reason.contains("segment 2 has 200000 words, more than the 2000"), "{reason}");
+}
+
 #[test]
 fn groups_and_several_files_give_the_same_numbers() {
     let files: [(&str, &[u8]); 4] = [

@@ -79,12 +79,11 @@ impl Progress {
             // The user must never wonder why a fresh head predicts noise.
             self.line(&format!("          not in the file, starting at random: {}", loaded.fresh.join(", ")));
         }
-        let labels =
-            if loaded.label_names.is_empty() { "numbers".to_owned() } else { loaded.label_names.join(", ") };
         self.line(&format!(
-            "data      {} to train, {} to validate; labels: {labels}",
+            "data      {} to train, {} to validate{}",
             thousands(loaded.n_train_examples),
             thousands(loaded.n_validation_examples),
+            loaded.labels(),
         ));
     }
 

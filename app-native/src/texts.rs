@@ -68,10 +68,14 @@ impl Space {
             let prefix =
                 if n_prefix > 0 { format!(" beside its prefix of {n_prefix}") } else { String::new() };
             let start: String = contexts[number - 1].chars().take(SHOWN_CHARACTERS).collect();
+            let advice = if n_prompt < n_positions {
+                "shorten it, or lower --max-new-tokens"
+            } else {
+                "shorten it, or leave it out"
+            };
             bail!(
                 "{n_too_long} of {} contexts are too long: the longest, number {number} ({start:?} …), has {n_prompt} \
-                 tokens, with {max_new_tokens} new ones {}, and the model has {n_positions} positions{prefix}; shorten \
-                 it, or lower --max-new-tokens",
+                 tokens, with {max_new_tokens} new ones {}, and the model has {n_positions} positions{prefix}; {advice}",
                 contexts.len(),
                 n_prompt.saturating_add(max_new_tokens)
             );

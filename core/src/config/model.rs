@@ -65,7 +65,10 @@ impl RunConfig {
         }
         let longest = model.max_position_embeddings;
         let prefixed = self.max_length.saturating_add(self.prefix_length);
-        if self.max_length <= longest && prefixed > longest {
+        if self.prefix_length.saturating_add(SHORTEST_TEXT) > longest {
+            let reason = format!("the model knows {longest} positions, and texts need some of them");
+            errors.push(FieldError::new("prefix_length", self.prefix_length, reason, too_large(longest / 2)));
+        } else if self.max_length <= longest && prefixed > longest {
             let reason = format!(
                 "the model knows {longest} positions, and texts take up to {} of them (max_length)",
                 self.max_length

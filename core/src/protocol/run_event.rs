@@ -97,8 +97,23 @@ pub struct Loaded {
     pub n_train_examples: usize,
     /// Validation examples.
     pub n_validation_examples: usize,
-    /// Label names in the order of the logits; empty for regression.
+    /// Label names in the order of the logits; empty for regression and for words.
     pub label_names: Vec<String>,
+    /// Whether words are predicted, which need no labels.
+    #[serde(default)]
+    pub predicts_words: bool,
+}
+
+impl Loaded {
+    /// `; labels: negative, positive`, to stand behind the sizes of the data.
+    #[must_use]
+    pub fn labels(&self) -> String {
+        match self.label_names.as_slice() {
+            [] if self.predicts_words => String::new(),
+            [] => "; labels: numbers".to_owned(),
+            names => format!("; labels: {}", names.join(", ")),
+        }
+    }
 }
 
 /// Ω of one matrix.

@@ -62,11 +62,12 @@ impl RunReport {
     fn note_loaded(&mut self, loaded: &Loaded) {
         self.base_model =
             format!("{} ({}, {} parameters)", self.base_model, loaded.family, loaded.n_parameters);
-        let labels =
-            if loaded.label_names.is_empty() { "numbers".to_owned() } else { loaded.label_names.join(", ") };
         self.dataset = format!(
-            "{}: {} examples, validated on {}; labels: {labels}",
-            self.dataset, loaded.n_train_examples, loaded.n_validation_examples
+            "{}: {} examples, validated on {}{}",
+            self.dataset,
+            loaded.n_train_examples,
+            loaded.n_validation_examples,
+            loaded.labels()
         );
         if !loaded.fresh.is_empty() {
             let fresh =

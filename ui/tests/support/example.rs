@@ -162,6 +162,7 @@ pub fn tuning_until(until: usize) -> Vec<RunEvent> {
             n_train_examples: 2400,
             n_validation_examples: 400,
             label_names: vec!["negative".into(), "positive".into()],
+            predicts_words: false,
         }),
         RunEvent::PhaseStarted { phase: Phase::SelectOmega, planned_steps: 0 },
     ];

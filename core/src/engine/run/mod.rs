@@ -225,6 +225,7 @@ impl Run {
             n_train_examples: self.train.len(),
             n_validation_examples: self.validation.len(),
             label_names: self.labels.names().to_vec(),
+            predicts_words: self.labels == LabelSet::Words,
         }));
         let max_length = self.config.max_length;
         let losses = [(&self.train, "training"), (&self.validation, "validation")]

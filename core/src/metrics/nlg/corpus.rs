@@ -99,6 +99,15 @@ impl Corpus {
         self.references.iter().map(Vec::len).sum()
     }
 
+    /// Number and words of the first segment of which a text has more than `most` words.
+    pub(super) fn longer_than(&self, most: usize) -> Option<(usize, usize)> {
+        let n_words = |text: &str| text.split_whitespace().count();
+        let longest = |(hypothesis, references): (&str, &[String])| {
+            references.iter().map(|text| n_words(text)).chain([n_words(hypothesis)]).max().unwrap_or(0)
+        };
+        self.segments().map(longest).zip(1..).find(|&(n, _)| n > most).map(|(n, segment)| (segment, n))
+    }
+
     /// Every hypothesis with its references.
     pub fn segments(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.hypotheses.iter().map(String::as_str).zip(self.references.iter().map(Vec::as_slice))

@@ -40,6 +40,16 @@ pub enum Undefined {
     /// The tables that are not part of this program were not given.
     #[error("METEOR needs its synonym and paraphrase tables; meteor-exact-stem needs none")]
     NoTables,
+    /// A segment that would take hours.
+    #[error("segment {segment} has {n_words} words, more than the {most} that can be compared: divide it")]
+    TooLong {
+        /// Its number, from 1.
+        segment: usize,
+        /// Its words, or those of a reference.
+        n_words: usize,
+        /// As many as are compared.
+        most: usize,
+    },
 }
 
 /// One metric in one published form.
@@ -55,8 +65,14 @@ pub struct NlgMetric {
     pub scale: Scale,
     /// Whether more is better.
     pub greater_is_better: bool,
+    /// Words of a segment beyond which comparing takes too long: it grows with their square.
+    most_words: usize,
     function: fn(&Corpus, &MeteorTables) -> Result<f64, Undefined>,
 }
+
+/// Most words of a segment where words are aligned, and where the longest common sequence is looked for.
+const MOST_ALIGNED: usize = 2_000;
+const MOST_COMMON: usize = 20_000;
 
 impl NlgMetric {
     /// All metrics, in the order in which they are shown.
@@ -77,6 +93,9 @@ impl NlgMetric {
     /// # Errors
     /// If it is undefined for this text.
     pub fn score(&self, corpus: &Corpus, tables: &MeteorTables) -> Result<f64, Undefined> {
+        if let Some((segment, n_words)) = corpus.longer_than(self.most_words) {
+            return Err(Undefined::TooLong { segment, n_words, most: self.most_words });
+        }
         (self.function)(corpus, tables)
     }
 }
@@ -92,6 +111,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| bleu::e2e(corpus),
     },
     NlgMetric {
@@ -100,6 +120,7 @@ const ALL: &[NlgMetric] = &[
         form: "GenerationEval, multi-bleu-detok.perl",
         scale: Scale::Percent,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| bleu::moses(corpus),
     },
     NlgMetric {
@@ -108,6 +129,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| bleu::sacrebleu(corpus),
     },
     NlgMetric {
@@ -116,6 +138,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Open,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| nist::score(corpus),
     },
     NlgMetric {
@@ -124,6 +147,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
+        most_words: MOST_ALIGNED,
         function: meteor::full,
     },
     NlgMetric {
@@ -132,6 +156,7 @@ const ALL: &[NlgMetric] = &[
         form: "meteor-1.5.jar -m \"exact stem\" on PTB tokens",
         scale: Scale::Fraction,
         greater_is_better: true,
+        most_words: MOST_ALIGNED,
         function: |corpus, _| meteor::exact_stem(corpus),
     },
     NlgMetric {
@@ -140,6 +165,7 @@ const ALL: &[NlgMetric] = &[
         form: "GenerationEval, pyter",
         scale: Scale::Fraction,
         greater_is_better: false,
+        most_words: MOST_ALIGNED,
         function: |corpus, _| ter::score(corpus),
     },
     NlgMetric {
@@ -148,6 +174,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: false,
+        most_words: MOST_ALIGNED,
         function: |corpus, _| tercom::score(corpus),
     },
     NlgMetric {
@@ -156,6 +183,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
+        most_words: MOST_COMMON,
         function: |corpus, _| rouge_l::score(corpus),
     },
     NlgMetric {
@@ -164,6 +192,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Open,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| cider::score(corpus),
     },
     NlgMetric {
@@ -172,6 +201,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| chrf::chrf(corpus),
     },
     NlgMetric {
@@ -180,6 +210,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
+        most_words: usize::MAX,
         function: |corpus, _| chrf::chrf_plus_plus(corpus),
     },
 ];
