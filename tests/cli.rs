@@ -84,6 +84,11 @@ fn settings_files_that_cannot_be_read_are_named() {
     let path = folder.path().join("run.toml");
     put(&path, b"rank = 4\nnnz = = 2\n");
     dsee(&["train", "--config", path.to_str().unwrap()]).assert().code(1).stderr(contains("line 2"));
+    put(&path, b"rank = \"four\"\nlerning_rate = 1\n");
+    let told = dsee(&["train", "--config", path.to_str().unwrap(), "--nnz", "0"]).assert().code(2);
+    told.stderr(
+        contains("run.toml: rank = four").and(contains("run.toml: lerning_rate")).and(contains("--nnz = 0")),
+    );
 }
 
 #[test]

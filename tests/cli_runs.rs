@@ -5,7 +5,7 @@
 
 mod cli_support;
 
-use cli_support::{Workplace, dsee, fails, flags_of, json, put};
+use cli_support::{Workplace, dsee, fails, flags_of, json, put, tiny_bert};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use serde_json::Value;
 use std::{
@@ -128,6 +128,16 @@ fn an_export_removes_nothing_else() {
     let compare = place.flags("run", &["--methods", "lora", "--seeds", "1"]);
     let compare: Vec<&str> = ["compare"].into_iter().chain(flags_of(&compare).into_iter().skip(1)).collect();
     fails(dsee(&compare), 1, &["the folder holds a run", "--output-dir"]);
+    // A base model that has moved is named where it is now.
+    let model = tiny_bert().canonicalize().unwrap().display().to_string();
+    let settings = fs::read_to_string(place.path("run/run.toml")).unwrap();
+    let moved: Vec<&str> = settings
+        .lines()
+        .map(|line| if line.starts_with("model ") { "model = \"gone\"" } else { line })
+        .collect();
+    put(&place.path("run/run.toml"), moved.join("\n").as_bytes());
+    fails(dsee(&["eval", "--run", &run]), 1, &["name its place with --model"]);
+    dsee(&["eval", "--run", &run, "--model", &model]).assert().success();
 }
 
 /// A run that was killed before its first checkpoint begins again, as it was.

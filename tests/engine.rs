@@ -378,7 +378,7 @@ fn check_quality_and_exports(replies: &[Reply]) {
             _ => None,
         })
         .collect();
-    assert_eq!(exports.len(), 3);
+    assert_eq!(exports.len(), ExportFormat::ALL.len());
     for (exported, files) in exports {
         assert!(exported.verified_tensors > 0 && exported.max_difference < 1e-5, "{exported:?}");
         let sizes: Vec<_> = files.iter().map(|file| (file.name.clone(), file.bytes.len() as u64)).collect();

@@ -74,11 +74,15 @@ impl SavedRun {
     pub fn open(path: &Path, model: Option<&Path>) -> Result<Self, Failure> {
         let folder = RunFolder::open(path)?;
         let mut config = read_draft(&path.join(SETTINGS_FILE))?.check().map_err(Failure::Settings)?;
+        let is_told = model.is_some();
         if let Some(model) = model {
             config.model = Some(model.display().to_string());
         }
         let DseeState { config: description, sites, pruned, trained } = read_state(path)?;
-        let model = load_model(&config)?;
+        let model = load_model(&config).with_context(|| match is_told {
+            true => "this is not the base model of the run",
+            false => "the base model is not where it was when the run began; name its place with --model",
+        })?;
         let expected = description.facts.base_sha256.as_ref();
         if let Some(sha256) = expected.filter(|sha256| **sha256 != model.weights_sha256) {
             let found = &model.weights_sha256;

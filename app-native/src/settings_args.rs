@@ -20,7 +20,7 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// The checked settings: file first, flags over it.
     pub fn resolve(&self) -> Result<RunConfig, Failure> {
-        checked(&self.draft()?, &self.flags)
+        checked(&self.draft()?, &self.flags).map_err(|failure| self.placed(failure))
     }
 
     /// The same for a model.
@@ -28,7 +28,24 @@ impl SettingsArgs {
     /// # Errors
     /// If the file cannot be read, and everything that is wrong with the settings.
     pub fn resolve_for(&self, model: &ModelFacts) -> Result<RunConfig, Failure> {
-        self.draft()?.check_for(model).map_err(|errors| Failure::Settings(as_flags(errors)))
+        let checked = self.draft()?.check_for(model);
+        checked.map_err(|errors| self.placed(Failure::Settings(as_flags(errors))))
+    }
+
+    /// The same failure, with the file before the settings that stand in it.
+    fn placed(&self, failure: Failure) -> Failure {
+        let file = self.config.as_ref().and_then(|path| Some((path, read_draft(path).ok()?)));
+        let (mut errors, (path, file)) = match (failure, file) {
+            (Failure::Settings(errors), Some(file)) => (errors, file),
+            (failure, _) => return failure,
+        };
+        for error in &mut errors {
+            let name = error.field.trim_start_matches("--").replace('-', "_");
+            if file.has(&name) && !self.flags.has(&name) {
+                error.field = format!("{}: {name}", path.display());
+            }
+        }
+        Failure::Settings(errors)
     }
 
     /// The same, unchecked.

@@ -94,6 +94,14 @@ pub fn evaluate(
     let SavedRun { base, state, tokenizer, .. } = saved;
     let source = Source { base, state, tokenizer, config, form: TextForm::ForContext };
     let mut writer = TextWriter::open(source, &contexts)?;
+    let is_foreign = !folder.join(WRITTEN_FILE).exists()
+        && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_foreign {
+        let path = folder.display();
+        return Err(
+            anyhow::anyhow!("the folder holds something else; choose another --texts-dir: {path}").into()
+        );
+    }
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
     let of_what = json!({
         "settings": writer.config(), "state": saved.state_sha256()?, "contexts": sha256_hex(contexts.join("\n").as_bytes()),

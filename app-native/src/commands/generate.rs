@@ -18,7 +18,7 @@ use std::{
 
 use crate::{
     failure::Failure,
-    run_folder::SETTINGS_FILE,
+    run_folder::{RunFolder, SETTINGS_FILE},
     run_inputs,
     saved_run::SavedRun,
     settings_args::{SettingsArgs, as_flags, checked, read_draft},
@@ -76,7 +76,10 @@ pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
 fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
     let draft = args.settings.draft()?;
     let draft = match &args.run {
-        Some(run) => read_draft(&run.join(SETTINGS_FILE))?.overridden_by(&draft),
+        Some(run) => {
+            let folder = RunFolder::open(run)?;
+            read_draft(&folder.path().join(SETTINGS_FILE))?.overridden_by(&draft)
+        }
         None => draft,
     };
     let (config, form) = settled(draft, &args.settings.flags, args.run.is_some())?;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::{
     failure::Failure,
     gpu_args::GpuArgs,
-    run_folder::SETTINGS_FILE,
+    run_folder::{RunFolder, SETTINGS_FILE},
     run_inputs,
     saved_run::SavedRun,
     settings_args::{SettingsArgs, as_flags, read_draft, refuse_idle},
@@ -77,7 +77,7 @@ fn settings(args: &PruneArgs) -> Result<RunConfig, Failure> {
     let reason = "the run is tuned already";
     let mut errors: Vec<FieldError> =
         given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
-    let file = read_draft(&args.run.join(SETTINGS_FILE))?;
+    let file = read_draft(&RunFolder::open(&args.run)?.path().join(SETTINGS_FILE))?;
     let file = match &args.settings.config {
         Some(path) => file.overridden_by(&read_draft(path)?),
         None => file,
