@@ -409,6 +409,14 @@ fn the_mismatched_set_is_evaluated_beside_the_matched() {
     let files = ["--task", "mnli", "--validation-file", &dev, "--validation-mismatched-file", &mm];
     let more = ["--max-steps", "4", "--method", "lora", "--prune", "none"];
     place.train("run", &[&files[..], &more].concat()).assert().success();
+    // Hypotheses alone are no pairs.
+    fails(
+        dsee(&["predict", "--run", &place.text("run"), "the film is good"]),
+        1,
+        &["pairs of texts", "--input"],
+    );
+    let model = ["train", "--model", &place.text("run"), "--train-file", &dev];
+    fails(dsee(&model), 1, &["the folder of a run", "merged"]);
     let log = fs::read_to_string(place.path("run/trainer_log.jsonl")).unwrap();
     assert!(log.contains("eval_accuracy_mm"), "{log}");
     let run = place.text("run");

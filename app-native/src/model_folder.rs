@@ -12,7 +12,7 @@ use dsee_core::{
 };
 use std::{fs, path::Path, rc::Rc};
 
-use crate::file_source::FileSource;
+use crate::{file_source::FileSource, run_folder::SETTINGS_FILE};
 
 /// The files of a model folder. Only those of use are opened; the others are listed, so that messages can name them.
 ///
@@ -24,6 +24,10 @@ pub fn read(path: &Path) -> anyhow::Result<ModelFiles> {
             "there is no such model folder; it holds config.json, model.safetensors and tokenizer.json: {}",
             path.display()
         );
+    }
+    if path.join(SETTINGS_FILE).is_file() && !path.join(CONFIG_FILE).is_file() {
+        let merged = path.join("merged");
+        bail!("this is the folder of a run; the model that came of it is {}", merged.display());
     }
     let mut model = ModelFiles { name: name_of(path), ..ModelFiles::default() };
     for entry in fs::read_dir(path).with_context(|| format!("cannot read the folder: {}", path.display()))? {

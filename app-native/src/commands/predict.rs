@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
+    config::RunConfig,
     data::{DataFile, Dataset, EncodedDataset, Example, Label, LabelSet, load_texts},
     metrics::{argmax, softmax},
 };
@@ -60,6 +61,7 @@ pub fn run(args: &PredictArgs, json: bool) -> Result<(), Failure> {
             Dataset { examples: args.texts.iter().map(example).collect(), labels: labels.clone() }
         }
     };
+    check_pairs(&saved.config, &dataset)?;
     let encoded = EncodedDataset::new(&dataset, &saved.tokenizer, saved.config.max_length);
     let session = score(&saved, encoded.map_err(anyhow::Error::from)?.into())?;
     let rows = session.logits().chunks_exact(labels.n_outputs());
@@ -74,6 +76,21 @@ pub fn run(args: &PredictArgs, json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Whether texts come as they did in training, alone or in pairs, where the settings tell.
+fn check_pairs(config: &RunConfig, dataset: &Dataset) -> anyhow::Result<()> {
+    let of_task = || Some(config.task?.spec().columns.first()?.text_pair.is_some());
+    let Some(in_pairs) = config.text_pair_column.as_ref().map(|_| true).or_else(of_task) else {
+        return Ok(());
+    };
+    match dataset.examples.iter().any(|example| example.text_pair.is_some() != in_pairs) {
+        false => Ok(()),
+        true if in_pairs => bail!("this run judges pairs of texts: give a file with both by --input"),
+        true => {
+            bail!("this run judges texts alone, and the file has pairs: name one column by --text-column")
+        }
+    }
 }
 
 fn read(input: &str, saved: &SavedRun, columns: &ColumnArgs) -> anyhow::Result<Dataset> {

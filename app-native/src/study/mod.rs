@@ -21,7 +21,7 @@ use dsee_core::{
     models::{family::names, files::PretrainedModel},
     study::{
         OWN_DATA, Settings, Study,
-        plan::{Basis, Plan, TaskFiles, refused},
+        plan::{Basis, Plan, TaskFiles, quick_settings, refused},
         shard::Shard,
     },
 };
@@ -117,7 +117,8 @@ fn prepare(
         return Err(settings(wrong));
     }
     let model = read_model(&study, &draft)?;
-    let data = read_data(&study, &files, &draft, &model)?;
+    let quick = |task: &str| if args.quick { quick_settings(&study, task) } else { Settings::new() };
+    let data = read_data(&study, &files, &draft, &quick, &model)?;
     let facts = facts_of(&model.config);
     let task_files = data.iter().map(|(task, data)| {
         let settings = files.get(task).cloned().unwrap_or_default();
@@ -175,11 +176,13 @@ fn read_data(
     study: &Study,
     files: &BTreeMap<String, Settings>,
     draft: &RunConfigDraft,
+    quick: &impl Fn(&str) -> Settings,
     model: &PretrainedModel,
 ) -> Result<BTreeMap<String, RunData>, Failure> {
     let (mut data, mut problems) = (BTreeMap::new(), Vec::new());
     for task in &study.tasks {
-        let mut draft = draft.clone();
+        let mut draft: RunConfigDraft =
+            quick(task).into_iter().collect::<RunConfigDraft>().overridden_by(draft);
         if task != OWN_DATA {
             draft.set("task", task);
         }

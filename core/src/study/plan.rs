@@ -188,7 +188,9 @@ fn named_by_row(errors: Vec<FieldError>, arm: &Arm) -> Vec<FieldError> {
     errors.into_iter().map(named).collect()
 }
 
-fn quick_settings(study: &Study, task: &str) -> Settings {
+/// What `--quick` sets of a task where the user says nothing.
+#[must_use]
+pub fn quick_settings(study: &Study, task: &str) -> Settings {
     let of_texts = if study.text_tasks().contains(&task) { &QUICK_TEXTS[..] } else { &[] };
     QUICK.iter().chain(of_texts).map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
