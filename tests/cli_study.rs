@@ -170,6 +170,22 @@ fn rows_with_and_without_pruning_make_the_same_steps() {
     fails(dsee(&both), 2, &["--max-steps = 4", "name --total-steps or --max-steps, not both"]);
 }
 
+/// The report tells the sizes that were used, also where `--quick` has shortened them.
+#[test]
+fn a_quick_study_tells_what_it_judged_by() {
+    let place = Workplace::new();
+    let rows: String =
+        (0..210).map(|i| format!("the movie {i} was good\t{}\n", ["neg", "pos"][i % 2])).collect();
+    put(&place.path("dev.tsv"), format!("text\tlabel\n{rows}").as_bytes());
+    let dev = place.text("dev.tsv");
+    let flags = place
+        .flags("quick", &["--validation-file", &dev, "--methods", "lora", "--max-steps", "2", "--quick"]);
+    dsee(&[&["compare"], &flags_of(&flags)[1..]].concat())
+        .assert()
+        .success()
+        .stdout(contains("to train, 200 to validate"));
+}
+
 /// Data folders as a table looks for them.
 fn task_folder(place: &Workplace) -> String {
     let mut text = "sentence\tlabel\n".to_owned();

@@ -90,6 +90,22 @@ fn contexts_stand_alone_where_they_are_written_for() {
     fails(dsee(&trains), 2, &["--method = prefix", "--max-eval-samples = 3", "does nothing"]);
 }
 
+/// Contexts draw from streams of their own, and the same seed draws the same.
+#[test]
+fn the_same_context_twice_is_drawn_for_twice() {
+    let place = tempfile::tempdir().unwrap();
+    tiny_decoder(place.path());
+    let model = place.path().join("model").to_str().unwrap().to_owned();
+    let drawn = || {
+        let flags = ["generate", "--model", &model, "--do-sample", "--max-new-tokens", "12", "Anna", "Anna"];
+        String::from_utf8(dsee(&flags).assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let first = drawn();
+    let texts: Vec<&str> = first.lines().collect();
+    assert_ne!(texts[0], texts[1]);
+    assert_eq!(first, drawn());
+}
+
 #[test]
 fn what_cannot_be_written_is_said() {
     let place = tempfile::tempdir().unwrap();
@@ -131,6 +147,10 @@ fn an_evaluation_writes_texts_and_scores_them() {
     let first = json(dsee(&["eval", "--run", &run, "--json"]));
     assert_eq!((&first["n_examples"], &first["n_contexts"]), (&12.into(), &6.into()));
     assert!(first["metrics"]["perplexity"].is_number() && first["about"]["nist"]["form"].is_string());
+    let mine = place.path().join("mine");
+    put(&mine.join("hypotheses.txt"), b"precious");
+    let foreign = ["eval", "--run", &run, "--texts-dir", mine.to_str().unwrap()];
+    fails(dsee(&foreign), 1, &["holds something else", "--texts-dir"]);
     let texts = Path::new(&run).join("texts");
     let lines = |name: &str| fs::read_to_string(texts.join(name)).unwrap();
     assert_eq!(lines("hypotheses.txt").lines().count(), 6);

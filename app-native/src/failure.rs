@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn going_on_asks_for_the_same_at_the_end() {
+        let failure = |command: &str| Failure::Interrupted { resume_command: command.to_owned() };
+        let text = failure("dsee train --resume-from-checkpoint a").going_on_with(" --json").to_string();
+        assert!(text.ends_with("dsee train --resume-from-checkpoint a --json"), "{text}");
+        // What else goes on has flags of its own.
+        let text = failure("dsee eval --run a").going_on_with(" --json").to_string();
+        assert!(text.ends_with("dsee eval --run a"), "{text}");
+    }
+
+    #[test]
     fn all_wrong_settings_are_listed() {
         let errors =
             vec![FieldError::new("rank", 0, "too small", ""), FieldError::new("nnz", 0, "too small", "")];
