@@ -59,6 +59,8 @@ mod tests {
         let split = "the a . c . cesena ' s 23 , 900 - seat ground ( stadio_dino ) , naïve £ 5 .";
         assert_eq!(for_scoring(Task::Webnlg, text), split);
         assert_eq!(for_scoring(Task::Dart, text), split);
+        // As Python's \W: signs of vowels stand alone.
+        assert_eq!(for_scoring(Task::Dart, "हिन्दी"), "ह ि न ् द ी");
         assert_eq!(for_scoring(Task::E2e, " The Mill is cheap . "), "The Mill is cheap .");
     }
 
