@@ -29,6 +29,7 @@ pub enum Verb {
     /// Label texts with a finished run.
     Predict(commands::predict::PredictArgs),
     /// Write text with a decoder: greedy, sampled, or by beam search.
+    #[command(mut_args(commands::generate::hide_what_trains))]
     Generate(Box<commands::generate::GenerateArgs>),
     /// Score generated text against references, or any two files: BLEU, NIST, METEOR, TER, ROUGE-L, CIDEr, chrF.
     Score(commands::score::ScoreArgs),

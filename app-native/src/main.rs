@@ -33,7 +33,6 @@ mod run_inputs;
 mod run_lock;
 mod saved_run;
 mod settings_args;
-mod shell_word;
 mod study;
 mod text_evaluation;
 mod texts;

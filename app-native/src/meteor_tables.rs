@@ -1,15 +1,16 @@
 //! METEOR's tables of synonyms and paraphrases, which do not come with this program: read from where the user says.
 
 use anyhow::{Context as _, bail};
-use dsee_core::metrics::nlg::{Corpus, MeteorTables};
+use dsee_core::{
+    config::quoted,
+    metrics::nlg::{Corpus, MeteorTables},
+};
 use flate2::read::MultiGzDecoder;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
-
-use crate::shell_word::quoted;
 
 /// The metric that needs the tables, and what stands for it without them.
 pub const METEOR: (&str, &str) = ("meteor", "meteor-exact-stem");

@@ -1,14 +1,14 @@
 //! Finding the checkpoint that an interrupted run goes on from.
 
 use anyhow::{Context as _, bail};
-use dsee_core::config::{FIELDS, FieldError, RunConfig};
+use dsee_core::config::{FieldError, RunConfig};
 use std::path::{Path, PathBuf};
 
 use crate::{
     atomic::NamedBytes,
     failure::Failure,
     run_folder::{RunFolder, SETTINGS_FILE, read_folder, step_of},
-    settings_args::{SettingsArgs, as_flags, read_draft},
+    settings_args::{SettingsArgs, as_flags, given, read_draft},
 };
 
 /// What `--resume-from-checkpoint` says to mean the newest checkpoint.
@@ -62,10 +62,7 @@ impl ResumePoint {
 /// Every setting that was given besides the run folder.
 fn fixed_settings(settings: &SettingsArgs) -> Vec<FieldError> {
     let reason = "a resumed run keeps the settings it began with";
-    let given = FIELDS.iter().filter(|field| field.name != "output_dir");
-    let given = given.filter_map(|field| Some((field.name, settings.flags.text(field.name)?)));
-    let mut errors: Vec<FieldError> =
-        given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
+    let mut errors = given(&settings.flags, |field| field.name != "output_dir", reason);
     if let Some(path) = &settings.config {
         errors.push(FieldError::new("--config", path.display(), reason, "leave it out"));
     }

@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::{Context as _, bail};
-use dsee_core::config::RunConfig;
+use dsee_core::config::{RunConfig, quoted};
 use std::{
     fs,
     io::Write as _,
@@ -16,7 +16,6 @@ use std::{
 use crate::{
     atomic::{self, NamedBytes, WriteError},
     hub,
-    shell_word::quoted,
 };
 
 /// Settings of the run, checked and complete.

@@ -90,23 +90,34 @@ pub fn refuse_idle<'a>(
 ) -> Result<(), Failure> {
     let configs: Vec<&RunConfig> = configs.into_iter().collect();
     if configs.iter().all(|config| config.generation.is_none()) {
-        return refuse_unwritten(flags);
+        return refuse(given(flags, is_of_writing, "no text is written here"));
     }
     let mut of_runs =
         configs.into_iter().filter_map(|config| config.generation).map(|settings| settings.idle(flags));
     let mut idle = of_runs.next().unwrap_or_default();
     of_runs.for_each(|other| idle.retain(|error| other.contains(error)));
-    if idle.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(idle))) }
+    refuse(idle)
 }
 
-/// Refuses flags about writing where nothing is written.
-fn refuse_unwritten(flags: &RunConfigDraft) -> Result<(), Failure> {
-    let given = FIELDS.iter().filter(|field| field.group == GENERATION);
-    let given = given.filter_map(|field| Some((field.name, flags.text(field.name)?)));
-    let (reason, advice) = ("no text is written here", "leave it out");
-    let errors: Vec<FieldError> =
-        given.map(|(name, value)| FieldError::new(name, value, reason, advice)).collect();
+/// Those of the flags that `is_refused`, each as an error: to be left out, for this reason.
+pub fn given(
+    flags: &RunConfigDraft,
+    is_refused: impl Fn(&FieldSpec) -> bool,
+    reason: &str,
+) -> Vec<FieldError> {
+    let refused = FIELDS.iter().filter(|field| is_refused(field));
+    let given = refused.filter_map(|field| Some((field.name, flags.text(field.name)?)));
+    given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect()
+}
+
+/// Fails with these errors in the spelling of the command line, if there are any.
+pub fn refuse(errors: Vec<FieldError>) -> Result<(), Failure> {
     if errors.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(errors))) }
+}
+
+/// Whether a setting is about how text is written.
+pub fn is_of_writing(field: &FieldSpec) -> bool {
+    field.group == GENERATION
 }
 
 /// Errors in the spelling of the command line.
@@ -170,7 +181,7 @@ impl WritingArgs {
 
 /// The settings among all that [`WritingArgs`] has.
 fn writing_fields() -> impl Iterator<Item = &'static FieldSpec> {
-    FIELDS.iter().filter(|field| field.group == GENERATION)
+    FIELDS.iter().filter(|field| is_of_writing(field))
 }
 
 impl Args for WritingArgs {

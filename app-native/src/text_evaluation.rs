@@ -6,7 +6,7 @@
 //!
 //! `written.jsonl` grows by a line a text, so that an evaluation that was stopped goes on where it was.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use dsee_core::{
     checkpoint::hash::sha256_hex,
     config::RunConfig,
@@ -89,19 +89,12 @@ pub fn evaluate(
     folder: &Path,
 ) -> Result<TextFigures, Failure> {
     let config = how.config;
+    check_free(folder)?;
     interrupt::listen()?;
     let contexts: Vec<&str> = examples.iter().map(|example| example.context.as_str()).collect();
     let SavedRun { base, state, tokenizer, .. } = saved;
     let source = Source { base, state, tokenizer, config, form: TextForm::ForContext };
     let mut writer = TextWriter::open(source, &contexts)?;
-    let is_foreign = !folder.join(WRITTEN_FILE).exists()
-        && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if is_foreign {
-        let path = folder.display();
-        return Err(
-            anyhow::anyhow!("the folder holds something else; choose another --texts-dir: {path}").into()
-        );
-    }
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder: {}", folder.display()))?;
     let of_what = json!({
         "settings": writer.config(), "state": saved.state_sha256()?, "contexts": sha256_hex(contexts.join("\n").as_bytes()),
@@ -126,6 +119,15 @@ pub fn evaluate(
     let figures = TextFigures { scored, n_contexts: contexts.len(), folder: folder.to_path_buf() };
     atomic::write(&folder.join(FIGURES_FILE), format!("{:#}\n", figures.to_json()).as_bytes())?;
     Ok(figures)
+}
+
+/// Whether nothing but texts of ours is in the folder.
+fn check_free(folder: &Path) -> anyhow::Result<()> {
+    let holds_something = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if holds_something && !folder.join(WRITTEN_FILE).exists() {
+        bail!("the folder holds something else; choose another --texts-dir: {}", folder.display());
+    }
+    Ok(())
 }
 
 /// The same of a finished run with its own validation contexts and settings, in its own folder.

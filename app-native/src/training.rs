@@ -6,11 +6,10 @@ use dsee_core::{
     config::RunConfig,
     engine::{EngineError, Origin, Run, RunCheckpoint},
     gpu::GpuError,
-    protocol::{CheckpointReason, RunEvent},
+    protocol::{CheckpointReason, OmegaReport, RunEvent},
 };
 
 use crate::{
-    atomic::NamedBytes,
     failure::Failure,
     gpu_args::GpuArgs,
     interrupt,
@@ -40,19 +39,24 @@ pub fn begin(
     drive_to_end(run, RunRecorder::new(folder, &config), &origin, gpu)
 }
 
-/// Goes on with an interrupted run.
+/// Goes on with an interrupted run. Places of sparse entries that another run has found need no search.
 ///
 /// # Errors
 /// If the checkpoint, the model or the data cannot be used any more, and whatever stops the run.
-pub fn go_on(point: ResumePoint, gpu: GpuArgs) -> Result<FinishedRun, Failure> {
+pub fn go_on(
+    point: ResumePoint,
+    found_omega: Vec<OmegaReport>,
+    gpu: GpuArgs,
+) -> Result<FinishedRun, Failure> {
     let ResumePoint { folder, config, step, files } = point;
     let _lock = RunLock::take_or_fail(folder.path())?;
-    let read = |files: &Vec<NamedBytes>| {
-        RunCheckpoint::from_files(files)
-            .with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))
+    let checkpoint = if files.is_empty() {
+        None
+    } else {
+        let read = RunCheckpoint::from_files(&files);
+        Some(read.with_context(|| format!("cannot go on from {}", folder.checkpoint_path(step).display()))?)
     };
-    let checkpoint = Some(&files).filter(|files| !files.is_empty()).map(read).transpose()?;
-    let inputs = run_inputs::read(&config)?;
+    let inputs = Inputs { found_omega, ..run_inputs::read(&config)? };
     let (run, origin) = open(&config, inputs, checkpoint, gpu)?;
     let mut recorder = RunRecorder::new(folder, &config);
     recorder.restore(step, &files)?;

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use dsee_core::{
-    config::{FieldError, RunConfig},
+    config::RunConfig,
     data::{
         DataFile, EncodedDataset, RunData, TaskKind,
         causal::CausalDataset,
@@ -27,7 +27,7 @@ use crate::{
     run_folder::SETTINGS_FILE,
     run_inputs::{self, ColumnArgs},
     saved_run::{RunArgs, SavedRun},
-    settings_args::{WritingArgs, as_flags, checked, read_draft},
+    settings_args::{WritingArgs, checked, given, is_of_writing, read_draft, refuse},
     study::this_command,
     text_evaluation::{self, Evaluation, TEXTS_FOLDER, TextFigures},
 };
@@ -141,10 +141,7 @@ fn writing_config(args: &EvalArgs, saved: &SavedRun) -> Result<Option<RunConfig>
         return Ok(Some(checked(&draft, flags)?));
     }
     let reason = if is_writer { "--no-generate asks for no text" } else { "this run writes no text" };
-    let given = args.writing.given().into_iter();
-    let wrong: Vec<FieldError> =
-        given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
-    if wrong.is_empty() { Ok(None) } else { Err(Failure::Settings(as_flags(wrong))) }
+    refuse(given(flags, is_of_writing, reason)).map(|()| None)
 }
 
 /// Texts for another file than the run's own, or written by other settings, have a folder of their own: those of the

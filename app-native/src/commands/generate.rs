@@ -2,8 +2,12 @@
 
 use anyhow::{Context as _, bail};
 use dsee_core::{
-    config::{FIELDS, FieldError, FieldSpec, GENERATION, RunConfig, RunConfigDraft, TaskType},
-    data::{DataFile, generation::load_contexts, plain::load_plain},
+    config::{FieldError, FieldSpec, RunConfig, RunConfigDraft, TaskType},
+    data::{
+        DataFile,
+        generation::{is_lines, load_contexts},
+        plain::load_plain,
+    },
     engine::{BaseModel, TextForm},
     models::family::Head,
     tokenizer::Tokenizer,
@@ -21,7 +25,7 @@ use crate::{
     run_folder::{RunFolder, SETTINGS_FILE},
     run_inputs,
     saved_run::SavedRun,
-    settings_args::{SettingsArgs, as_flags, checked, read_draft},
+    settings_args::{SettingsArgs, as_flags, checked, given, is_of_writing, read_draft, refuse},
     texts::{Source, TextWriter, WrittenText},
 };
 
@@ -74,6 +78,7 @@ pub fn run(args: &GenerateArgs, json: bool) -> Result<(), Failure> {
 
 /// The decoder of a run, or a pretrained one.
 fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
+    refuse(given(&args.settings.flags, trains, "it does nothing where texts are written"))?;
     let draft = args.settings.draft()?;
     let draft = match &args.run {
         Some(run) => {
@@ -100,15 +105,15 @@ fn open(args: &GenerateArgs) -> Result<Opened, Failure> {
 /// Settings beside those of writing that say something here.
 const ACTING: [&str; 6] = ["model", "task", "task_type", "seed", "text_column", "label_column"];
 
-/// Refuses flags that only training has use for: they would do nothing.
-fn refuse_what_trains(flags: &RunConfigDraft) -> Result<(), Failure> {
-    let acts = |field: &FieldSpec| field.group == GENERATION || ACTING.contains(&field.name);
-    let given = FIELDS.iter().filter(|field| !acts(field));
-    let given = given.filter_map(|field| Some((field.name, flags.text(field.name)?)));
-    let (reason, advice) = ("it does nothing where texts are written", "leave it out");
-    let errors: Vec<FieldError> =
-        given.map(|(name, value)| FieldError::new(name, value, reason, advice)).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Settings(as_flags(errors))) }
+/// Leaves settings of training out of the help: they are refused.
+pub fn hide_what_trains(arg: clap::Arg) -> clap::Arg {
+    let is_hidden = FieldSpec::find(arg.get_id().as_str()).is_some_and(trains);
+    arg.hide(is_hidden)
+}
+
+/// Whether only training has use for a setting.
+fn trains(field: &FieldSpec) -> bool {
+    !is_of_writing(field) && !ACTING.contains(&field.name)
 }
 
 /// The checked settings, and the form of prompts. A decoder that nothing was said of goes on with plain text, as it was
@@ -120,10 +125,8 @@ fn settled(
 ) -> Result<(RunConfig, TextForm), Failure> {
     let is_as_it_came = !is_run && draft.check().is_ok_and(|config| config.task_type == TaskType::Auto);
     if is_as_it_came {
-        refuse_what_trains(flags)?;
         return Ok((checked(&draft.with("task_type", "language-modeling"), flags)?, TextForm::AsItIs));
     }
-    refuse_what_trains(flags)?;
     let config = checked(&draft, flags)?;
     let form = TextForm::of(config.task_type).ok_or_else(|| {
         if is_run {
@@ -140,18 +143,18 @@ fn contexts(args: &GenerateArgs, config: &RunConfig, form: TextForm) -> anyhow::
     let Some(path) = &args.input else { return Ok(args.texts.clone()) };
     let bytes = fs::read(path).with_context(|| format!("cannot read the contexts: {}", path.display()))?;
     let name = path.display().to_string();
-    let has_texts = form == TextForm::ForContext && bytes.windows(2).any(|pair| pair == b"||");
-    let contexts: Vec<String> = if name.ends_with(".txt") && !has_texts {
-        let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is not UTF-8"))?;
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    } else if form != TextForm::ForContext {
-        load_plain(DataFile { name: &name, bytes: &bytes }, &config.data_options(None).columns)?
-    } else {
-        let (columns, mut warnings) = (config.data_options(None).columns, Vec::new());
-        let contexts = load_contexts(DataFile { name: &name, bytes: &bytes }, &columns, &mut warnings)?;
-        warnings.iter().for_each(|warning| say!("warning   {warning}"));
-        contexts
-    };
+    let text = std::str::from_utf8(&bytes).ok().filter(|_| name.ends_with(".txt"));
+    let contexts: Vec<String> =
+        if let Some(text) = text.filter(|text| form != TextForm::ForContext || !is_lines(text)) {
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        } else if form != TextForm::ForContext {
+            load_plain(DataFile { name: &name, bytes: &bytes }, &config.data_options(None).columns)?
+        } else {
+            let (columns, mut warnings) = (config.data_options(None).columns, Vec::new());
+            let contexts = load_contexts(DataFile { name: &name, bytes: &bytes }, &columns, &mut warnings)?;
+            warnings.iter().for_each(|warning| say!("warning   {warning}"));
+            contexts
+        };
     if contexts.is_empty() {
         bail!("there is no context in {name}");
     }

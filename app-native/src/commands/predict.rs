@@ -102,12 +102,7 @@ fn read(input: &str, saved: &SavedRun, columns: &ColumnArgs) -> anyhow::Result<D
     } else {
         bytes = fs::read(Path::new(input)).with_context(|| format!("cannot read the data file: {input}"))?;
     }
-    let mut choice = columns.over(&saved.config);
-    if name.ends_with(".txt") {
-        // Texts alone have no columns that a task could name.
-        choice.task = None;
-    }
-    let loaded = load_texts(DataFile { name, bytes: &bytes }, &choice, &saved.labels())?;
+    let loaded = load_texts(DataFile { name, bytes: &bytes }, &columns.over(&saved.config), &saved.labels())?;
     say!("{}", loaded.columns);
     loaded.warnings.iter().for_each(|warning| say!("warning   {warning}"));
     if loaded.dataset.examples.is_empty() {

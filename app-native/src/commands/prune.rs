@@ -12,7 +12,7 @@ use crate::{
     run_folder::{RunFolder, SETTINGS_FILE},
     run_inputs,
     saved_run::SavedRun,
-    settings_args::{SettingsArgs, as_flags, read_draft, refuse_idle},
+    settings_args::{SettingsArgs, as_flags, given, read_draft, refuse_idle},
     training,
 };
 
@@ -73,10 +73,7 @@ pub fn run(args: &PruneArgs, json: bool) -> Result<(), Failure> {
 /// The settings of the tuned run with those of the command line over them.
 fn settings(args: &PruneArgs) -> Result<RunConfig, Failure> {
     let flags = &args.settings.flags;
-    let given = TUNED.iter().filter_map(|&name| Some((name, flags.text(name)?)));
-    let reason = "the run is tuned already";
-    let mut errors: Vec<FieldError> =
-        given.map(|(name, value)| FieldError::new(name, value, reason, "leave it out")).collect();
+    let mut errors = given(flags, |field| TUNED.contains(&field.name), "the run is tuned already");
     let file = read_draft(&RunFolder::open(&args.run)?.path().join(SETTINGS_FILE))?;
     let file = match &args.settings.config {
         Some(path) => file.overridden_by(&read_draft(path)?),

@@ -1,12 +1,16 @@
 //! `dsee train`: tune, and if asked prune and retune.
 
-use dsee_core::{config::FieldError, data::TaskKind, engine::facts_of};
+use dsee_core::{
+    config::{FieldError, quoted},
+    data::TaskKind,
+    engine::facts_of,
+};
 
 use super::score::as_table;
 use crate::{
     failure::Failure, gpu_args::GpuArgs, meteor_tables::MeteorArgs, outcome::FinishedRun,
-    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, shell_word::quoted, text_evaluation,
-    texts::check_contexts, training,
+    resume::ResumePoint, run_inputs, settings_args::SettingsArgs, text_evaluation, texts::check_contexts,
+    training,
 };
 
 /// Flags of `dsee train`.
@@ -48,7 +52,7 @@ fn train(args: &TrainArgs, json: bool) -> Result<(), Failure> {
         if args.predict_with_generate {
             check_contexts(&point.config, &run_inputs::read(&point.config)?)?;
         }
-        return finish(args, &training::go_on(point, args.gpu)?, json);
+        return finish(args, &training::go_on(point, Vec::new(), args.gpu)?, json);
     }
     let config = args.settings.resolve()?;
     if args.predict_with_generate && config.task_type.kind() != Some(TaskKind::Generation) {

@@ -1,9 +1,9 @@
 //! The flags that all studies share.
 
-use dsee_core::study::shard::Shard;
+use dsee_core::{config::quoted, study::shard::Shard};
 use std::path::PathBuf;
 
-use crate::{gpu_args::GpuArgs, meteor_tables::MeteorArgs, settings_args::SettingsArgs, shell_word::quoted};
+use crate::{gpu_args::GpuArgs, meteor_tables::MeteorArgs, settings_args::SettingsArgs};
 
 /// Flags of verbs that do many runs.
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 
 use anyhow::Context as _;
 use dsee_core::{protocol::OmegaReport, study::plan::PlannedRun, tasks::scoring::METEOR_IN_FULL};
-use std::{fs, path::Path, time::Instant};
+use std::{path::Path, time::Instant};
 
 use super::{
     StudyArgs,
@@ -19,7 +19,6 @@ use crate::{
     resume::ResumePoint,
     run_folder::RunFolder,
     run_inputs::{self, Inputs},
-    run_lock,
     text_evaluation::{self, figures_of},
     texts, training,
 };
@@ -111,15 +110,8 @@ fn one(
         if finished_report(path).is_some() {
             return Ok(folder);
         }
-        if !folder.checkpoints().is_empty() {
-            training::go_on(ResumePoint::at(path)?, gpu)?;
-            return Ok(folder);
-        }
-        // Nothing to go on from: it begins again. Whoever writes it now is not disturbed.
-        if run_lock::is_held(path) {
-            return Err(anyhow::anyhow!("another command is writing this run: {}", path.display()).into());
-        }
-        fs::remove_dir_all(path)?;
+        training::go_on(ResumePoint::at(path)?, found_omega, gpu)?;
+        return Ok(folder);
     }
     let mut config = run.config.clone();
     config.output_dir = Some(path.display().to_string());

@@ -181,8 +181,7 @@ fn read_data(
 ) -> Result<BTreeMap<String, RunData>, Failure> {
     let (mut data, mut problems) = (BTreeMap::new(), Vec::new());
     for task in &study.tasks {
-        let mut draft: RunConfigDraft =
-            quick(task).into_iter().collect::<RunConfigDraft>().overridden_by(draft);
+        let mut draft = RunConfigDraft::from_iter(quick(task)).overridden_by(draft);
         if task != OWN_DATA {
             draft.set("task", task);
         }

@@ -120,7 +120,7 @@ fn a_run_of_the_window_that_was_killed_goes_on_on_the_command_line() {
     }
     let point = ResumePoint::at(&run).unwrap_or_else(|failure| panic!("{failure}"));
     assert!((4..=7).contains(&point.step), "{}", point.step);
-    training::go_on(point, GpuArgs::default()).unwrap_or_else(|failure| panic!("{failure}"));
+    training::go_on(point, Vec::new(), GpuArgs::default()).unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(losses(&run).len(), STEPS, "every step once");
     assert_eq!(losses(&run), losses(&unbroken));
 }

@@ -176,10 +176,7 @@ fn meant(name: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-
-    fn draft(pairs: &[(&str, &str)]) -> RunConfigDraft {
-        pairs.iter().copied().collect()
-    }
+    use crate::config::draft::draft;
 
     #[test]
     fn a_data_set_of_the_hub_is_named_or_the_tasks_own() {

@@ -70,6 +70,12 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for RunConfigDraft {
     }
 }
 
+/// Settings for tests.
+#[cfg(test)]
+pub(super) fn draft(pairs: &[(&str, &str)]) -> RunConfigDraft {
+    pairs.iter().copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]

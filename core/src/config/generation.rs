@@ -161,6 +161,7 @@ impl Reader<'_> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::config::draft::draft;
 
     #[test]
     fn the_tables_defaults_are_those_of_the_type() {
@@ -172,7 +173,6 @@ mod tests {
     #[test]
     fn what_was_given_and_changes_nothing_is_named() {
         let idle = |given: &[(&str, &str)], inherited: &[(&str, &str)]| {
-            let draft = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<RunConfigDraft>();
             let all = draft(inherited).with("task_type", "generation").overridden_by(&draft(given));
             let idle = all.check().unwrap().generation.unwrap().idle(&draft(given));
             idle.into_iter().map(|error| error.field).collect::<Vec<_>>()
@@ -190,7 +190,7 @@ mod tests {
             ["length_penalty", "early_stopping"]
         );
         assert_eq!(idle(&[("early_stopping", "true")], &[("num_beams", "4")]), [""; 0]);
-        let paper = RunConfigDraft::from_iter([("task", "e2e"), ("early_stopping", "true")]);
+        let paper = draft(&[("task", "e2e"), ("early_stopping", "true")]);
         assert!(paper.check().unwrap_err()[0].reason.contains("goes on to the end"));
     }
 

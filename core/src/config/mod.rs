@@ -13,6 +13,7 @@ mod generation;
 mod model;
 mod read;
 mod reader;
+mod shell_word;
 
 pub use choice::{Choice, Method, Pruning, SchedulerType, Strategy, TaskType};
 pub use draft::RunConfigDraft;
@@ -20,6 +21,7 @@ pub use error::{DraftError, FieldError};
 pub use field::{FIELDS, FieldKind, FieldSpec, GENERATION, PATHS};
 pub use generation::GenerationSettings;
 pub use model::ModelFacts;
+pub use shell_word::quoted;
 
 use serde::Serialize;
 

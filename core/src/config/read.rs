@@ -156,12 +156,9 @@ fn default_criterion(method: Method) -> PruneCriterion {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::config::draft::draft;
     use crate::metrics::Metric;
     use crate::nn::site::Role;
-
-    fn draft(pairs: &[(&str, &str)]) -> RunConfigDraft {
-        pairs.iter().copied().collect()
-    }
 
     #[test]
     fn nothing_given_is_the_papers_recipe() {

@@ -88,7 +88,9 @@ pub(crate) fn find_columns(
     with_label: bool,
     problems: &mut Problems,
 ) -> Option<Columns> {
-    let of_task = match choice.task {
+    // Texts alone, to be judged, have no columns that a task could name.
+    let is_alone = !with_label && table.columns.len() == 1;
+    let of_task = match choice.task.filter(|_| !is_alone) {
         Some(task) => Some(with_task_columns(table, choice, task, with_label, problems)?),
         None => None,
     };

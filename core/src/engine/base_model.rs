@@ -11,6 +11,7 @@ use crate::models::family::{Head, Parts};
 use crate::models::files::{CONFIG_FILE, PretrainedModel};
 use crate::models::load::{match_model, restore_heads};
 use crate::models::{DropoutRates, Model};
+use crate::nn::head_layout::LostHeads;
 use crate::nn::outline::Outline;
 use crate::nn::parameters::Parameters;
 use crate::nn::plan::TuningPlan;
@@ -113,6 +114,13 @@ impl BaseModel {
         let reason = format!("{left} heads are left in a layer of this model, and at least one must stay");
         let advice = format!("use {} or less", left.saturating_sub(1));
         Err(EngineError::Settings(vec![FieldError::new("prune", prune, reason, advice)]))
+    }
+
+    /// The heads that are gone in a state: those the model came without, and those that were removed.
+    #[must_use]
+    pub fn lost_heads<'a>(&self, state: &'a HostState) -> LostHeads<'a> {
+        let HeadShape { n_heads, head_size } = self.heads();
+        LostHeads { n_heads, head_size, removed: &state.pruned.heads }
     }
 
     /// Nothing trained, and nothing removed but what the file lacks.

@@ -12,7 +12,7 @@ use super::parameter::{Parameter, Stored, file_tensors};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::load::{FoundShapes, Matched, ParamSpec, match_parameters, plan_match};
 use crate::checkpoint::{Blocks, Checkpoint, HostTensor};
-use crate::nn::head_layout::{HeadAxis, HeadLayout};
+use crate::nn::head_layout::{HeadAxis, HeadLayout, LostHeads};
 use crate::nn::site::{Role, Site};
 
 /// Parameters of a model; `T` says where their values are.
@@ -198,11 +198,8 @@ pub fn head_layout<'a>(
     removed: &'a BTreeMap<usize, Vec<usize>>,
     parameter: &str,
 ) -> Option<HeadLayout<'a>> {
-    let (path, _) = parameter.rsplit_once('.')?;
-    let site = sites.iter().find(|site| site.path == path)?;
-    let axis = HeadAxis::of_parameter(site.role, parameter)?;
-    let removed = removed.get(&site.layer?).filter(|heads| !heads.is_empty())?;
-    Some(HeadLayout { axis, n_heads: config.num_attention_heads, head_size: config.head_size(), removed })
+    let lost = LostHeads { n_heads: config.num_attention_heads, head_size: config.head_size(), removed };
+    lost.of_parameter(sites, parameter).map(|(layout, _)| layout)
 }
 
 fn shrink(config: &ModelConfig, sites: &[Site], parameter: &mut Parameter) {

@@ -152,10 +152,10 @@ pub struct LostHeads<'a> {
 pub const NO_HEADS_LOST: LostHeads<'static> =
     LostHeads { n_heads: 1, head_size: 1, removed: &BTreeMap::new() };
 
-impl LostHeads<'_> {
+impl<'a> LostHeads<'a> {
     /// The lost heads of a layer.
     #[must_use]
-    pub fn of(&self, layer: usize) -> &[usize] {
+    pub fn of(&self, layer: usize) -> &'a [usize] {
         self.removed.get(&layer).map_or(&[], Vec::as_slice)
     }
 
@@ -163,20 +163,31 @@ impl LostHeads<'_> {
     #[must_use]
     pub fn n_left(&self, site: &Site) -> usize {
         let shape = [site.d_out, site.d_in];
-        self.layout(site).map_or(site.n_entries(), |layout| layout.compact_shape(&shape).iter().product())
+        let layout = self.along(site, HeadAxis::of_weight(site.role));
+        layout.map_or(site.n_entries(), |layout| layout.compact_shape(&shape).iter().product())
     }
 
     /// Sets the entries of a site's weight that belong to lost heads to `with`.
     pub fn fill<T: Copy>(&self, site: &Site, values: &mut [T], with: T) {
-        if let Some(layout) = self.layout(site) {
+        if let Some(layout) = self.along(site, HeadAxis::of_weight(site.role)) {
             layout.fill(&[site.d_out, site.d_in], values, with);
         }
     }
 
-    fn layout(&self, site: &Site) -> Option<HeadLayout<'_>> {
-        let (axis, removed) = (HeadAxis::of_weight(site.role)?, self.of(site.layer?));
+    /// The layout of a site along an axis, where its layer has lost heads.
+    #[must_use]
+    pub fn along(&self, site: &Site, axis: Option<HeadAxis>) -> Option<HeadLayout<'a>> {
+        let (axis, removed) = (axis?, self.of(site.layer?));
         let Self { n_heads, head_size, .. } = *self;
         (!removed.is_empty()).then_some(HeadLayout { axis, n_heads, head_size, removed })
+    }
+
+    /// The layout of a parameter in which some of the lost heads lie, and its site.
+    #[must_use]
+    pub fn of_parameter<'s>(&self, sites: &'s [Site], name: &str) -> Option<(HeadLayout<'a>, &'s Site)> {
+        let (path, _) = name.rsplit_once('.')?;
+        let site = sites.iter().find(|site| site.path == path)?;
+        Some((self.along(site, HeadAxis::of_parameter(site.role, name))?, site))
     }
 }
 

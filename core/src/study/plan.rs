@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Arm, OWN_DATA, Settings, Study};
 use crate::config::{Choice as _, FieldError, Method, ModelFacts, RunConfig, RunConfigDraft};
-use crate::tuning::{earlybert, n_phases};
+use crate::tuning::{n_phases, search_steps};
 
 /// What `--quick` sets where the user says nothing: enough to see that everything works, not to judge by.
 pub const QUICK: [(&str, &str); 5] = [
@@ -162,19 +162,14 @@ fn planned(
         draft.set(name, &resolved(name, value, &base, basis.facts));
     }
     let mut config = draft.check_for(basis.facts).map_err(|errors| named_by_row(errors, arm))?;
+    let n_train = config.max_train_samples.map_or(files.n_train, |most| most.min(files.n_train));
     let is_own = arm.settings.iter().any(|(name, _)| name == "max_steps");
     if let Some(total) = basis.total_steps.filter(|_| !is_own) {
-        let n_phases = n_phases(&config);
-        let n_phases = n_phases.0 + n_phases.1;
-        if total < n_phases {
-            let reason = format!("row {} has {n_phases} phases of at least a step", arm.id);
-            let advice = format!("use {n_phases} or more");
-            return Err(vec![FieldError::new("--total-steps", total, reason, advice)]);
-        }
-        draft.set("max_steps", &steps_of_phase(&config, total, files.n_train).to_string());
+        let steps = steps_of_phase(&config, total, n_train, arm).map_err(|error| vec![error])?;
+        draft.set("max_steps", &steps.to_string());
         config = draft.check_for(basis.facts)?;
     }
-    let work = work(&config, files.n_train);
+    let work = work(&config, n_train);
     Ok(PlannedRun { id, arm: arm.id.clone(), task: task.to_owned(), config, work })
 }
 
@@ -218,33 +213,31 @@ fn resolved(name: &str, value: &str, base: &RunConfig, facts: &ModelFacts) -> St
 }
 
 /// Steps of each phase so that all phases together make `total`. What a search cut short leaves goes to the other phase.
-fn steps_of_phase(config: &RunConfig, total: usize, n_train: usize) -> usize {
+///
+/// # Errors
+/// If there is not a step for every phase.
+fn steps_of_phase(config: &RunConfig, total: usize, n_train: usize, arm: &Arm) -> Result<usize, FieldError> {
     let (tuning, retuning) = n_phases(config);
-    let n_train = config.max_train_samples.map_or(n_train, |most| most.min(n_train));
-    let even = total / (tuning + retuning);
-    even.max(total.saturating_sub(search_steps(config, n_train))).max(1)
-}
-
-/// Steps after which a search ends, however many it was given; no end for methods that search nothing.
-fn search_steps(config: &RunConfig, n_train: usize) -> usize {
-    if config.method != Method::EarlyBert {
-        return usize::MAX;
+    let n_phases = tuning + retuning;
+    if total < n_phases {
+        let reason = format!("row {} has {n_phases} phases of at least a step", arm.id);
+        let advice = format!("use {n_phases} or more");
+        return Err(FieldError::new("--total-steps", total, reason, advice));
     }
-    let n_batches = n_train.div_ceil(config.per_device_train_batch_size);
-    earlybert::search_steps(n_batches, config.gradient_accumulation_steps)
+    let even = total / n_phases;
+    Ok(search_steps(config, n_train).map_or(even, |search| even.max(total.saturating_sub(search))))
 }
 
+/// Examples that a run passes through.
 fn work(config: &RunConfig, n_train: usize) -> u64 {
-    let n_train = config.max_train_samples.map_or(n_train, |most| most.min(n_train));
     let batch = config.per_device_train_batch_size.saturating_mul(config.gradient_accumulation_steps);
-    let examples = |epochs: f64| match config.max_steps {
-        Some(steps) => steps.saturating_mul(batch) as u64,
-        None => (epochs * n_train as f64).ceil() as u64,
-    };
-    let of_search = search_steps(config, n_train).saturating_mul(batch) as u64;
+    let of_steps = |steps: usize| steps.saturating_mul(batch) as u64;
+    let of_phase = |epochs: f64| config.max_steps.map_or((epochs * n_train as f64).ceil() as u64, of_steps);
+    let tuned = of_phase(config.num_train_epochs);
+    let tuned = search_steps(config, n_train).map_or(tuned, |search| tuned.min(of_steps(search)));
     let (tuning, retuning) = n_phases(config);
-    let tuned = examples(config.num_train_epochs).min(of_search).saturating_mul(tuning as u64);
-    tuned.saturating_add(examples(config.retune_epochs).saturating_mul(retuning as u64))
+    let retuned = of_phase(config.retune_epochs).saturating_mul(retuning as u64);
+    tuned.saturating_mul(tuning as u64).saturating_add(retuned)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What happens to generated text before it is scored, as in the reference scripts of the LoRA recipe (Hu et al. 2022).
 
 use super::Task;
-use crate::metrics::nlg::marks::is_mark;
+use crate::metrics::nlg::tokenize::plain_words;
 
 /// Marks the end of a text in what a decoder writes.
 const END_OF_TEXT: &str = "<|endoftext|>";
@@ -18,7 +18,7 @@ pub fn hypothesis(decoded: &str) -> &str {
 #[must_use]
 pub fn for_scoring(task: Task, text: &str) -> String {
     match task {
-        Task::Webnlg | Task::Dart => split_words(&text.to_lowercase()),
+        Task::Webnlg | Task::Dart => plain_words(text).join(" "),
         _ => text.trim().to_owned(),
     }
 }
@@ -30,16 +30,6 @@ pub fn filled(references: &[String], n: usize) -> Vec<String> {
     let mut filled: Vec<String> = references.iter().take(n).cloned().collect();
     filled.resize(n, first);
     filled
-}
-
-fn split_words(text: &str) -> String {
-    let mut split = String::with_capacity(text.len() * 2);
-    for c in text.chars() {
-        // Marks of vowels are letters to Unicode, not to the programs that these figures are compared with.
-        let is_of_word = (c.is_alphanumeric() && !is_mark(c)) || c == '_';
-        if is_of_word { split.push(c) } else { split.extend([' ', c, ' ']) }
-    }
-    split.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

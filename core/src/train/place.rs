@@ -7,7 +7,7 @@ use crate::checkpoint::weights::{TensorSource, pieces};
 use crate::checkpoint::{HostTensor, NamedTensors};
 use crate::gpu::{Device, GpuError};
 use crate::nn::added::PREFIX;
-use crate::nn::head_layout::{HeadAxis, HeadLayout};
+use crate::nn::head_layout::{HeadAxis, HeadLayout, LostHeads};
 use crate::nn::linear::{delta_names, mask_name, sparse_name};
 use crate::nn::parameters::{Parameters, Trained, matrix_shape};
 use crate::nn::plan::TuningPlan;
@@ -93,18 +93,14 @@ impl Placement {
         Self { sites: sites.to_vec(), heads, removed: pruned.heads.clone() }
     }
 
-    /// The heads of a site along `axis`, where some were removed.
-    fn layout(&self, site: &Site, axis: Option<HeadAxis>) -> Option<HeadLayout<'_>> {
+    fn lost(&self) -> LostHeads<'_> {
         let HeadShape { n_heads, head_size } = self.heads;
-        let removed = self.removed.get(&site.layer?)?;
-        Some(HeadLayout { axis: axis?, n_heads, head_size, removed })
+        LostHeads { n_heads, head_size, removed: &self.removed }
     }
 
-    /// The heads of a site's weight, bias or prefix, where some were removed.
+    /// The heads of a site's weight, bias, prefix or coefficients, where some were removed.
     fn parameter_layout(&self, name: &str) -> Option<(HeadLayout<'_>, &Site)> {
-        let (path, _) = name.rsplit_once('.')?;
-        let site = self.sites.iter().find(|site| site.path == path)?;
-        Some((self.layout(site, HeadAxis::of_parameter(site.role, name))?, site))
+        self.lost().of_parameter(&self.sites, name)
     }
 
     fn shrink(&self, name: &str, tensor: &HostTensor) -> HostTensor {
@@ -129,7 +125,7 @@ impl Placement {
 
     fn delta_layout(&self, path: &str) -> Option<HeadLayout<'_>> {
         let site = self.site(path);
-        self.layout(site, HeadAxis::of_weight(site.role))
+        self.lost().along(site, HeadAxis::of_weight(site.role))
     }
 
     fn shrink_delta(&self, delta: &SiteDelta) -> SiteDelta {

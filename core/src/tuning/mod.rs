@@ -56,6 +56,15 @@ pub fn n_phases(config: &RunConfig) -> (usize, usize) {
     }
 }
 
+/// Optimizer steps after which tuning on `n_train` examples ends, however many it was given; `None` for methods that
+/// search nothing.
+#[must_use]
+pub fn search_steps(config: &RunConfig, n_train: usize) -> Option<usize> {
+    let n_batches = n_train.div_ceil(config.per_device_train_batch_size);
+    let of_search = || earlybert::search_steps(n_batches, config.gradient_accumulation_steps);
+    (config.method == Method::EarlyBert).then(of_search)
+}
+
 /// Trains the task head and nothing else.
 fn head(model: &Outline) -> TuningPlan {
     let trained = model.names(|place| place == Place::Head).collect();

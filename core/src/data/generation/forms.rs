@@ -27,6 +27,16 @@ pub(super) const COMPLETION_NAMES: [&str; 9] =
 /// Separates context and completion on a line.
 const SEPARATOR: &str = "||";
 
+/// Whether a text file has lines `context||completion`, going by its first one.
+#[must_use]
+pub fn is_lines(text: &str) -> bool {
+    first_line(text).contains(SEPARATOR)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("")
+}
+
 /// Reads a file in whatever form it is.
 pub(super) fn read(
     file: &str,
@@ -43,9 +53,8 @@ pub(super) fn read(
     if text.trim().is_empty() {
         return pairs;
     }
-    let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
     let is_triples = matches!(choice.task, Some(Task::Webnlg | Task::Dart));
-    if first_line.trim_start().starts_with('<') {
+    if first_line(text).trim_start().starts_with('<') {
         if choice.task == Some(Task::E2e) {
             problems.push(foreign(Task::E2e, "XML"));
             return pairs;
@@ -56,7 +65,7 @@ pub(super) fn read(
         format @ (DataFormat::JsonLines | DataFormat::JsonArray) => {
             objects::read(text, format, choice, pairs, problems)
         }
-        _ if first_line.contains(SEPARATOR) => lines(text, pairs, problems),
+        _ if is_lines(text) => lines(text, pairs, problems),
         _ if is_triples => {
             let task = choice.task.unwrap_or(Task::Webnlg);
             problems.push(foreign(task, "a table"));
@@ -118,7 +127,7 @@ fn table(file: &str, text: &str, choice: &ColumnChoice, mut pairs: Pairs, proble
     };
     let (context, completion) = (find(&choice.text, &CONTEXT_NAMES), find(&choice.label, &COMPLETION_NAMES));
     let is_enough = completion.is_some() || pairs.contexts_only;
-    let Some(context) = context.filter(|_| is_enough) else {
+    let (Some(context), true) = (context, is_enough) else {
         problems.push(absent_columns(&table.columns, choice, context.is_some(), is_enough));
         return pairs;
     };

@@ -10,6 +10,8 @@ mod forms;
 mod objects;
 mod xml;
 
+pub use forms::is_lines;
+
 use std::collections::BTreeMap;
 
 use super::check::DataWarning;

@@ -9,10 +9,8 @@ use crate::engine::error::EngineError;
 use crate::engine::phase_row::matrices;
 use crate::engine::scorer::{EVALUATION_TOKENS, Scorer, Scoring};
 use crate::metrics::MetricSet;
-use crate::nn::head_layout::LostHeads;
 use crate::protocol::{CheckpointReason, Evaluation, Phase, PruneReport, RunEvent, RunSummary};
 use crate::source::SourceError;
-use crate::train::place::HeadShape;
 use crate::tuning::masks::{Unstructured, lowest_heads, unstructured_masks};
 use crate::tuning::scores::{WeightSource, head_scores};
 use crate::tuning::state::PrunedState;
@@ -75,7 +73,7 @@ impl Run {
         let (sites, deltas, config) = (&self.base.sites, &self.state.deltas, &self.config);
         let mut report = PruneReport::default();
         let one = |error| EngineError::Prune(vec![error]);
-        let lost = self.lost_heads();
+        let lost = self.base.lost_heads(&self.state);
         let mut trained = self.state.trained.clone();
         let chosen = match (config.prune, config.method) {
             (Pruning::None, _) => return Ok(report),
@@ -113,12 +111,6 @@ impl Run {
         self.state.prune(&self.base.sites, self.base.heads(), chosen);
         report.matrices = matrices(&self.base, &self.state);
         Ok(report)
-    }
-
-    /// Heads that the model came without, or that were removed before.
-    fn lost_heads(&self) -> LostHeads<'_> {
-        let HeadShape { n_heads, head_size } = self.base.heads();
-        LostHeads { n_heads, head_size, removed: &self.state.pruned.heads }
     }
 
     /// The removed heads of every layer.

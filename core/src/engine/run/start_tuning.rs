@@ -9,7 +9,7 @@ use crate::engine::tuning_phase::TuningPhase;
 use crate::gpu::Sizes;
 use crate::protocol::{Phase, RunEvent};
 use crate::train::step::refresh_weights;
-use crate::tuning::earlybert;
+use crate::tuning::search_steps;
 
 impl Run {
     pub(super) fn capacity(&self, plan: &PhasePlan) -> Sizes {
@@ -28,8 +28,7 @@ impl Run {
     pub(super) async fn start_tuning(&mut self) -> Result<Vec<RunEvent>, EngineError> {
         let phase = if self.position.stage == Stage::Tune { Phase::Tune } else { Phase::Retune };
         let mut plan = PhasePlan::new(&self.config, phase, self.position.round, self.train.len());
-        if self.plan.is_search() {
-            let steps = earlybert::search_steps(plan.n_batches, self.config.gradient_accumulation_steps);
+        if let Some(steps) = search_steps(&self.config, self.train.len()).filter(|_| self.plan.is_search()) {
             plan = plan.cut_short(steps);
         }
         let placed = self.place(self.capacity(&plan)).await?;

@@ -2,7 +2,6 @@
 
 use super::{Engine, Host, Refusal, say_with};
 use crate::engine::BaseModel;
-use crate::nn::head_layout::{HeadAxis, HeadLayout};
 use crate::nn::site::Site;
 use crate::omega::linalg::Matrix;
 use crate::omega::spectrum::singular_values;
@@ -85,13 +84,7 @@ fn mask(base: &BaseModel, state: &HostState, site: &Site) -> Vec<f32> {
     if let Some(mask) = state.pruned.masks.get(&name) {
         mask.apply(&mut keep);
     }
-    if let (Some(layer), Some(axis)) = (site.layer, HeadAxis::of_weight(site.role))
-        && let Some(removed) = state.pruned.heads.get(&layer)
-    {
-        let heads = base.heads();
-        let layout = HeadLayout { axis, n_heads: heads.n_heads, head_size: heads.head_size, removed };
-        layout.zero(&[site.d_out, site.d_in], &mut keep);
-    }
+    base.lost_heads(state).fill(site, &mut keep, 0.0);
     keep
 }
 

@@ -8,7 +8,7 @@ mod bleu;
 mod chrf;
 mod cider;
 mod corpus;
-pub(crate) mod marks;
+mod marks;
 mod meteor;
 mod ngrams;
 mod nist;
@@ -17,7 +17,7 @@ mod registry;
 mod rouge_l;
 mod ter;
 mod tercom;
-mod tokenize;
+pub(crate) mod tokenize;
 
 pub use corpus::{Corpus, CorpusError, CorpusProblem};
 pub use meteor::{MeteorTables, TableError};

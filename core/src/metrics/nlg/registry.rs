@@ -66,7 +66,7 @@ pub struct NlgMetric {
     /// Whether more is better.
     pub greater_is_better: bool,
     /// Words of a segment beyond which comparing takes too long: it grows with their square.
-    most_words: usize,
+    most_words: Option<usize>,
     function: fn(&Corpus, &MeteorTables) -> Result<f64, Undefined>,
 }
 
@@ -93,8 +93,10 @@ impl NlgMetric {
     /// # Errors
     /// If it is undefined for this text.
     pub fn score(&self, corpus: &Corpus, tables: &MeteorTables) -> Result<f64, Undefined> {
-        if let Some((segment, n_words)) = corpus.longer_than(self.most_words) {
-            return Err(Undefined::TooLong { segment, n_words, most: self.most_words });
+        if let Some(most) = self.most_words
+            && let Some((segment, n_words)) = corpus.longer_than(most)
+        {
+            return Err(Undefined::TooLong { segment, n_words, most });
         }
         (self.function)(corpus, tables)
     }
@@ -111,7 +113,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| bleu::e2e(corpus),
     },
     NlgMetric {
@@ -120,7 +122,7 @@ const ALL: &[NlgMetric] = &[
         form: "GenerationEval, multi-bleu-detok.perl",
         scale: Scale::Percent,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| bleu::moses(corpus),
     },
     NlgMetric {
@@ -129,7 +131,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| bleu::sacrebleu(corpus),
     },
     NlgMetric {
@@ -138,7 +140,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Open,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| nist::score(corpus),
     },
     NlgMetric {
@@ -147,7 +149,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
-        most_words: MOST_ALIGNED,
+        most_words: Some(MOST_ALIGNED),
         function: meteor::full,
     },
     NlgMetric {
@@ -156,7 +158,7 @@ const ALL: &[NlgMetric] = &[
         form: "meteor-1.5.jar -m \"exact stem\" on PTB tokens",
         scale: Scale::Fraction,
         greater_is_better: true,
-        most_words: MOST_ALIGNED,
+        most_words: Some(MOST_ALIGNED),
         function: |corpus, _| meteor::exact_stem(corpus),
     },
     NlgMetric {
@@ -165,7 +167,7 @@ const ALL: &[NlgMetric] = &[
         form: "GenerationEval, pyter",
         scale: Scale::Fraction,
         greater_is_better: false,
-        most_words: MOST_ALIGNED,
+        most_words: Some(MOST_ALIGNED),
         function: |corpus, _| ter::score(corpus),
     },
     NlgMetric {
@@ -174,7 +176,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: false,
-        most_words: MOST_ALIGNED,
+        most_words: Some(MOST_ALIGNED),
         function: |corpus, _| tercom::score(corpus),
     },
     NlgMetric {
@@ -183,7 +185,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Fraction,
         greater_is_better: true,
-        most_words: MOST_COMMON,
+        most_words: Some(MOST_COMMON),
         function: |corpus, _| rouge_l::score(corpus),
     },
     NlgMetric {
@@ -192,7 +194,7 @@ const ALL: &[NlgMetric] = &[
         form: E2E,
         scale: Scale::Open,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| cider::score(corpus),
     },
     NlgMetric {
@@ -201,7 +203,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| chrf::chrf(corpus),
     },
     NlgMetric {
@@ -210,7 +212,7 @@ const ALL: &[NlgMetric] = &[
         form: SACREBLEU,
         scale: Scale::Percent,
         greater_is_better: true,
-        most_words: usize::MAX,
+        most_words: None,
         function: |corpus, _| chrf::chrf_plus_plus(corpus),
     },
 ];

@@ -1,7 +1,7 @@
 //! The settings as the command line and the settings file have them.
 
 use dsee_core::{
-    config::{FIELDS, FieldKind, FieldSpec, RunConfigDraft},
+    config::{FIELDS, FieldKind, FieldSpec, RunConfigDraft, quoted},
     protocol::Settings,
 };
 
@@ -33,16 +33,6 @@ pub fn command_line(state: &AppState) -> String {
         }
     }
     line
-}
-
-/// A word as a shell takes it for one.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,%+=@".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
 }
 
 /// The text of a `run.toml` with the settings that differ from their defaults, or what is wrong with them.

@@ -1,6 +1,7 @@
 //! Words of commands that are printed to be run again.
 
-/// A word as a shell takes it.
+/// A word as a shell takes it for one.
+#[must_use]
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./,=:+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
