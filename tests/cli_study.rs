@@ -180,10 +180,15 @@ fn a_quick_study_tells_what_it_judged_by() {
     let dev = place.text("dev.tsv");
     let flags = place
         .flags("quick", &["--validation-file", &dev, "--methods", "lora", "--max-steps", "2", "--quick"]);
-    dsee(&[&["compare"], &flags_of(&flags)[1..]].concat())
-        .assert()
-        .success()
-        .stdout(contains("to train, 200 to validate"));
+    let command = [&["compare"], &flags_of(&flags)[1..]].concat();
+    dsee(&command).assert().success().stdout(contains("to train, 200 to validate"));
+
+    // A run of which nothing but its settings is left was killed before its first checkpoint: it begins again.
+    let run = place.path("quick/data-lora-seed1");
+    let settings = fs::read(run.join("run.toml")).unwrap();
+    fs::remove_dir_all(&run).unwrap();
+    put(&run.join("run.toml"), &settings);
+    dsee(&command).assert().success().stderr(contains("resumed   at step 0"));
 }
 
 /// Data folders as a table looks for them.
